@@ -1,0 +1,93 @@
+"""A backbone with one tower per head: what every method here is made of."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from postclick.nn.backbone import make_backbone
+from postclick.nn.config import NetworkConfig
+from postclick.nn.mlp import MLP, FirstLayer, LayerInput
+
+
+class HeadOutput(NamedTuple):
+    """A head's logit [n] and the ReLU outputs of its tower, first layer to last."""
+
+    logit: Tensor
+    activations: list[Tensor]
+
+
+class Head(nn.Module):
+    """A tower and a final linear layer whose bias starts at a base rate."""
+
+    def __init__(
+        self,
+        inputs: int,
+        config: NetworkConfig,
+        base_rate: float,
+        first: FirstLayer = nn.Linear,
+        last: FirstLayer = nn.Linear,
+    ) -> None:
+        super().__init__()
+        self.tower = MLP(
+            inputs, config.tower, dropout=config.dropout, batch_norm=config.batch_norm, first=first
+        )
+        self.last = last(self.tower.width, 1)
+        nn.init.constant_(self.last.get_parameter("bias"), math.log(base_rate / (1 - base_rate)))
+
+    def activations(self, x: LayerInput) -> list[Tensor]:
+        return self.tower.activations(x)
+
+    def forward(self, x: LayerInput) -> HeadOutput:
+        activations = self.activations(x)
+        top = self.tower.dropout(activations[-1]) if activations else x
+        return HeadOutput(full_precision(self.last(top).squeeze(1)), activations)
+
+
+def full_precision(x: Tensor) -> Tensor:
+    """Undo autocast: losses are taken in float32 (or float64), never in bfloat16."""
+    return x.float() if x.dtype == torch.bfloat16 else x
+
+
+class HeadNetwork(nn.Module):
+    """One backbone task and one tower for each head.
+
+    `base_rates` maps each head's name to the probability at which its output starts
+    (METHODS rule: a model that starts far off is still biased after one or two passes).
+
+    Shape: [n, inputs] -> {head: HeadOutput([n], ...)}
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        base_rates: Mapping[str, float],
+        config: NetworkConfig,
+        backbone: str,
+        first: FirstLayer = nn.Linear,
+    ) -> None:
+        super().__init__()
+        self.backbone = make_backbone(backbone, inputs, len(base_rates), config, first)
+        tower_first = first if self.backbone.reads_input else nn.Linear
+        self.heads = nn.ModuleDict(
+            {
+                name: Head(self.backbone.width, config, rate, tower_first)
+                for name, rate in base_rates.items()
+            }
+        )
+
+    def forward(
+        self, x: LayerInput, only: Iterable[str] | None = None
+    ) -> dict[str, HeadOutput]:
+        """Run all heads, or those named in `only` (serving needs two)."""
+        wanted = set(self.heads if only is None else only)
+        representations = self.backbone(x)
+        return {
+            name: head(representation)
+            for (name, head), representation in zip(
+                self.heads.items(), representations, strict=True
+            )
+            if name in wanted
+        }

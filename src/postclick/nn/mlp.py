@@ -1,0 +1,53 @@
+"""Fully connected layers."""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from postclick.nn.conditioning import Conditioned
+
+LayerInput = Tensor | Conditioned
+# Makes the layer that reads the network's input; by default a plain linear one.
+FirstLayer = Callable[[int, int], nn.Module]
+
+
+class MLP(nn.Module):
+    """Linear, (batch norm,) ReLU, dropout, for each width.
+
+    `activations` returns the ReLU output of every layer before dropout, `forward` the last one
+    after it. With no widths it passes its input through.
+
+    Shape: [n, inputs] -> [n, widths[-1]]
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        widths: tuple[int, ...],
+        *,
+        dropout: float = 0.0,
+        batch_norm: bool = False,
+        first: FirstLayer = nn.Linear,
+    ) -> None:
+        super().__init__()
+        self.width = widths[-1] if widths else inputs
+        sizes = (inputs, *widths)
+        self.linear = nn.ModuleList(
+            (first if k == 0 else nn.Linear)(sizes[k], sizes[k + 1]) for k in range(len(widths))
+        )
+        self.norm = nn.ModuleList(
+            nn.BatchNorm1d(w) if batch_norm else nn.Identity() for w in widths
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: LayerInput) -> LayerInput:
+        activations = self.activations(x)
+        return self.dropout(activations[-1]) if activations else x
+
+    def activations(self, x: LayerInput) -> list[Tensor]:
+        """ReLU outputs of all layers, first to last."""
+        outputs: list[Tensor] = []
+        for k, (linear, norm) in enumerate(zip(self.linear, self.norm, strict=True)):
+            below = x if k == 0 else self.dropout(outputs[-1])
+            outputs.append(norm(linear(below)).relu())
+        return outputs
