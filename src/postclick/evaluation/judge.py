@@ -1,0 +1,78 @@
+"""A trained method judged on a split of a prepared log."""
+
+from dataclasses import dataclass
+
+import torch
+
+from postclick.data.prepared import PreparedLog
+from postclick.evaluation.accumulator import EvaluationSums
+from postclick.evaluation.metric import MetricValue
+from postclick.methods.base import Method
+
+
+@dataclass(frozen=True)
+class PropensityCheck:
+    """Held-out means that are 1 where the propensity pi is right (and nothing is clipped).
+
+    Attributes:
+        click_over_pi: mean of c / pi.
+        unclick_over_rest: mean of (1 - c) / (1 - pi).
+    """
+
+    click_over_pi: float
+    unclick_over_rest: float
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """All metrics of one split, and the propensity check for methods that use propensities."""
+
+    metrics: tuple[MetricValue, ...]
+    propensity: PropensityCheck | None
+
+    def value(self, metric: str, space: str | None = None) -> float | None:
+        """A metric's value; `None` if it is undefined or not measured."""
+        for found in self.metrics:
+            if found.metric == metric and (space is None or found.space == space):
+                return found.value
+        return None
+
+
+@torch.inference_mode()
+def judge(
+    method: Method, log: PreparedLog, split: str, *, batch_size: int = 16_384
+) -> Judgement:
+    """Score a split with `method` and compute every metric that its labels allow.
+
+    Truth columns are used where the split has them; the method never sees them.
+    """
+    device = next(method.parameters()).device
+    was_training = method.training
+    method.eval()
+    sums = EvaluationSums()
+    over_pi = over_rest = 0.0
+    rows_seen = 0
+    for batch, window, rows in log.sequential(split, batch_size):
+        prediction = method.predict(batch.to(device))
+        log_ctcvr = prediction.log_ctcvr
+        taken = slice(int(rows[0]), int(rows[-1]) + 1)
+        truth = {name: values[taken] for name, values in window.truth.items() if name != "true_ctr"}
+        sums.update(
+            prediction.ctr.cpu().numpy(),
+            prediction.cvr.cpu().numpy(),
+            batch.click.numpy(),
+            batch.conversion.numpy(),
+            true_cvr=truth.get("true_cvr"),
+            potential_conversion=truth.get("potential_conversion"),
+            ctcvr_logprob=None if log_ctcvr is None else log_ctcvr.cpu().numpy(),
+        )
+        if method.clip is not None:
+            pi = prediction.ctr.cpu().double().sigmoid().clamp(*method.clip)
+            over_pi += float((batch.click / pi).sum())
+            over_rest += float(((1 - batch.click) / (1 - pi)).sum())
+            rows_seen += len(batch)
+    method.train(was_training)
+    check = None
+    if rows_seen:
+        check = PropensityCheck(over_pi / rows_seen, over_rest / rows_seen)
+    return Judgement(tuple(sums.compute()), check)
