@@ -1,0 +1,143 @@
+"""Prepared rows in memory: contiguous arrays, from which batches are gathered."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+
+from postclick.data import manifest as m
+from postclick.data.batch import Bag, Batch
+from postclick.errors import InputError
+
+_T = TypeVar("_T", bound=np.generic)
+
+
+@dataclass(frozen=True)
+class BagArrays:
+    """Ids of one multi-valued feature: row i has values[offsets[i]:offsets[i + 1]]."""
+
+    values: Tensor
+    offsets: Tensor
+    weights: Tensor
+
+    def take(self, rows: Tensor) -> Bag:
+        """Gather the bags of `rows` without a loop over rows."""
+        starts = self.offsets[rows]
+        lengths = self.offsets[rows + 1] - starts
+        ends = lengths.cumsum(0)
+        offsets = ends - lengths
+        total = int(ends[-1]) if len(rows) else 0
+        within = torch.arange(total) - torch.repeat_interleave(offsets, lengths)
+        positions = torch.repeat_interleave(starts, lengths) + within
+        return Bag(self.values[positions].long(), offsets, self.weights[positions])
+
+
+@dataclass(frozen=True)
+class RowArrays:
+    """Some prepared rows as contiguous arrays.
+
+    Attributes:
+        ids: int32 [n, fields] global embedding rows.
+        numeric: float32 [n, numerics].
+        bags: one entry for each multi-valued feature.
+        click, conversion: float32 [n].
+        truth: truth columns by their prepared name, float32 [n].
+    """
+
+    ids: Tensor
+    numeric: Tensor
+    bags: tuple[BagArrays, ...]
+    click: Tensor
+    conversion: Tensor
+    truth: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return self.click.shape[0]
+
+    def take(self, rows: Tensor) -> Batch:
+        """The batch of these row numbers (int64 [k]), in their order."""
+        return Batch(
+            self.ids.index_select(0, rows).long(),
+            self.numeric.index_select(0, rows),
+            tuple(bag.take(rows) for bag in self.bags),
+            self.click.index_select(0, rows),
+            self.conversion.index_select(0, rows),
+        )
+
+
+def field_offsets(manifest: m.Manifest) -> list[int]:
+    """First embedding row of each id column and then of each bag column, in one table."""
+    sizes = [c.size for c in manifest.ids] + [c.size for c in manifest.bags]
+    return [0, *np.cumsum(sizes).tolist()]
+
+
+def read_rows(folder: Path, manifest: m.Manifest, files: list[str]) -> RowArrays:
+    """Read shards into memory, one after the other.
+
+    Raises:
+        InputError: a shard is missing or damaged.
+    """
+    tables = [_read_shard(folder / file) for file in files]
+    table = pa.concat_tables(tables) if tables else None
+    if table is None:
+        raise InputError(f"{folder}: a split without shards: prepare the log again")
+    offsets = field_offsets(manifest)
+    rows = table.num_rows
+    ids = np.empty((rows, len(manifest.ids)), dtype=np.int32)
+    for k, column in enumerate(manifest.ids):
+        np.add(_numpy(table, column.name, np.int32), offsets[k], out=ids[:, k])
+    numeric = np.empty((rows, len(manifest.numerics)), dtype=np.float32)
+    for k, number in enumerate(manifest.numerics):
+        numeric[:, k] = _numpy(table, number.name, np.float32)
+    first_bag = len(manifest.ids)
+    bags = tuple(
+        _read_bag(table, bag, offsets[first_bag + k]) for k, bag in enumerate(manifest.bags)
+    )
+    truth: dict[str, npt.NDArray[np.float32]] = {
+        name: _numpy(table, name, np.float32)
+        for name in m.TRUTH_COLUMNS
+        if name in table.column_names
+    }
+    click = torch.from_numpy(_numpy(table, m.CLICK, np.float32))
+    conversion = torch.from_numpy(_numpy(table, m.CONVERSION, np.float32))
+    return RowArrays(
+        torch.from_numpy(ids), torch.from_numpy(numeric), bags, click, conversion, truth
+    )
+
+
+def _read_shard(path: Path) -> pa.Table:
+    try:
+        return pq.read_table(path, partitioning=None)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(
+            f"shard {path} is missing or damaged ({error}): run 'postclick prepare' again"
+        ) from None
+
+
+def _numpy(table: pa.Table, name: str, dtype: type[_T]) -> npt.NDArray[_T]:
+    values = table.column(name).to_numpy()
+    return np.array(values, dtype=dtype)  # a copy: torch wants writable memory
+
+
+def _read_bag(table: pa.Table, bag: m.BagColumn, offset: int) -> BagArrays:
+    lists = table.column(bag.name).combine_chunks()
+    starts = lists.offsets.to_numpy().astype(np.int64)
+    values = lists.values.to_numpy()[starts[0] : starts[-1]].astype(np.int32) + np.int32(offset)
+    starts -= starts[0]
+    lengths = np.diff(starts)
+    if bag.weighted:
+        column = table.column(bag.name + m.WEIGHTS_SUFFIX).combine_chunks()
+        first = column.offsets.to_numpy()
+        weights = column.values.to_numpy()[first[0] : first[-1]].astype(np.float32)
+    else:
+        weights = np.ones(len(values), dtype=np.float32)
+    if bag.pooling == "mean":
+        # Fold 1/length into the weights: pooling is then always a weighted sum.
+        weights = weights / np.repeat(np.maximum(lengths, 1), lengths).astype(np.float32)
+    return BagArrays(torch.from_numpy(values), torch.from_numpy(starts), torch.from_numpy(weights))

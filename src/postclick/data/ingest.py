@@ -1,0 +1,95 @@
+"""The one reading pass of `prepare`: check, draw splits, fit on train, spill coded rows."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from postclick.data.canonical import KEY, TIME
+from postclick.data.checks import LogChecks, Progress, canonical_chunks
+from postclick.data.findings import CheckReport
+from postclick.data.fitting import FeatureFitter, Fitted
+from postclick.data.manifest import CLICK, CONVERSION, SPLITS
+from postclick.data.rows import DRAW, BadRows, hashes_of, uniform
+from postclick.data.schema import LogSchema
+from postclick.data.shuffle import Spill
+from postclick.data.source import LogSource
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """A log that was read: its report without errors, what was fitted, and its coded rows."""
+
+    report: CheckReport
+    fitted: Fitted
+    spills: dict[str, Spill]
+
+
+def ingest(
+    schema: LogSchema,
+    sources: Mapping[str, LogSource],
+    shares: Mapping[str, float],
+    folder: Path,
+    *,
+    seed: int,
+    on_bad_rows: BadRows,
+    progress: Progress,
+) -> Ingested:
+    """Read `sources` (train first) once and spill their rows into `folder`.
+
+    Args:
+        shares: splits to be drawn from train, with the share of its rows each gets.
+
+    Raises:
+        InputError: a check found an error.
+    """
+    folder.mkdir(parents=True)
+    checks = LogChecks(schema, on_bad_rows, seed)
+    fitter = FeatureFitter(schema, seed)
+    names = [name for name in SPLITS if name in sources or name in shares]
+    spills = {name: Spill(folder / name) for name in names}
+    done = 0
+    with ExitStack() as stack:
+        for spill in spills.values():
+            stack.callback(spill.close)
+        for source, log in sources.items():
+            drawn = shares if source == "train" else {}
+            checks.begin(source, [source, *drawn])
+            for frame in canonical_chunks(schema, source, log, checks):
+                masks = draw(frame, source, drawn, seed)
+                counted = masks[source] if source == "train" else np.zeros(frame.height, np.bool_)
+                judged = frame.select(CLICK, CONVERSION, *(c for c in (KEY, TIME) if c in frame))
+                checks.add(source, frame, {k: _part(judged, mask) for k, mask in masks.items()})
+                coded = fitter.add(frame, counted).drop(KEY, TIME, strict=False)
+                for name, mask in masks.items():
+                    spills[name].add(_part(coded, mask))
+                done += frame.height
+                progress("read", done, None)
+    report = checks.report()
+    report.raise_errors()
+    return Ingested(report, fitter.result(), spills)
+
+
+def draw(
+    frame: pl.DataFrame, source: str, shares: Mapping[str, float], seed: int
+) -> dict[str, Mask]:
+    """Bool [n] for each split: which rows belong to it; the rest stays with `source`."""
+    if not shares:
+        return {source: np.ones(frame.height, dtype=np.bool_)}
+    chance = uniform(hashes_of(frame, seed, DRAW))
+    masks: dict[str, Mask] = {}
+    low = 0.0
+    for name, share in shares.items():
+        masks[name] = (chance >= low) & (chance < low + share)
+        low += share
+    return {source: chance >= low, **masks}
+
+
+def _part(frame: pl.DataFrame, mask: Mask) -> pl.DataFrame:
+    return frame if mask.all() else frame.filter(pl.Series(mask))

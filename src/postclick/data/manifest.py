@@ -1,0 +1,113 @@
+"""`manifest.json`: what a prepared log holds, enough to rebuild every encoder and every batch."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from postclick.data.schema import LogSchema, first_message
+from postclick.errors import InputError
+
+FORMAT = 1
+FILE_NAME = "manifest.json"
+SPLITS = ("train", "valid", "test")
+# Names that shards give to what is not a feature.
+CLICK, CONVERSION = "click", "conversion"
+TRUE_CTR, TRUE_CVR, POTENTIAL = "true_ctr", "true_cvr", "potential_conversion"
+TRUTH_COLUMNS = (TRUE_CTR, TRUE_CVR, POTENTIAL)
+RESERVED = (CLICK, CONVERSION, *TRUTH_COLUMNS)
+WEIGHTS_SUFFIX = "__weights"
+MISSING_SUFFIX = "__missing"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class IdColumn(_Strict):
+    """One int32 id per row. `size` counts id 0; quantile-binned numbers are ids as well."""
+
+    name: str
+    size: int
+    edges: tuple[float, ...] | None = None
+
+
+class NumericColumn(_Strict):
+    """One float32 per row: (f(x) - mean) / std, 0 where missing; or a 0/1 missing flag."""
+
+    name: str
+    source: str
+    transform: Literal["standardize", "log1p", "missing_flag"]
+    mean: float = 0.0
+    std: float = 1.0
+
+
+class BagColumn(_Strict):
+    """A list of int32 ids per row, with a list of float32 weights beside it if `weighted`."""
+
+    name: str
+    size: int
+    pooling: Literal["mean", "sum"]
+    weighted: bool = False
+
+
+class Shard(_Strict):
+    file: str
+    rows: int
+    sha256: str
+
+
+class Split(_Strict):
+    """Row counts of one split; `conversions` are recorded ones, `truth` the columns it has."""
+
+    rows: int
+    clicks: int
+    conversions: int
+    shards: tuple[Shard, ...]
+    truth: tuple[str, ...] = ()
+
+
+class Manifest(_Strict):
+    format: int
+    log_schema: LogSchema
+    seed: int
+    ids: tuple[IdColumn, ...]
+    numerics: tuple[NumericColumn, ...]
+    bags: tuple[BagColumn, ...]
+    splits: dict[str, Split]
+    findings: tuple[dict[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
+    fingerprint: str
+
+    def split(self, name: str) -> Split:
+        """The split called `name`; `InputError` if there is none."""
+        if name not in self.splits:
+            raise InputError(
+                f"the prepared log has no split {name!r}; it has {', '.join(self.splits)}"
+            )
+        return self.splits[name]
+
+    def write(self, folder: Path) -> None:
+        text = json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False)
+        (folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> "Manifest":
+        """Read and check the manifest in `folder`; `InputError` if it is not a prepared log."""
+        path = folder / FILE_NAME
+        if not path.is_file():
+            raise InputError(
+                f"{folder} is not a prepared log (no {FILE_NAME}): make one with 'postclick prepare'"
+            )
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} is damaged ({error}): run 'postclick prepare' again") from None
+        found = data.get("format") if isinstance(data, dict) else None
+        if found != FORMAT:
+            raise InputError(f"{path} has format {found}, this version reads {FORMAT}: prepare again")
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise InputError(f"{path} is damaged: {first_message(error)}: prepare again") from None

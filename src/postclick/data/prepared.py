@@ -1,0 +1,134 @@
+"""`PreparedLog`: a prepared log on disk, opened for training, scoring and judging."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from postclick.data.arrays import RowArrays, read_rows
+from postclick.data.batch import Batch
+from postclick.data.manifest import Manifest, Split
+
+# A split larger than this is streamed shard by shard instead of being held in memory.
+IN_MEMORY_BYTES = 4 << 30
+
+
+@dataclass(frozen=True)
+class BaseRates:
+    """Training frequencies at which output biases start: P(click), P(conversion | click)."""
+
+    ctr: float
+    cvr: float
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """The shape of a batch, all that a network has to know of a log.
+
+    Attributes:
+        field_sizes: embedding rows of each id column, row 0 of a field included.
+        bag_sizes: embedding rows of each multi-valued column.
+        numerics: number of numeric inputs.
+    """
+
+    field_sizes: tuple[int, ...]
+    bag_sizes: tuple[int, ...]
+    numerics: int
+
+
+class PreparedLog:
+    """A prepared log in `folder`; opening reads the manifest only.
+
+    Raises:
+        InputError: the folder is not a prepared log, or its manifest is damaged.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.manifest = Manifest.read(self.folder)
+        self._cache: dict[str, RowArrays] = {}
+
+    @property
+    def fingerprint(self) -> str:
+        return self.manifest.fingerprint
+
+    @cached_property
+    def inputs(self) -> InputSpec:
+        manifest = self.manifest
+        return InputSpec(
+            tuple(c.size for c in manifest.ids),
+            tuple(c.size for c in manifest.bags),
+            len(manifest.numerics),
+        )
+
+    @cached_property
+    def base_rates(self) -> BaseRates:
+        """Laplace-smoothed rates of the training split, so that no logit is infinite."""
+        train = self.split("train")
+        return BaseRates(
+            (train.clicks + 1) / (train.rows + 2), (train.conversions + 1) / (train.clicks + 2)
+        )
+
+    def split(self, name: str) -> Split:
+        return self.manifest.split(name)
+
+    def fits_in_memory(self, name: str) -> bool:
+        row_bytes = 4 * (len(self.manifest.ids) + len(self.manifest.numerics) + 2)
+        row_bytes += 200 * len(self.manifest.bags)
+        return self.split(name).rows * row_bytes <= IN_MEMORY_BYTES
+
+    def rows(self, name: str) -> RowArrays:
+        """A whole split in memory, kept for the next call."""
+        if name not in self._cache:
+            files = [shard.file for shard in self.split(name).shards]
+            self._cache[name] = read_rows(self.folder, self.manifest, files)
+        return self._cache[name]
+
+    def windows(self, name: str, order: list[int] | None = None) -> Iterator[RowArrays]:
+        """The split as one array if it fits in memory, else shard by shard.
+
+        `order` permutes the shards; while one is used the next is read.
+        """
+        if self.fits_in_memory(name):
+            yield self.rows(name)
+            return
+        files = [shard.file for shard in self.split(name).shards]
+        queue = [files[k] for k in (order if order is not None else range(len(files)))]
+        with ThreadPoolExecutor(1) as reader:
+            ahead = reader.submit(read_rows, self.folder, self.manifest, queue[:1])
+            for k in range(len(queue)):
+                current = ahead.result()
+                if k + 1 < len(queue):
+                    ahead = reader.submit(
+                        read_rows, self.folder, self.manifest, queue[k + 1 : k + 2]
+                    )
+                yield current
+
+    def steps(self, name: str, batch_size: int) -> int:
+        """Number of batches in one pass over the split."""
+        if self.fits_in_memory(name):
+            return -(-self.split(name).rows // batch_size)
+        return sum(-(-shard.rows // batch_size) for shard in self.split(name).shards)
+
+    def shuffled(self, name: str, batch_size: int, seed: int, skip: int = 0) -> Iterator[Batch]:
+        """One pass in random order: the same for the same seed. `skip` leaves out batches."""
+        generator = torch.Generator().manual_seed(seed)
+        shards = len(self.split(name).shards)
+        order: list[int] = torch.randperm(shards, generator=generator).tolist()
+        for window in self.windows(name, order):
+            permutation = torch.randperm(len(window), generator=generator)
+            for rows in torch.split(permutation, batch_size):
+                if skip > 0:
+                    skip -= 1
+                    continue
+                yield window.take(rows)
+
+    def sequential(self, name: str, batch_size: int) -> Iterator[tuple[Batch, RowArrays, Tensor]]:
+        """One pass in stored order: batch, the arrays it came from, and its row numbers."""
+        for window in self.windows(name):
+            for rows in torch.split(torch.arange(len(window)), batch_size):
+                yield window.take(rows), window, rows
