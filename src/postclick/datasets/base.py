@@ -1,0 +1,69 @@
+"""What a data set's reader hands to `prepare`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from postclick.data.schema import LogSchema, first_message
+from postclick.data.source import LogSource
+from postclick.errors import InputError
+
+
+@dataclass(frozen=True)
+class LogSplits:
+    """A log split for training and judging; a missing split is drawn from `train`.
+
+    Attributes:
+        schema: what the columns mean.
+        train, valid, test: the raw logs.
+        notes: one line each on what a reader of the results should know.
+    """
+
+    schema: LogSchema
+    train: LogSource
+    test: LogSource | None = None
+    valid: LogSource | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Options(BaseModel):
+    """Base of a data set's own options; unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A public data set that postclick can read in its published form.
+
+    Attributes:
+        name: as given to `--dataset`.
+        summary: one line.
+        expects: what `--source` has to point to, and where a user gets it.
+        options: the reader's options, a pydantic model.
+        read: opens the files.
+    """
+
+    name: str
+    summary: str
+    expects: str
+    options: type[Options]
+    read: Callable[[Path, Any], LogSplits]
+
+    def load(self, source: str | Path, options: Mapping[str, Any] | None = None) -> LogSplits:
+        """Open the data set at `source`.
+
+        Raises:
+            InputError: the path does not hold the data set, or an option is wrong.
+        """
+        path = Path(source)
+        if not path.exists():
+            raise InputError(f"{path} does not exist; {self.name} expects {self.expects}")
+        try:
+            chosen = self.options.model_validate(dict(options or {}))
+        except ValidationError as error:
+            raise InputError(f"data set {self.name}: option {first_message(error)}") from None
+        return self.read(path, chosen)

@@ -1,0 +1,69 @@
+"""From what a user names (files, or a data set) to the raw logs that `prepare` takes."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from postclick.data.schema import LogSchema
+from postclick.data.source import open_log
+from postclick.datasets import get_dataset
+from postclick.datasets.base import LogSplits
+from postclick.errors import InputError
+
+
+def open_splits(
+    schema: LogSchema | str | Path,
+    train: Sequence[str | Path],
+    test: Sequence[str | Path] = (),
+    valid: Sequence[str | Path] = (),
+) -> LogSplits:
+    """Raw logs of one's own; splits that are not given are drawn from train by `prepare`.
+
+    Raises:
+        InputError: a file is missing or unreadable, or the schema is wrong.
+    """
+    parsed = schema if isinstance(schema, LogSchema) else LogSchema.load(schema)
+    return LogSplits(
+        parsed,
+        open_log(*train),
+        open_log(*test) if test else None,
+        open_log(*valid) if valid else None,
+    )
+
+
+def open_request(
+    *,
+    dataset: str | None,
+    source: Path | None,
+    options: Sequence[str],
+    schema: Path | None,
+    train: Sequence[Path],
+    test: Sequence[Path],
+    valid: Sequence[Path],
+) -> LogSplits:
+    """What `postclick prepare` was asked for: a data set by name, or files with a schema."""
+    if dataset is not None:
+        if source is None:
+            expects = get_dataset(dataset).expects
+            raise InputError(f"--dataset {dataset} needs --source: {expects}")
+        if schema or train or test or valid:
+            raise InputError("--dataset brings its own schema and splits: leave the others out")
+        return get_dataset(dataset).load(source, parse_options(options))
+    if options:
+        raise InputError("--set gives options of a --dataset; a log of one's own has a schema")
+    if schema is None or not train:
+        raise InputError("give --schema and --train, or --dataset and --source")
+    return open_splits(schema, train, test, valid)
+
+
+def parse_options(texts: Sequence[str]) -> Mapping[str, Any]:
+    """['threshold=3'] -> {'threshold': 3}; values are YAML."""
+    options: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise InputError(f"--set {text!r}: expected key=value")
+        options[key.strip()] = yaml.safe_load(value)
+    return options
