@@ -1,0 +1,219 @@
+"""The contract between a method and everything else.
+
+A method is a config, a network that maps a batch to named head logits, and a pure loss that
+returns named scalar terms. Nothing outside `methods/` knows a method by name.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from torch import Tensor, nn
+
+from postclick.data.batch import Batch
+from postclick.data.prepared import BaseRates, InputSpec
+from postclick.data.schema import first_message
+from postclick.errors import InputError
+from postclick.nn.config import NetworkConfig
+from postclick.nn.embedding import FeatureEmbedding
+from postclick.nn.heads import HeadNetwork
+
+Terms = dict[str, Tensor]
+Clip = tuple[float, float]
+DEFAULT_CLIP: Clip = (0.01, 0.99)
+SERVING_HEADS = ("ctr", "cvr")
+
+
+class MethodConfig(BaseModel):
+    """Options of a method; unknown ones are refused.
+
+    `presets` are named sets of options; what is set beside a preset wins over it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    presets: ClassVar[dict[str, dict[str, Any]]] = {}
+
+    preset: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _apply_preset(cls, data: Any) -> Any:
+        name = data.get("preset") if isinstance(data, dict) else None
+        if name is None:
+            return data
+        if name not in cls.presets:
+            known = ", ".join(cls.presets) or "none"
+            raise ValueError(f"unknown preset {name!r}; there is {known}")
+        return {**cls.presets[name], **data}
+
+    @classmethod
+    def parse(cls, method: str, options: dict[str, Any]) -> Self:
+        """Check options; `InputError` names the method, the option and what it takes."""
+        try:
+            return cls.model_validate(options)
+        except ValidationError as error:
+            known = ", ".join(cls.model_fields)
+            raise InputError(
+                f"method {method}: option {first_message(error)}; options: {known}"
+            ) from None
+
+
+class PropensityConfig(MethodConfig):
+    """Options shared by all methods that weight by an inverse propensity."""
+
+    clip: Clip = DEFAULT_CLIP
+    detach_propensity: bool = True
+
+    @model_validator(mode="after")
+    def _clip_is_a_range(self) -> Self:
+        low, high = self.clip
+        if not 0 < low < high < 1:
+            raise ValueError(f"clip {low, high} is not a range within (0, 1), e.g. (0.01, 0.99)")
+        return self
+
+
+Weight = Field(default=1.0, ge=0)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a network says of n impressions.
+
+    Attributes:
+        logits: a tensor [n] for each head.
+        extra: whatever else the method's loss needs, e.g. pairs of tower activations.
+    """
+
+    logits: dict[str, Tensor]
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Labels(NamedTuple):
+    """Click and *recorded* conversion, float [n]. A conversion counts only with a click."""
+
+    click: Tensor
+    conversion: Tensor
+
+    @classmethod
+    def of(cls, batch: Batch) -> "Labels":
+        return cls(batch.click, batch.click * batch.conversion)
+
+
+class Prediction(NamedTuple):
+    """Serving outputs: logits [n] of pCTR and pCVR.
+
+    `log_ctcvr` [n] is ln pCTCVR where a method predicts it other than as pCTR x pCVR.
+    """
+
+    ctr: Tensor
+    cvr: Tensor
+    log_ctcvr: Tensor | None = None
+
+
+class Phase(NamedTuple):
+    """A stretch of training: `share` of the epochs, with the parameters that it trains.
+
+    Attributes:
+        name: for logs and checkpoints.
+        share: part of all epochs, in (0, 1]; the shares of a method's phases add up to 1.
+        parameters: prefixes of the parameter names trained here; empty means all.
+    """
+
+    name: str
+    share: float = 1.0
+    parameters: tuple[str, ...] = ()
+
+
+C = TypeVar("C", bound=MethodConfig)
+
+
+class Method(nn.Module, ABC, Generic[C]):
+    """Base of all methods.
+
+    Class attributes:
+        name: as given to `--method`.
+        summary: one line.
+        reference: authors, title, venue, year.
+        backbone: the paper's, used for `backbone="auto"`.
+        Config: the options.
+        variants: named sets of options (ablations, other readings), `name/variant`.
+        phases: one joint phase unless a method needs stages.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    reference: ClassVar[str]
+    backbone: ClassVar[str] = "share_bottom"
+    Config: ClassVar[type[MethodConfig]]
+    variants: ClassVar[dict[str, dict[str, Any]]] = {}
+    phases: ClassVar[tuple[Phase, ...]] = (Phase("joint"),)
+
+    def __init__(
+        self, config: C, network: NetworkConfig, inputs: InputSpec, rates: BaseRates, dim: int
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.network = network
+        self.kind = self.backbone if network.backbone == "auto" else network.backbone
+        self.embedding = FeatureEmbedding(
+            inputs.field_sizes, inputs.bag_sizes, inputs.numerics, dim, network
+        )
+        self.build(rates)
+
+    @staticmethod
+    def start(config: Any, rates: BaseRates) -> dict[str, float]:
+        """The heads on the shared backbone, each with the probability where its output starts."""
+        return {"ctr": rates.ctr, "cvr": rates.cvr}
+
+    def build(self, rates: BaseRates) -> None:
+        """Make the networks on top of `self.embedding`."""
+        self.net = HeadNetwork(
+            self.embedding.width, self.start(self.config, rates), self.network, self.kind
+        )
+
+    def heads(self, x: Tensor, *, serving: bool) -> Outputs:
+        """Embedded features [n, width] -> head logits; `serving` asks for ctr and cvr only."""
+        outputs = self.net(x, only=SERVING_HEADS if serving else None)
+        return Outputs({name: out.logit for name, out in outputs.items()})
+
+    @staticmethod
+    @abstractmethod
+    def terms(config: Any, outputs: Outputs, labels: Labels) -> Terms:
+        """The loss: named scalar terms, unweighted. A pure function of its arguments."""
+
+    @abstractmethod
+    def weights(self) -> dict[str, float]:
+        """The weight of each term in the sum that is minimised."""
+
+    def embed(self, batch: Batch) -> Tensor:
+        x: Tensor = self.embedding(batch.ids, batch.numeric, batch.bags)
+        return x
+
+    def forward(self, batch: Batch) -> Outputs:
+        """All heads on a batch."""
+        return self.heads(self.embed(batch), serving=False)
+
+    def loss(self, batch: Batch, phase: Phase) -> tuple[Outputs, Terms]:
+        """Outputs and terms of a batch; terms of weight 0 are left out."""
+        outputs = self(batch)
+        terms = self.terms(self.config, outputs, Labels.of(batch))
+        weights = self.weights()
+        return outputs, {name: term for name, term in terms.items() if weights[name] > 0}
+
+    def predict(self, batch: Batch) -> Prediction:
+        """pCTR and pCVR of the main heads, pCTCVR = pCTR x pCVR."""
+        logits = self.heads(self.embed(batch), serving=True).logits
+        return Prediction(logits["ctr"], logits["cvr"])
+
+    @property
+    def clip(self) -> Clip | None:
+        """The propensity clip, `None` for methods that use no propensity."""
+        return self.config.clip if isinstance(self.config, PropensityConfig) else None
+
+    def trained(self, phase: Phase) -> Iterator[tuple[str, nn.Parameter]]:
+        """Named parameters that `phase` trains."""
+        for name, parameter in self.named_parameters():
+            if not phase.parameters or name.startswith(phase.parameters):
+                yield name, parameter

@@ -1,0 +1,113 @@
+"""ChorusCVR: CVR and unCVR heads that supervise each other over the entire space."""
+
+from typing import Literal
+
+from torch import Tensor
+
+from postclick.data.prepared import BaseRates
+from postclick.losses import (
+    cross_entropy,
+    mean_entire,
+    product_cross_entropy,
+    propensity,
+    pseudo_label,
+    weighted_mean,
+)
+from postclick.methods.base import Labels, Method, Outputs, PropensityConfig, Terms, Weight
+from postclick.methods.esmm import ctcvr_loss
+
+
+class ChorusCvrConfig(PropensityConfig):
+    """Options of ChorusCVR; the defaults read the paper literally, with a CTR loss.
+
+    Attributes:
+        ctr_weight: 0 is Eq. 11 to the letter, which lists no CTR loss.
+        ipw_norm: `clicked` is the paper's 1/|C| and 1/|U|, under which the click-space terms
+            outweigh the rest by about 1/CTR; `entire` divides all by the batch size; `self`
+            lets the weights of each subset sum to 1.
+        ipw_cvr, ipw_uncvr: weight L_cvr and L_uncvr by inverse propensity (Eqs. 4 and 9).
+        tie_uncvr: unCVR = 1 - pCVR instead of a head of its own.
+    """
+
+    ctr_weight: float = Weight
+    ctcvr_weight: float = Weight
+    cvr_weight: float = Weight
+    ctuncvr_weight: float = Weight
+    uncvr_weight: float = Weight
+    align_weight: float = Weight
+    ipw_norm: Literal["clicked", "entire", "self"] = "clicked"
+    ipw_cvr: bool = True
+    ipw_uncvr: bool = True
+    tie_uncvr: bool = False
+    detach_ctr_in_ctcvr: bool = False
+
+
+class ChorusCvr(Method[ChorusCvrConfig]):
+    """Negative sample discrimination (unCVR, CTunCVR) and soft alignment.
+
+    With w = P(no conversion | click) from a head of its own, s = p w, sg = stop-gradient,
+    pi = clipped, detached p, C clicked and U unclicked impressions:
+
+        L = mean_D l(p; c) + mean_D l(p q; c v) + mean_C[l(q; v) / pi]
+          + mean_D l(s; c (1 - v)) + mean_C[l(w; 1 - v) / pi]
+          + mean_C[(l(q; 1 - sg(w)) + l(w; 1 - sg(q))) / pi]
+          + mean_U[(l(q; 1 - sg(w)) + l(w; 1 - sg(q))) / (1 - pi)]
+
+    Consistent where the propensity is right: q = CVR, w = 1 - CVR zeroes every gradient.
+    """
+
+    name = "choruscvr"
+    summary = "CVR and unCVR heads aligned with each other over the entire space"
+    reference = "Cheng et al., ChorusCVR, 2025, Eqs. 2-11"
+    Config = ChorusCvrConfig
+    variants = {"no_ndm": {"ctuncvr_weight": 0.0}, "no_sam": {"align_weight": 0.0}}
+
+    @staticmethod
+    def start(config: ChorusCvrConfig, rates: BaseRates) -> dict[str, float]:
+        heads = {"ctr": rates.ctr, "cvr": rates.cvr}
+        return heads if config.tie_uncvr else {**heads, "uncvr": 1 - rates.cvr}
+
+    @staticmethod
+    def terms(config: ChorusCvrConfig, outputs: Outputs, labels: Labels) -> Terms:
+        click, conversion = labels
+        ctr, cvr = outputs.logits["ctr"], outputs.logits["cvr"]
+        uncvr = -cvr if config.tie_uncvr else outputs.logits["uncvr"]
+        product_ctr = ctr.detach() if config.detach_ctr_in_ctcvr else ctr
+        pi = propensity(ctr, config.clip, detach=config.detach_propensity)
+        norm = "subset" if config.ipw_norm == "clicked" else config.ipw_norm
+
+        def clicked(loss: Tensor, weighted: bool = True) -> Tensor:
+            return weighted_mean(loss, 1 / pi if weighted else pi.new_ones(()), click, norm)
+
+        def unclicked(loss: Tensor) -> Tensor:
+            return weighted_mean(loss, 1 / (1 - pi), 1 - click, norm)
+
+        align_cvr = cross_entropy(cvr, 1 - pseudo_label(uncvr))
+        align_uncvr = cross_entropy(uncvr, 1 - pseudo_label(cvr))
+        return {
+            "ctr": mean_entire(cross_entropy(ctr, click)),
+            "ctcvr": ctcvr_loss(outputs, labels, config.detach_ctr_in_ctcvr),
+            "cvr": clicked(cross_entropy(cvr, conversion), config.ipw_cvr),
+            "ctuncvr": mean_entire(
+                product_cross_entropy(product_ctr, uncvr, click * (1 - conversion))
+            ),
+            "uncvr": clicked(cross_entropy(uncvr, 1 - conversion), config.ipw_uncvr),
+            "align_cvr_clicked": clicked(align_cvr),
+            "align_cvr_unclicked": unclicked(align_cvr),
+            "align_uncvr_clicked": clicked(align_uncvr),
+            "align_uncvr_unclicked": unclicked(align_uncvr),
+        }
+
+    def weights(self) -> dict[str, float]:
+        config = self.config
+        return {
+            "ctr": config.ctr_weight,
+            "ctcvr": config.ctcvr_weight,
+            "cvr": config.cvr_weight,
+            "ctuncvr": config.ctuncvr_weight,
+            "uncvr": config.uncvr_weight,
+            "align_cvr_clicked": config.align_weight,
+            "align_cvr_unclicked": config.align_weight,
+            "align_uncvr_clicked": config.align_weight,
+            "align_uncvr_unclicked": config.align_weight,
+        }

@@ -1,0 +1,42 @@
+"""CVR from clicked impressions alone: the baseline with sample selection bias."""
+
+from typing import Literal
+
+from postclick.losses import cross_entropy, mean_clicked, mean_entire
+from postclick.methods.base import Labels, Method, MethodConfig, Outputs, Terms, Weight
+
+
+class NaiveConfig(MethodConfig):
+    """`reduction`: mean over clicked impressions (ChorusCVR, Eq. 2) or over all (EVI, Eq. 2)."""
+
+    reduction: Literal["mean_clicked", "mean_entire"] = "mean_clicked"
+    ctr_weight: float = Weight
+    cvr_weight: float = Weight
+
+
+class Naive(Method[NaiveConfig]):
+    r"""Joint CTR and click-space CVR model.
+
+    L = mean_D l(p; c) + mean_C l(q; v), with p = pCTR, q = pCVR, D all impressions, C clicked
+    ones. ChorusCVR, Eq. 2; EVI, Eqs. 2 and 4. With `ctr_weight=0` the CTR head is not trained.
+    """
+
+    name = "naive"
+    summary = "click-space CVR beside CTR; no correction of selection bias"
+    reference = "EVI (Fei, Zhang, Li, AAAI 2025), Eq. 2; ChorusCVR (Cheng et al. 2025), Eq. 2"
+    Config = NaiveConfig
+    variants = {"no_ctr": {"ctr_weight": 0.0}}
+
+    @staticmethod
+    def terms(config: NaiveConfig, outputs: Outputs, labels: Labels) -> Terms:
+        click, conversion = labels
+        ctr, cvr = outputs.logits["ctr"], outputs.logits["cvr"]
+        loss = cross_entropy(cvr, conversion)
+        clicked = config.reduction == "mean_clicked"
+        return {
+            "ctr": mean_entire(cross_entropy(ctr, click)),
+            "cvr": mean_clicked(loss, click) if clicked else mean_entire(click * loss),
+        }
+
+    def weights(self) -> dict[str, float]:
+        return {"ctr": self.config.ctr_weight, "cvr": self.config.cvr_weight}
