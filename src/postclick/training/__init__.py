@@ -1,0 +1,1 @@
+"""Training: the loop, the optimizers, checkpoints, progress. Knows no method by name."""

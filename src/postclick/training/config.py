@@ -1,0 +1,56 @@
+"""`TrainingConfig`: how a run is optimised, the same words for every method."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Monitor = Literal["cvr_nll", "cvr_auc", "ctcvr_nll", "ctcvr_auc", "ctr_nll", "ctr_auc"]
+
+
+class TrainingConfig(BaseModel):
+    """Settings of a training run.
+
+    Attributes:
+        epochs: passes over the training split at the most.
+        optimizer: `lazy_adam` updates only the embedding rows of a batch and catches up decay
+            and momentum of a row when it is next touched; `exact_adam` is dense Adam, number
+            for number, over all rows.
+        weight_decay: L2 added to the gradient (coupled), embeddings included.
+        warmup_steps: steps over which the learning rate rises linearly from 0.
+        schedule: what happens after the warm-up, over all planned steps.
+        clip_norm: largest norm of the whole gradient; none by default.
+        monitor: validation metric for early stopping and for the weights that are kept.
+        patience: epochs without improvement before stopping; `None` trains all epochs and
+            still keeps the best epoch's weights.
+        keep: `best` epoch by `monitor`, or the `last`.
+        threads: CPU threads; `None` leaves torch's choice. Part of what makes a run repeatable.
+        precision: `fp32`, or `bf16` autocast for the networks.
+        checkpoint_minutes: time between checkpoints within an epoch; each epoch's end has one.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: int = Field(default=10, ge=1)
+    batch_size: int = Field(default=2048, ge=1)
+    optimizer: Literal["lazy_adam", "exact_adam"] = "lazy_adam"
+    lr: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=1e-5, ge=0)
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = Field(default=1e-8, gt=0)
+    warmup_steps: int = Field(default=0, ge=0)
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    clip_norm: float | None = Field(default=None, gt=0)
+    monitor: Monitor = "cvr_nll"
+    patience: int | None = Field(default=2, ge=1)
+    keep: Literal["best", "last"] = "best"
+    eval_batch_size: int = Field(default=16_384, ge=1)
+    device: str = "cpu"
+    threads: int | None = Field(default=None, ge=1)
+    precision: Literal["fp32", "bf16"] = "fp32"
+    checkpoint_minutes: float = Field(default=2.0, gt=0)
+
+    @model_validator(mode="after")
+    def _betas_are_rates(self) -> Self:
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas {self.betas} must lie in [0, 1)")
+        return self

@@ -1,0 +1,60 @@
+"""What is watched while a run trains: loss terms, propensity clipping, effective sample size."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from postclick.methods.base import Clip, Labels, Outputs
+
+
+@dataclass
+class EpochMeter:
+    """Sums over the batches of one epoch, in float64; a checkpoint keeps them.
+
+    `clip` is the method's propensity clip; without one only loss terms are summed.
+    """
+
+    clip: Clip | None = None
+    sums: dict[str, float] = field(default_factory=dict)
+    rows: int = 0
+
+    @torch.no_grad()
+    def add(self, terms: dict[str, Tensor], total: float, outputs: Outputs, labels: Labels) -> None:
+        rows = len(labels.click)
+        self.rows += rows
+        for name, term in terms.items():
+            self._sum(f"term/{name}", float(term) * rows)
+        self._sum("total", total * rows)
+        if self.clip is None:
+            return
+        ctr = outputs.logits["ctr"].detach().sigmoid()
+        pi = ctr.clamp(*self.clip)
+        weight = labels.click.double() / pi
+        self._sum("clipped", float((ctr != pi).sum()))
+        self._sum("weight", float(weight.sum()))
+        self._sum("weight2", float(weight.square().sum()))
+        self._sum("clicks", float(labels.click.sum()))
+
+    def _sum(self, name: str, value: float) -> None:
+        self.sums[name] = self.sums.get(name, 0.0) + value
+
+    def report(self) -> dict[str, float | dict[str, float]]:
+        """Means per impression; effective sample size is (sum w)^2 / sum w^2 over clicks."""
+        rows = max(self.rows, 1)
+        terms = {
+            name.removeprefix("term/"): value / rows
+            for name, value in self.sums.items()
+            if name.startswith("term/")
+        }
+        report: dict[str, float | dict[str, float]] = {
+            "loss": self.sums.get("total", 0.0) / rows,
+            "terms": terms,
+        }
+        if self.clip is not None:
+            squares = self.sums.get("weight2", 0.0)
+            effective = self.sums.get("weight", 0.0) ** 2 / squares if squares > 0 else 0.0
+            report["clip_share"] = self.sums.get("clipped", 0.0) / rows
+            report["effective_sample_size"] = effective
+            report["clicks"] = self.sums.get("clicks", 0.0)
+        return report
