@@ -1,0 +1,71 @@
+"""What all commands share: errors as one line, progress, and printing for people or machines."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from postclick.progress import Reporter
+
+BAD_INPUT = 2
+
+
+def fail(message: str) -> NoReturn:
+    """Print one line to standard error and exit with code 2."""
+    print(f"postclick: {message}", file=sys.stderr)
+    sys.exit(BAD_INPUT)
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn `InputError`, a full disk and Ctrl-C into one line and an exit code."""
+    from postclick.errors import InputError
+
+    try:
+        yield
+    except InputError as error:
+        fail(str(error))
+    except OSError as error:
+        # What the library can foresee it reports itself; this is a disk, a mount, a quota.
+        where = f" ({error.filename})" if error.filename else ""
+        fail(f"the system refused: {error.strerror or error}{where}")
+    except KeyboardInterrupt:
+        print("postclick: interrupted; run the same command again to resume", file=sys.stderr)
+        sys.exit(130)
+
+
+@contextmanager
+def reporting(quiet: bool = False) -> Iterator["Reporter"]:
+    """Bars on a terminal, plain lines elsewhere, nothing if `quiet`; always on standard error."""
+    from rich.console import Console
+
+    from postclick.progress import BarReporter, PlainReporter, Silent
+
+    console = Console(stderr=True)
+    if quiet:
+        yield Silent()
+    elif console.is_terminal:
+        with BarReporter(console) as bars:
+            yield bars
+    else:
+        yield PlainReporter()
+
+
+def print_json(data: Any) -> None:
+    """One JSON document on standard output."""
+    print(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def print_tables(tables: list[Any], notes: list[str]) -> None:
+    """Rich tables and notes on standard output; wide where it is not a terminal."""
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)
+    for table in tables:
+        console.print(table)
+    for note in notes:
+        console.print(note, highlight=False, soft_wrap=True, markup=False)

@@ -1,0 +1,110 @@
+"""Means, standard deviations and winners of a comparison; a winner only where a test says so."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from postclick.data.prepared import PreparedLog
+from postclick.evaluation.metric import METRICS
+from postclick.evaluation.paired import supported_best
+from postclick.experiments.plan import Plan
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One metric of one method over seeds; `mean` is `None` where it is undefined."""
+
+    mean: float | None
+    sd: float | None
+    runs: int
+    undefined: str | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric on one space, over all methods.
+
+    `best` is the method that beats every other one in paired two-sided t-tests over seeds,
+    Holm-corrected, at the 5 % level; `None` where no method does.
+    """
+
+    metric: str
+    space: str
+    cells: dict[str, Cell]
+    best: str | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A comparison in short, with its protocol."""
+
+    methods: tuple[str, ...]
+    seeds: int
+    rows: tuple[Row, ...]
+    protocol: dict[str, Any]
+
+    def row(self, metric: str, space: str) -> Row | None:
+        return next((r for r in self.rows if (r.metric, r.space) == (metric, space)), None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As written to summary.json."""
+        return {
+            "protocol": self.protocol,
+            "methods": list(self.methods),
+            "seeds": self.seeds,
+            "metrics": [
+                {
+                    "metric": row.metric,
+                    "space": row.space,
+                    "best": row.best,
+                    "methods": {name: vars(cell) for name, cell in row.cells.items()},
+                }
+                for row in self.rows
+            ],
+        }
+
+
+def summarise(results: pl.DataFrame, plan: Plan, log: PreparedLog, split: str) -> Summary:
+    """Summarise tidy results (columns of `postclick.experiments.compare.COLUMNS`)."""
+    training = plan.jobs[0].settings.training
+    protocol = {
+        "split": split,
+        "rows": log.split(split).rows,
+        "backbone": plan.backbone,
+        "backbone_note": "each paper's own" if plan.backbone == "auto" else "the same for all",
+        "epochs_at_most": training.epochs,
+        "stopping": f"best {training.monitor} on the validation split, patience "
+        f"{training.patience}",
+        "test": "paired over seeds, two-sided t, Holm-corrected over methods, 5 %",
+        "data_fingerprint": log.fingerprint,
+    }
+    return Summary(plan.methods, len(plan.seeds), tuple(_rows(results, plan)), protocol)
+
+
+def _rows(results: pl.DataFrame, plan: Plan) -> Iterator[Row]:
+    order = {name: k for k, name in enumerate(METRICS)}
+    pairs = results.select("metric", "space").unique(maintain_order=True).rows()
+    for metric, space in sorted(pairs, key=lambda pair: order[pair[0]]):
+        part = results.filter((pl.col("metric") == metric) & (pl.col("space") == space))
+        cells: dict[str, Cell] = {}
+        values: dict[str, list[float]] = {}
+        for method in plan.methods:
+            mine = part.filter(pl.col("method") == method).sort("seed")
+            found = mine["value"].drop_nulls()
+            if len(found) < len(plan.seeds):
+                reason = next(iter(mine["undefined"].drop_nulls()), "not measured")
+                cells[method] = Cell(None, None, len(found), reason)
+                continue
+            values[method] = found.to_list()
+            spread = found.std() if len(found) > 1 else None
+            cells[method] = Cell(_number(found.mean()), _number(spread), len(found), None)
+        best = None
+        if len(values) == len(plan.methods) > 1 and len(plan.seeds) > 1:
+            best = supported_best(values, metric)
+        yield Row(metric, space, cells, best)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,79 @@
+"""A comparison as tables for a terminal."""
+
+from rich.table import Table
+
+from postclick.experiments.summary import Cell, Row, Summary
+
+# What is shown, in this order; results.parquet and summary.json hold everything.
+RECORDED = (
+    ("cvr_auc", "clicked"),
+    ("ctcvr_auc", "entire"),
+    ("ctr_auc", "entire"),
+    ("cvr_nll", "clicked"),
+    ("ctcvr_nll", "entire"),
+    ("cvr_pcoc", "clicked"),
+    ("ctcvr_pcoc", "entire"),
+)
+TRUTH = tuple(
+    (metric, space)
+    for metric in ("true_cvr_auc", "true_cvr_nll", "cvr_relative_bias")
+    for space in ("clicked", "unclicked", "entire")
+)
+SHORT = {"cvr_relative_bias": "bias %", "true_cvr_auc": "true AUC", "true_cvr_nll": "true NLL"}
+
+
+def tables(summary: Summary) -> list[Table]:
+    """One table on recorded labels and, where truth is known, one against truth."""
+    made = [
+        _table(summary, RECORDED, "Recorded labels"),
+        _table(summary, TRUTH, "Against known truth"),
+    ]
+    return [table for table in made if table is not None]
+
+
+def _table(summary: Summary, columns: tuple[tuple[str, str], ...], title: str) -> Table | None:
+    rows = [row for pair in columns if (row := summary.row(*pair)) is not None]
+    shown = [row for row in rows if any(cell.mean is not None for cell in row.cells.values())]
+    if not shown:
+        return None
+    table = Table(title=f"{title} ({summary.protocol['split']} split)", title_justify="left")
+    table.add_column("method", no_wrap=True)
+    for row in shown:
+        table.add_column(f"{SHORT.get(row.metric, row.metric)}\n{row.space}", justify="right")
+    for method in summary.methods:
+        table.add_row(method, *(_text(row, row.cells[method], method) for row in shown))
+    return table
+
+
+def _text(row: Row, cell: Cell, method: str) -> str:
+    if cell.mean is None:
+        return "undefined"
+    scale, digits = (100.0, 1) if row.metric == "cvr_relative_bias" else (1.0, 4)
+    text = f"{scale * cell.mean:.{digits}f}"
+    if cell.sd is not None:
+        text += f" ±{scale * cell.sd:.{digits}f}"
+    return f"[bold]{text} *[/bold]" if row.best == method else text
+
+
+def footnotes(summary: Summary) -> list[str]:
+    """What a reader of the tables has to know."""
+    protocol = summary.protocol
+    notes = [
+        f"{summary.seeds} seeds, mean ± standard deviation; backbone {protocol['backbone']} "
+        f"({protocol['backbone_note']}); at most {protocol['epochs_at_most']} epochs, "
+        f"{protocol['stopping']}."
+    ]
+    if summary.seeds > 1 and len(summary.methods) > 1:
+        marked = any(row.best for row in summary.rows)
+        notes.append(
+            ("* beats every other method: " if marked else "No method is marked as best: ")
+            + protocol["test"]
+            + ("." if marked else ", no difference to every other method holds.")
+        )
+    reasons = {
+        f"{row.metric} ({row.space}): {cell.undefined}"
+        for row in summary.rows
+        for cell in row.cells.values()
+        if cell.undefined and (row.metric, row.space) in RECORDED + TRUTH
+    }
+    return notes + [f"undefined: {reason}" for reason in sorted(reasons)]

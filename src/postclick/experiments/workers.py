@@ -1,0 +1,116 @@
+"""Runs side by side: one process per core, each working off runs on one thread."""
+
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from pathlib import Path
+from queue import Empty
+from typing import Any, Protocol
+
+from postclick.data.prepared import PreparedLog
+from postclick.experiments.plan import Job
+from postclick.progress import Reporter, Silent
+from postclick.training.run import Run, train
+
+
+class _Messages(Protocol):
+    def put(self, item: tuple[str, int]) -> None: ...
+    def get_nowait(self) -> tuple[str, int]: ...
+
+
+class _Forward(Silent):
+    """Sends a run's progress to the parent process."""
+
+    def __init__(self, label: str, messages: _Messages) -> None:
+        self.label, self.messages, self.pending = label, messages, 0
+
+    def advance(self, steps: int, note: str = "") -> None:
+        self.pending += steps
+        if self.pending >= 20_000:
+            self.messages.put(("", self.pending))
+            self.pending = 0
+
+    def line(self, text: str) -> None:
+        self.messages.put((f"{self.label}: {text}", self.pending))
+        self.pending = 0
+
+
+_OPEN: dict[str, PreparedLog] = {}
+
+
+def run_job(job: Job, data: Path, out: Path, split: str, reporter: Reporter) -> None:
+    """Train and evaluate one run unless that is already done."""
+    key = str(data)
+    if key not in _OPEN:
+        _OPEN.clear()  # one log at a time: its rows stay in memory for the next run
+        _OPEN[key] = PreparedLog(data)
+    log = _OPEN[key]
+    folder = job.folder(out)
+    run = Run(folder) if folder.exists() else train(log, job.settings, folder, reporter=reporter)
+    if split not in run.metrics:
+        run.evaluate(log, split)
+
+
+def _work(job: Job, data: Path, out: Path, split: str, messages: Any) -> None:
+    run_job(job, data, out, split, _Forward(f"{job.method} seed {job.seed}", messages))
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run_all(
+    jobs: Sequence[Job], data: Path, out: Path, split: str, workers: int, reporter: Reporter
+) -> Iterator[Job]:
+    """Run jobs, `workers` at a time, and yield each as it ends.
+
+    New processes are spawned, never forked: polars and torch have threads that a fork breaks.
+    """
+    if workers <= 1 or len(jobs) <= 1:
+        for job in jobs:
+            run_job(job, data, out, split, _Labelled(job, reporter))
+            yield job
+        return
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager, ProcessPoolExecutor(workers, mp_context=context) as pool:
+        messages = manager.Queue()
+        waiting: dict[Future[None], Job] = {
+            pool.submit(_work, job, data, out, split, messages): job for job in jobs
+        }
+        try:
+            while waiting:
+                done, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+                _relay(messages, reporter)
+                for future in done:
+                    job = waiting.pop(future)
+                    future.result()
+                    yield job
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _relay(messages: _Messages, reporter: Reporter) -> None:
+    while True:
+        try:
+            text, steps = messages.get_nowait()
+        except Empty:
+            return
+        reporter.advance(steps)
+        if text:
+            reporter.line(text)
+
+
+class _Labelled(Silent):
+    """Puts the run's name before its lines."""
+
+    def __init__(self, job: Job, reporter: Reporter) -> None:
+        self.job, self.reporter = job, reporter
+
+    def advance(self, steps: int, note: str = "") -> None:
+        self.reporter.advance(steps)
+
+    def line(self, text: str) -> None:
+        self.reporter.line(f"{self.job.method} seed {self.job.seed}: {text}")
