@@ -1,7 +1,7 @@
 """The command line: one thin command per public function."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -16,12 +16,11 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
+BadRows = Literal["error", "drop", "keep"]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write; must not exist.")]
 Data = Annotated[Path, typer.Argument(help="A prepared log.")]
-Sets = Annotated[
-    list[str], typer.Option("--set", help="A setting as key=value; may be repeated.")
-]
+Sets = Annotated[list[str], typer.Option("--set", help="A setting as key=value; may be repeated.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 
 
@@ -135,7 +134,7 @@ def prepare(
     valid_fraction: Annotated[float, typer.Option(help="Drawn from train without --valid.")] = 0.1,
     test_fraction: Annotated[float, typer.Option(help="Drawn from train without --test.")] = 0.25,
     on_bad_rows: Annotated[
-        str, typer.Option(help="Rows that break the funnel: error, drop or keep.")
+        BadRows, typer.Option(help="Rows that break the funnel: error, drop or keep.")
     ] = "error",
     json: Json = False,
 ) -> None:
@@ -229,7 +228,9 @@ def evaluate(
     if json:
         return print_json(trained.metrics[split])
     for metric in judgement.metrics:
-        value = f"{metric.value:.6f}" if metric.value is not None else f"undefined: {metric.undefined}"
+        value = (
+            f"{metric.value:.6f}" if metric.value is not None else f"undefined: {metric.undefined}"
+        )
         print(f"{metric.metric:<20} {metric.space:<10} {value}")
     if judgement.propensity is not None:
         held = judgement.propensity

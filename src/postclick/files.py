@@ -73,7 +73,8 @@ def locked(path: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise InputError(
-                f"another process is writing {path.with_suffix('')}: wait for it, or name another --out"
+                f"another process is writing {path.with_suffix('')}: wait for it, "
+                "or name another --out"
             ) from None
         try:
             yield

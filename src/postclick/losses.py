@@ -8,6 +8,8 @@ Reductions are separate functions because confusing them is the commonest error 
 All tensors have shape [n], one value per impression of a batch; n may be 0.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -27,16 +29,20 @@ def cross_entropy(logit: Tensor, target: Tensor) -> Tensor:
 def log_product(logit_a: Tensor, logit_b: Tensor) -> tuple[Tensor, Tensor]:
     """ln t and ln(1 - t) of t = sigmoid(logit_a) sigmoid(logit_b), without leaving log space.
 
-    1 - t is the sum of sigmoid(-a) and sigmoid(a) sigmoid(-b), both positive: no cancellation.
+    For t > 1/2, 1 - t is taken as the sum of sigmoid(-a) and sigmoid(a) sigmoid(-b). For smaller
+    t that sum is near 1 and would lose t in rounding, gradients included: there it is log1p(-t).
 
     >>> both = log_product(torch.tensor([-30.0, 30.0]), torch.tensor([-30.0, 30.0]))
     >>> both[0], both[1]
-    (tensor([-6.0000e+01, -1.8715e-13]), tensor([ -0.0000, -29.3069]))
+    (tensor([-6.0000e+01, -1.8715e-13]), tensor([-8.7565e-27, -2.9307e+01]))
     """
     log_a = F.logsigmoid(logit_a)
     log_t = log_a + F.logsigmoid(logit_b)
-    log_rest = torch.logaddexp(F.logsigmoid(-logit_a), log_a + F.logsigmoid(-logit_b))
-    return log_t, log_rest.clamp(max=0.0)
+    small = log_t < -math.log(2)
+    # The branch not taken gets a harmless argument: its gradient must not be 0 times infinity.
+    of_small = torch.log1p(-torch.where(small, log_t, -1.0).exp())
+    of_large = torch.logaddexp(F.logsigmoid(-logit_a), log_a + F.logsigmoid(-logit_b))
+    return log_t, torch.where(small, of_small, of_large)
 
 
 def product_cross_entropy(logit_a: Tensor, logit_b: Tensor, target: Tensor) -> Tensor:
@@ -45,9 +51,7 @@ def product_cross_entropy(logit_a: Tensor, logit_b: Tensor, target: Tensor) -> T
     return -(target * log_t + (1 - target) * log_rest)
 
 
-def propensity(
-    ctr_logit: Tensor, clip: tuple[float, float], *, detach: bool = True
-) -> Tensor:
+def propensity(ctr_logit: Tensor, clip: tuple[float, float], *, detach: bool = True) -> Tensor:
     """Click propensity for use in a weight: pCTR, detached and clipped to [low, high].
 
     >>> propensity(torch.tensor([-9.0, 0.0]), (0.01, 0.99))

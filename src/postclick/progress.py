@@ -64,7 +64,9 @@ class PlainReporter:
         rate = self.done / max(now - self.began, 1e-9)
         left = f", {(self.total - self.done) / rate:.0f} s left" if self.total and rate else ""
         of = f" of {self.total:,}" if self.total else ""
-        self.line(f"{self.label}: {self.done:,}{of} {self.unit}, {rate:,.0f}/s{left} {note}".rstrip())
+        self.line(
+            f"{self.label}: {self.done:,}{of} {self.unit}, {rate:,.0f}/s{left} {note}".rstrip()
+        )
 
     def line(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)

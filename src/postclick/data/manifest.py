@@ -98,15 +98,20 @@ class Manifest(_Strict):
         path = folder / FILE_NAME
         if not path.is_file():
             raise InputError(
-                f"{folder} is not a prepared log (no {FILE_NAME}): make one with 'postclick prepare'"
+                f"{folder} is not a prepared log (no {FILE_NAME}): "
+                "make one with 'postclick prepare'"
             )
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise InputError(f"{path} is damaged ({error}): run 'postclick prepare' again") from None
+            raise InputError(
+                f"{path} is damaged ({error}): run 'postclick prepare' again"
+            ) from None
         found = data.get("format") if isinstance(data, dict) else None
         if found != FORMAT:
-            raise InputError(f"{path} has format {found}, this version reads {FORMAT}: prepare again")
+            raise InputError(
+                f"{path} has format {found}, this version reads {FORMAT}: prepare again"
+            )
         try:
             return cls.model_validate(data)
         except ValidationError as error:

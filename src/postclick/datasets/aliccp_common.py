@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from postclick.datasets.aliccp_fields import HISTORIES, USER_IDS, Column
@@ -67,31 +68,27 @@ class CommonFeatures:
         row = np.where(found, self._order[place], ABSENT)
         return np.repeat(row, np.diff(np.append(heads, key.size)))
 
-    def columns(self, columns: Sequence[Column], row: NDArray[np.int64]) -> list[pl.Series]:
-        """The user columns of impressions whose common rows are `row`, null where `ABSENT`."""
-        lists = [c for c in columns if c.role != "id"]
-        distinct, place = _distinct(row) if lists else (row, row)
+    def ids(self, columns: Sequence[Column], row: NDArray[np.int64]) -> list[pl.Series]:
+        """The single ids of impressions whose common rows are `row`, null where `ABSENT`."""
         return [
-            self._ids(c, row) if c.role == "id" else self._lists(c, distinct, place)
+            id_series(
+                c.name, np.where(row == ABSENT, MISSING, self._single[USER_IDS.index(c.field)][row])
+            )
             for c in columns
         ]
 
-    def _ids(self, column: Column, row: NDArray[np.int64]) -> pl.Series:
-        single = self._single[USER_IDS.index(column.field)]
-        return id_series(column.name, np.where(row == ABSENT, MISSING, single[row]))
-
-    def _lists(
-        self, column: Column, distinct: NDArray[np.int64], place: NDArray[np.int64]
-    ) -> pl.Series:
+    def lists(self, columns: Sequence[Column], row: NDArray[np.int64]) -> pl.DataFrame:
+        """The histories and weights of impressions whose common rows are `row`."""
         assert self._spill is not None, "histories were not read"
-        lists = self._spill.read(column, distinct)
-        return lists.extend_constant(None, 1).gather(place)
+        distinct, place = _distinct(row)
+        return pl.DataFrame([self._spill.read(c, distinct) for c in columns])[place]
 
 
 def _distinct(row: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The common rows in use, ascending, and each impression's place among them.
 
-    An impression without a common row gets the place after the last.
+    An impression without a common row gets the place after the last, where `Spill.read` has a
+    null.
     """
     distinct, inverse = np.unique(row[row != ABSENT], return_inverse=True)
     place = np.full(row.size, distinct.size, np.int64)
@@ -104,7 +101,9 @@ def _singles(lines: Lines) -> NDArray[np.int32]:
 
 
 def id_series(name: str, ids: NDArray[np.int32]) -> pl.Series:
-    """An id column, null where the id is `MISSING`."""
-    series = pl.Series(name, ids, dtype=pl.Int32)
-    missing = ids == MISSING
-    return series.set(pl.Series(missing), None) if missing.any() else series
+    """An id column, null where the id is `MISSING`.
+
+    >>> id_series("205", np.array([7, MISSING], np.int32)).to_list()
+    [7, None]
+    """
+    return pl.Series(name, pa.array(ids, pa.int32(), mask=ids == MISSING))

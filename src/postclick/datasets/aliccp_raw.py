@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from postclick.data.source import LogSource
 from postclick.datasets.aliccp_common import ABSENT, CommonFeatures, id_series
@@ -22,6 +21,8 @@ LIST_ROWS = 8192
 MOST_ABSENT = 0.001
 # An early verdict on the share of absent users needs this many rows.
 EARLY_ROWS = 1_000_000
+# Row of `CommonFeatures` of each impression; not a column of the log.
+_FOUND = "common row"
 MOST_WORKERS = 8
 
 
@@ -92,27 +93,25 @@ class RawAliCcp(LogSource):
             heads=tuple(c for c in columns if c not in self._spec),
         )
         common = self._user_side(user) if user else None
-        step = LIST_ROWS if any(c.role in ("ids", "weights") for c in user) else None
+        user_ids = [c for c in user if c.role == "id"]
+        histories = [c for c in user if c.role != "id"]
         rows = dropped = absent = 0
         for lines in read_lines(self._skeleton, wanted, self._workers):
-            keep = self._kept(lines)
-            frame = _own_columns(lines, columns, own)
-            found = common.locate(lines.key) if common is not None else None
+            found = common.locate(lines.key) if common is not None else np.zeros(lines.rows, int)
             rows += lines.rows
-            if keep is not None:
-                frame = frame.filter(pl.Series(keep))
-                found = found[keep] if found is not None else None
-                dropped += lines.rows - int(keep.sum())
-            if common is not None and found is not None:
-                absent += int((found == ABSENT).sum())
-                self._judge(absent, max(rows, EARLY_ROWS))
-            height = int(keep.sum()) if keep is not None else lines.rows
-            for begin in range(0, height, step or max(height, 1)):
-                part = slice(begin, min(begin + (step or height), height))
-                piece = frame[part]
-                if common is not None and found is not None:
-                    piece = piece.hstack(common.columns(user, found[part]))
-                yield piece.select(list(columns))
+            absent += int((found == ABSENT).sum())
+            self._judge(absent, max(rows, EARLY_ROWS))
+            series = [pl.Series(_FOUND, found), *_own_columns(lines, columns, own)]
+            if common is not None:
+                series += common.ids(user_ids, found)
+            frame = self._kept(pl.DataFrame(series), lines)
+            dropped += lines.rows - frame.height
+            if common is not None and histories:
+                for part in frame.iter_slices(LIST_ROWS):
+                    lists = common.lists(histories, part[_FOUND].to_numpy())
+                    yield part.hstack(lists.get_columns()).select(list(columns))
+            elif frame.height:
+                yield frame.select(list(columns))
         if not rows:
             raise InputError(f"{self._skeleton} is empty: download or unpack it again")
         if common is not None:
@@ -130,13 +129,12 @@ class RawAliCcp(LogSource):
                 raise InputError(f"{self._common_path} is empty: download or unpack it again")
         return self._common
 
-    def _kept(self, lines: Lines) -> NDArray[np.bool_] | None:
-        """Which rows to keep; None for all of them."""
+    def _kept(self, frame: pl.DataFrame, lines: Lines) -> pl.DataFrame:
         if not self._drop:
-            return None
+            return frame
         click, purchase = (lines.heads[label] for label in LABELS)
-        keep: NDArray[np.bool_] = (click == 1) | (purchase == 0)
-        return None if keep.all() else keep
+        keep = (click == 1) | (purchase == 0)
+        return frame if keep.all() else frame.filter(pl.Series(keep))
 
     def _judge(self, absent: int, rows: int) -> None:
         if absent > MOST_ABSENT * rows:
@@ -155,11 +153,10 @@ class RawAliCcp(LogSource):
             )
 
 
-def _own_columns(lines: Lines, columns: Sequence[str], own: Sequence[Column]) -> pl.DataFrame:
-    """The columns that come from the skeleton itself; rows even if there are none of them."""
+def _own_columns(lines: Lines, columns: Sequence[str], own: Sequence[Column]) -> list[pl.Series]:
+    """The columns that come from the skeleton itself."""
     heads = [pl.Series(c, lines.heads[c]) for c in columns if c in lines.heads]
-    series = [*heads, *(_column(lines, column) for column in own)]
-    return pl.DataFrame(series or [pl.Series("_row", np.zeros(lines.rows, np.int8))])
+    return [*heads, *(_column(lines, column) for column in own)]
 
 
 def _column(lines: Lines, column: Column) -> pl.Series:

@@ -73,7 +73,7 @@ class Spill:
         self._counts.clear()
 
     def read(self, column: Column, rows: NDArray[np.int64]) -> pl.Series:
-        """The lists of some rows, which must ascend; null for a row without the field."""
+        """The lists of some rows, which must ascend, then a null; null also for an empty list."""
         starts = self._starts[column.field]
         counts = starts[rows + 1] - starts[rows]
         parts = []
@@ -88,7 +88,7 @@ class Spill:
                 file.seek(4 * begin)
                 parts.append(file.read(4 * (end - begin)))
         values: NDArray[Any] = np.frombuffer(b"".join(parts), _TYPES[column.role])
-        return list_series(column.name, values, counts)
+        return list_series(column.name, values, np.append(counts, 0))
 
     def _path(self, field: str, role: str) -> Path:
         return self.folder / f"{field}.{role}"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from scipy.special import expit  # type: ignore[import-untyped]
+from scipy.special import expit
 
 from postclick.datasets.worlds import (
     FACTORS,

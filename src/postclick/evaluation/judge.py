@@ -1,6 +1,7 @@
 """A trained method judged on a split of a prepared log."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -40,7 +41,7 @@ class Judgement:
 
 @torch.inference_mode()
 def judge(
-    method: Method, log: PreparedLog, split: str, *, batch_size: int = 16_384
+    method: Method[Any], log: PreparedLog, split: str, *, batch_size: int = 16_384
 ) -> Judgement:
     """Score a split with `method` and compute every metric that its labels allow.
 

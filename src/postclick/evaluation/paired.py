@@ -6,7 +6,7 @@ from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtr  # type: ignore[import-untyped]
+from scipy.special import stdtr
 
 from postclick.errors import InputError
 from postclick.evaluation.inputs import finite_vector

@@ -1,5 +1,6 @@
 """Methods x seeds on one prepared log: the same protocol for all, judged on held-out data."""
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,15 +77,14 @@ def compare(
         plan.claim(out, log)
         planned = sum(job.settings.training.epochs for job in plan.jobs) * log.split("train").rows
         reporter.start(f"{len(plan.jobs)} runs, at most", planned, "rows")
-        ended = 0
-        for _job in run_all(
-            plan.jobs, log.folder.resolve(), out, split, workers or cores(), reporter
-        ):
-            ended += 1
+        ended = run_all(plan.jobs, log.folder.resolve(), out, split, workers or cores(), reporter)
+        for count, job in enumerate(ended, start=1):
+            reporter.line(f"{job.method} seed {job.seed} done, {count} of {len(plan.jobs)} runs")
         results = _collect(plan, out, split)
         summary = summarise(results, plan, log, split)
-        buffer = results.to_arrow()
-        _write_parquet(out / RESULTS, buffer)
+        parquet = io.BytesIO()
+        results.write_parquet(parquet)
+        write_bytes(out / RESULTS, parquet.getvalue())
         write_json(out / SUMMARY, summary.as_dict())
     return Comparison(out, results, summary)
 
@@ -96,13 +96,3 @@ def _collect(plan: Plan, out: Path, split: str) -> pl.DataFrame:
         for m in Run(job.folder(out)).metrics[split]["metrics"]
     ]
     return pl.DataFrame(rows, schema=COLUMNS, orient="row")
-
-
-def _write_parquet(path: Path, table: object) -> None:
-    import io
-
-    import pyarrow.parquet as pq
-
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer)
-    write_bytes(path, buffer.getvalue())

@@ -23,6 +23,8 @@ from postclick.nn.heads import HeadNetwork
 Terms = dict[str, Tensor]
 Clip = tuple[float, float]
 DEFAULT_CLIP: Clip = (0.01, 0.99)
+# Beyond these float32 rounds 1 - pi to 0, and the weights or their gradients are infinite.
+CLIP_RANGE: Clip = (1e-15, 1 - 1e-7)
 SERVING_HEADS = ("ctr", "cvr")
 
 
@@ -32,7 +34,7 @@ class MethodConfig(BaseModel):
     `presets` are named sets of options; what is set beside a preset wins over it.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
 
     preset: str | None = None
@@ -43,7 +45,7 @@ class MethodConfig(BaseModel):
         name = data.get("preset") if isinstance(data, dict) else None
         if name is None:
             return data
-        if name not in cls.presets:
+        if not isinstance(name, str) or name not in cls.presets:
             known = ", ".join(cls.presets) or "none"
             raise ValueError(f"unknown preset {name!r}; there is {known}")
         return {**cls.presets[name], **data}
@@ -69,8 +71,10 @@ class PropensityConfig(MethodConfig):
     @model_validator(mode="after")
     def _clip_is_a_range(self) -> Self:
         low, high = self.clip
-        if not 0 < low < high < 1:
-            raise ValueError(f"clip {low, high} is not a range within (0, 1), e.g. (0.01, 0.99)")
+        if not CLIP_RANGE[0] <= low < high <= CLIP_RANGE[1]:
+            raise ValueError(
+                f"clip {low, high} is not a range within {CLIP_RANGE}, e.g. {DEFAULT_CLIP}"
+            )
         return self
 
 
@@ -161,6 +165,11 @@ class Method(nn.Module, ABC, Generic[C]):
             inputs.field_sizes, inputs.bag_sizes, inputs.numerics, dim, network
         )
         self.build(rates)
+        if not any(self.weights().values()):
+            raise InputError(
+                f"method {self.name}: every loss weight is 0, nothing would be trained: "
+                f"set one of {', '.join(n for n in type(config).model_fields if 'weight' in n)}"
+            )
 
     @staticmethod
     def start(config: Any, rates: BaseRates) -> dict[str, float]:

@@ -17,7 +17,7 @@ class Escm2IpwConfig(PropensityConfig):
 
     `entire` divides by all impressions (the paper), `clicked` by the clicked ones, `self` by the
     sum of the weights; `released` is the official code's n min(1 / (n_C pi), 15), a mean over
-    all impressions, which equals `clicked` unless the cap binds.
+    all impressions, which equals `clicked` unless the cap binds. It has no upper clip of pi.
     """
 
     ipw_norm: IpwNorm = "entire"
@@ -59,7 +59,8 @@ class Escm2Ipw(Method[Escm2IpwConfig]):
     @staticmethod
     def terms(config: Escm2IpwConfig, outputs: Outputs, labels: Labels) -> Terms:
         ctr, cvr = outputs.logits["ctr"], outputs.logits["cvr"]
-        pi = propensity(ctr, config.clip, detach=config.detach_propensity)
+        clip = (config.clip[0], 1.0) if config.ipw_norm == "released" else config.clip
+        pi = propensity(ctr, clip, detach=config.detach_propensity)
         loss = cross_entropy(cvr, labels.conversion)
         return {
             "ctr": mean_entire(cross_entropy(ctr, labels.click)),

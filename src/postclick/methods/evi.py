@@ -155,10 +155,13 @@ class Evi(Method[EviConfig]):
 
     def weights(self) -> dict[str, float]:
         config = self.config
-        return {
+        weights = {
             "ctr": config.ctr_weight,
-            "teacher": config.teacher_weight,
             "cvr": config.cvr_weight,
-            "vie": config.vie_weight,
             "ctcvr": config.ctcvr_weight,
         }
+        if config.teacher:
+            weights["teacher"] = config.teacher_weight
+        if config.transfers:
+            weights["vie"] = config.vie_weight
+        return weights

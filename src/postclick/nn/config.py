@@ -1,9 +1,10 @@
 """`NetworkConfig`: the architecture, the same words for every method."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Width = Annotated[int, Field(ge=1)]
 Backbone = Literal["auto", "share_bottom", "mmoe"]
 
 
@@ -16,14 +17,14 @@ class NetworkConfig(BaseModel):
     to one further field of `embedding_dim`, as in the EVI authors' code.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     backbone: Backbone = "auto"
     embedding_dim: int | None = Field(default=None, ge=1)
     embedding_std: float = Field(default=0.01, gt=0)
     numeric: Literal["concat", "project"] = "concat"
-    bottom: tuple[int, ...] = ()
-    tower: tuple[int, ...] = (128, 64, 32)
+    bottom: tuple[Width, ...] = ()
+    tower: tuple[Width, ...] = (128, 64, 32)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     batch_norm: bool = False
     experts: int = Field(default=8, ge=1)

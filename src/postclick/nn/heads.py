@@ -34,7 +34,9 @@ class Head(nn.Module):
         self.tower = MLP(
             inputs, config.tower, dropout=config.dropout, batch_norm=config.batch_norm, first=first
         )
-        self.last = last(self.tower.width, 1)
+        # Without a tower the last layer reads what the tower would have read.
+        read = last if config.tower or last is not nn.Linear else first
+        self.last = read(self.tower.width, 1)
         nn.init.constant_(self.last.get_parameter("bias"), math.log(base_rate / (1 - base_rate)))
 
     def activations(self, x: LayerInput) -> list[Tensor]:
@@ -78,9 +80,7 @@ class HeadNetwork(nn.Module):
             }
         )
 
-    def forward(
-        self, x: LayerInput, only: Iterable[str] | None = None
-    ) -> dict[str, HeadOutput]:
+    def forward(self, x: LayerInput, only: Iterable[str] | None = None) -> dict[str, HeadOutput]:
         """Run all heads, or those named in `only` (serving needs two)."""
         wanted = set(self.heads if only is None else only)
         representations = self.backbone(x)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from postclick.nn.conditioning import Conditioned
@@ -9,6 +10,20 @@ from postclick.nn.conditioning import Conditioned
 LayerInput = Tensor | Conditioned
 # Makes the layer that reads the network's input; by default a plain linear one.
 FirstLayer = Callable[[int, int], nn.Module]
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Batch norm that takes its running statistics for a batch of fewer than two rows.
+
+    One row has no variance, and the last batch of a pass may well be one row.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or x.shape[0] > 1:
+            return super().forward(x)
+        return F.batch_norm(
+            x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+        )
 
 
 class MLP(nn.Module):
@@ -36,7 +51,7 @@ class MLP(nn.Module):
             (first if k == 0 else nn.Linear)(sizes[k], sizes[k + 1]) for k in range(len(widths))
         )
         self.norm = nn.ModuleList(
-            nn.BatchNorm1d(w) if batch_norm else nn.Identity() for w in widths
+            BatchNorm(w) if batch_norm else nn.Identity() for w in widths
         )
         self.dropout = nn.Dropout(dropout)
 

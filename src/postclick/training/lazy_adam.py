@@ -53,14 +53,14 @@ class LazyAdam:
     @torch.no_grad()
     def catch_up_all(self, lr: float) -> None:
         """Bring every row to the present, a slice at a time."""
-        for rows in torch.arange(len(self.table), device=self.table.device).split(ROWS_AT_ONCE):
+        for start in range(0, len(self.table), ROWS_AT_ONCE):
+            stop = min(start + ROWS_AT_ONCE, len(self.table))
+            rows = torch.arange(start, stop, device=self.table.device)
             late = rows[self.last[rows] < self.steps]
             if len(late):
                 self._store(late, *self._caught_up(late, self.steps, lr), self.steps)
 
-    def _store(
-        self, rows: Tensor, weight: Tensor, mean: Tensor, square: Tensor, step: int
-    ) -> None:
+    def _store(self, rows: Tensor, weight: Tensor, mean: Tensor, square: Tensor, step: int) -> None:
         self.table.index_copy_(0, rows, weight)
         self.mean.index_copy_(0, rows, mean)
         self.square.index_copy_(0, rows, square)
@@ -112,9 +112,7 @@ class LazyAdam:
             # Half of what decay adds to the second moment during the stretch counts within it.
             gained = (1 - forget) * pull.square()
             amplitude = (square + 0.5 * gained).sqrt() / root
-            growth = torch.log1p(
-                self.eps * torch.expm1(rate * stretch) / (amplitude + self.eps)
-            )
+            growth = torch.log1p(self.eps * torch.expm1(rate * stretch) / (amplitude + self.eps))
             exponent = lr * self.decay * growth / (rate * self.eps)
             weight = weight * torch.exp(-exponent)
             square = forget * square + gained

@@ -17,6 +17,7 @@ from postclick.evaluation.judge import Judgement, judge
 from postclick.evaluation.metric import better
 from postclick.methods.base import Labels, Method, Phase
 from postclick.nn.embedding import FeatureEmbedding
+from postclick.progress import Reporter
 from postclick.training.checkpoint import (
     Checkpoint,
     Position,
@@ -28,7 +29,6 @@ from postclick.training.checkpoint import (
 from postclick.training.config import TrainingConfig
 from postclick.training.meter import EpochMeter
 from postclick.training.optimizer import Optimizer
-from postclick.progress import Reporter
 from postclick.training.schedule import lr_factor
 
 Record = dict[str, Any]
@@ -45,7 +45,7 @@ class TrainingLoop:
 
     def __init__(
         self,
-        method: Method,
+        method: Method[Any],
         log: PreparedLog,
         config: TrainingConfig,
         seed: int,
@@ -95,9 +95,12 @@ class TrainingLoop:
             "lr": self._lr(),
             **meter.report(),
             "valid": {
-                f"{m.metric}" if not m.metric.startswith("true") else f"{m.metric}/{m.space}": m.value
+                f"{m.metric}"
+                if not m.metric.startswith("true")
+                else f"{m.metric}/{m.space}": m.value
                 for m in judgement.metrics
-                if m.metric in ("ctr_auc", "ctcvr_auc", "cvr_auc", "ctr_nll", "ctcvr_nll", "cvr_nll")
+                if m.metric
+                in ("ctr_auc", "ctcvr_auc", "cvr_auc", "ctr_nll", "ctcvr_nll", "cvr_nll")
             },
             "best": improved,
         }
@@ -189,9 +192,8 @@ class TrainingLoop:
         position, patience = self.position, self.config.patience
         position.epoch += 1
         position.step, position.meter, position.meter_rows = 0, {}, 0
-        if patience is not None and position.stale >= patience:
-            position.finished = True
-        elif position.epoch >= sum(self.epochs):
+        out_of_patience = patience is not None and position.stale >= patience
+        if out_of_patience or position.epoch >= sum(self.epochs):
             position.finished = True
         elif position.epoch >= sum(self.epochs[: position.phase + 1]):
             position.phase += 1

@@ -21,7 +21,10 @@ class Optimizer:
     """
 
     def __init__(
-        self, parameters: Iterable[tuple[str, nn.Parameter]], tables: set[str], config: TrainingConfig
+        self,
+        parameters: Iterable[tuple[str, nn.Parameter]],
+        tables: set[str],
+        config: TrainingConfig,
     ) -> None:
         self.config = config
         trained = [(name, p) for name, p in parameters if p.requires_grad]
@@ -105,8 +108,8 @@ class Optimizer:
             for key in STATE_KEYS:
                 full = f"adam/{key}/{name}"
                 if full in state:
-                    self._adam.state[parameter][key] = state[full].clone().to(
-                        parameter.device if key != "step" else "cpu"
+                    self._adam.state[parameter][key] = (
+                        state[full].clone().to(parameter.device if key != "step" else "cpu")
                     )
         for name, lazy in self._lazy.items():
             keys = lazy.tensors()

@@ -23,13 +23,18 @@ from postclick.evaluation.judge import Judgement, judge
 from postclick.files import locked, make_folder, read_json, write_bytes, write_json, write_text
 from postclick.methods import find_method
 from postclick.methods.base import Method
+from postclick.progress import Reporter, Silent
 from postclick.training.history import History
 from postclick.training.loop import TrainingLoop
 from postclick.training.numerics import training_process
-from postclick.progress import Reporter, Silent
 from postclick.training.settings import RunSettings
 
-CONFIG, MODEL, METRICS, HISTORY = "config.yaml", "model.safetensors", "metrics.json", "history.jsonl"
+CONFIG, MODEL, METRICS, HISTORY = (
+    "config.yaml",
+    "model.safetensors",
+    "metrics.json",
+    "history.jsonl",
+)
 RUN_INFO, CHECKPOINT = "run.json", "checkpoint.safetensors"
 VOCABULARIES = "vocabularies"
 PACKAGES = ("postclick", "torch", "numpy", "polars", "pyarrow", "safetensors")
@@ -54,7 +59,9 @@ class Run:
         self.folder = Path(folder)
         if not (self.folder / MODEL).is_file():
             partial = partial_folder(self.folder)
-            hint = " (unfinished: run 'postclick train' again to resume)" if partial.exists() else ""
+            hint = (
+                " (unfinished: run 'postclick train' again to resume)" if partial.exists() else ""
+            )
             raise InputError(f"{self.folder} is not a finished run{hint}")
         info = read_json(self.folder / RUN_INFO)
         self.fingerprint: str = info["data_fingerprint"]
