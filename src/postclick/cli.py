@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from postclick.console import one_line_errors, print_json, print_tables, reporting
+from postclick.console import OneLineGroup, one_line_errors, print_json, print_tables, reporting
 
 app = typer.Typer(
     name="postclick",
@@ -14,6 +14,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
+    cls=OneLineGroup,
 )
 
 BadRows = Literal["error", "drop", "keep"]
@@ -25,23 +26,20 @@ Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 
 
 @app.command()
-def methods(json: Json = False) -> None:
+def methods(
+    json: Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print docs/methods.md.")] = False,
+) -> None:
     """List the methods, one line each, with the paper.
 
     Example: `postclick methods`
     """
     from postclick.methods import METHODS
+    from postclick.methods.describe import describe, to_markdown
 
-    entries = [
-        {
-            "method": name,
-            "summary": method.summary,
-            "reference": method.reference,
-            "variants": [f"{name}/{variant}" for variant in method.variants],
-            "options": list(method.Config.model_fields),
-        }
-        for name, method in METHODS.items()
-    ]
+    if markdown:
+        return print(to_markdown(), end="")
+    entries = [describe(method) for method in METHODS.values()]
     if json:
         return print_json(entries)
     for entry in entries:
@@ -262,11 +260,10 @@ def compare(
     from postclick.experiments.compare import compare as run
     from postclick.experiments.table import footnotes, tables
 
-    names = [name.strip() for name in methods.split(",") if name.strip()]
     with one_line_errors(), reporting(json) as reporter:
         result = run(
             data,
-            names,
+            methods,
             out,
             seeds=seeds,
             overrides=sets,

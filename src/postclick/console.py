@@ -2,20 +2,59 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from postclick.progress import Reporter
 
 BAD_INPUT = 2
+# The base of all usage errors, wherever this version of typer has it.
+_USAGE_ERROR: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 
 def fail(message: str) -> NoReturn:
     """Print one line to standard error and exit with code 2."""
     print(f"postclick: {message}", file=sys.stderr)
     sys.exit(BAD_INPUT)
+
+
+class OneLineGroup(TyperGroup):
+    """Commands whose usage errors are one line as well, not a panel."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run a command; in `standalone_mode` the process exits at its end."""
+        more: dict[str, Any] = {
+            "prog_name": prog_name,
+            "complete_var": complete_var,
+            "windows_expand_args": windows_expand_args,
+            **extra,
+        }
+        given = sys.argv[1:] if args is None else list(args)
+        # Without a command there is only the help, which is no error line.
+        if not standalone_mode or not given:
+            return super().main(given, standalone_mode=standalone_mode, **more)
+        try:
+            code = super().main(given, standalone_mode=False, **more)
+        except typer.Abort:
+            sys.exit(1)
+        except _USAGE_ERROR as error:
+            context = getattr(error, "ctx", None)
+            command = context.command_path if context else "postclick"
+            fail(f"{' '.join(error.format_message().split())} (see '{command} --help')")
+        sys.exit(code or 0)
 
 
 @contextmanager

@@ -15,3 +15,11 @@ class InputError(ValueError):
 
     def __init__(self, message: str) -> None:
         super().__init__(" ".join(message.split()))
+
+
+class RunFailedError(InputError):
+    """A training run cannot go on with its settings, and resuming it would not help.
+
+    >>> issubclass(RunFailedError, InputError)
+    True
+    """

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from postclick.errors import InputError
 
@@ -58,25 +58,38 @@ def make_folder(path: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file `path`; `InputError` if another process holds it.
+def locked(path: Path, target: Path) -> Iterator[None]:
+    """Hold the lock file `path` while `target` is written.
 
     The lock goes with the process, also when it is killed.
+
+    Raises:
+        InputError: another process holds it.
     """
     make_folder(path.parent)
-    try:
-        handle = path.open("w")
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(
-                f"another process is writing {path.with_suffix('')}: wait for it, "
-                "or name another --out"
-            ) from None
+    with _lock(path, target):
         try:
             yield
         finally:
             path.unlink(missing_ok=True)
+
+
+def _lock(path: Path, target: Path) -> IO[str]:
+    while True:
+        try:
+            handle = path.open("w")
+        except OSError as error:
+            raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # The holder before may have removed the file between our opening and locking it.
+            if os.fstat(handle.fileno()).st_ino == path.stat().st_ino:
+                return handle
+        except FileNotFoundError:
+            pass
+        except OSError:
+            handle.close()
+            raise InputError(
+                f"another process is writing {target}: wait for it, or name another --out"
+            ) from None
+        handle.close()

@@ -11,6 +11,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -46,7 +47,7 @@ class Silent:
 
 
 class PlainReporter:
-    """Lines on standard error: one when work begins, then at most one every few seconds."""
+    """Lines on standard error: how far a piece of work is, at most once every few seconds."""
 
     def __init__(self) -> None:
         self.start("", None, "")
@@ -73,7 +74,7 @@ class PlainReporter:
 
 
 class BarReporter(AbstractContextManager["BarReporter"]):
-    """A rich progress bar on a terminal; one line stays for each finished piece of work."""
+    """A rich progress bar on a terminal; it vanishes at the end, what `line` said stays."""
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
@@ -87,7 +88,7 @@ class BarReporter(AbstractContextManager["BarReporter"]):
             console=console,
             transient=True,
         )
-        self._task = self._progress.add_task("", unit="", note="", rate="", visible=False)
+        self._task = self._add("", None, "", visible=False)
         self._began, self._done = time.monotonic(), 0
 
     def __enter__(self) -> Self:
@@ -99,9 +100,12 @@ class BarReporter(AbstractContextManager["BarReporter"]):
 
     def start(self, label: str, total: int | None, unit: str) -> None:
         self._began, self._done = time.monotonic(), 0
-        self._progress.reset(
-            self._task, description=label, total=total, unit=unit, note="", rate="", visible=True
-        )
+        self._progress.remove_task(self._task)  # a reset would keep an old total
+        self._task = self._add(label, total, unit, visible=True)
+
+    def _add(self, label: str, total: int | None, unit: str, *, visible: bool) -> TaskID:
+        fields = {"unit": unit, "note": "", "rate": ""}
+        return self._progress.add_task(label, total=total, visible=visible, **fields)
 
     def advance(self, steps: int, note: str = "") -> None:
         self._done += steps

@@ -16,6 +16,8 @@ from postclick.data.rows import BadRows, settle, with_rows
 from postclick.data.schema import LogSchema
 from postclick.data.source import LogSource
 
+# Long lists are dealt with in portions, so that copies of them stay small.
+PIECE_BYTES = 64 << 20
 Progress = Callable[[str, int, int | None], None]
 
 
@@ -136,10 +138,23 @@ def canonical_chunks(
     """The log as canonical frames with row numbers, wrong labels counted and settled."""
     canonical = Canonicalizer(schema, source.columns)
     first = 0
-    for raw in read_ahead(source.frames(canonical.reads)):
-        frame = with_rows(canonical.convert(raw, checks.issues(name)), first)
-        first += raw.height
-        yield checks.settle(name, frame)
+    for frame in read_ahead(source.frames(canonical.reads)):
+        for raw in pieces(frame, [*(f.name for f in schema.multi), *schema.weight_columns]):
+            canonized = with_rows(canonical.convert(raw, checks.issues(name)), first)
+            first += raw.height
+            yield checks.settle(name, canonized)
+
+
+def pieces(frame: pl.DataFrame, lists: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """The frame cut so that the `lists` columns of each piece hold about `PIECE_BYTES`."""
+    size = 0
+    for column in frame.select(lists):
+        if column.dtype == pl.String:
+            size += int(column.str.len_bytes().sum())
+        elif isinstance(column.dtype, pl.List):
+            size += 16 * int(column.list.len().sum())
+    rows = max(1, frame.height // (1 + size // PIECE_BYTES))
+    yield from frame.iter_slices(rows)
 
 
 def read_ahead(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 
 import polars as pl
+import polars.selectors as cs
 import yaml
 
 from postclick.data.canonical import Canonicalizer, Issues
@@ -20,6 +21,7 @@ from postclick.data.schema import LogSchema
 from postclick.data.source import LogSource
 
 READ_ROWS, SAMPLE_ROWS = 2_000_000, 200_000
+LIST_HEAD = 50  # elements of a list that are looked at
 WEIGHT_SUFFIXES = ("_weights", "_weight", "_values")
 MANY_VALUES = 10_000
 
@@ -73,7 +75,8 @@ def propose_schema(source: LogSource) -> str:
 def _sample(source: LogSource) -> pl.DataFrame:
     sample = HashSample(SAMPLE_ROWS)
     rows = 0
-    for frame in read_ahead(source.frames(source.columns)):
+    for raw in read_ahead(source.frames(source.columns)):
+        frame = raw.with_columns(cs.list().list.head(LIST_HEAD))
         hashes = row_hash(rows, frame.height, 0, SAMPLE)
         mask = sample.accept(hashes)
         sample.put(frame.filter(pl.Series(mask)), hashes[mask])

@@ -18,6 +18,8 @@ from postclick.data.sample import HASH
 # Spilled rows are encoded and scattered in portions of about this size.
 PORTION_BYTES = 64 << 20
 MAX_OPEN_BUCKETS = 256
+# Shards get fewer rows where rows are long: a shard has to fit in memory a few times.
+SHARD_BYTES = 512 << 20
 _SPILL = pa.ipc.IpcWriteOptions()
 
 
@@ -36,6 +38,7 @@ class Spill:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.rows = 0
+        self.size = 0  # bytes
         self._writer: pa.RecordBatchStreamWriter | None = None
 
     def add(self, frame: pl.DataFrame) -> None:
@@ -46,6 +49,7 @@ class Spill:
             self._writer = pa.ipc.new_stream(str(self.path), table.schema, options=_SPILL)
         self._writer.write_table(table)
         self.rows += frame.height
+        self.size += table.nbytes
 
     def close(self) -> None:
         if self._writer is not None:
@@ -92,7 +96,7 @@ def write_shards(
     Args:
         progress: called with the number of rows written so far.
     """
-    count = max(1, -(-spill.rows // shard_rows))
+    count = max(1, -(-spill.rows // shard_rows), -(-spill.size // SHARD_BYTES))
     (folder / split).mkdir(parents=True)
     shards: list[Shard] = []
     done = 0

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from postclick.errors import InputError
 
 CHUNK_ROWS = 262_144
+CHUNK_BYTES = 256 << 20
 CSV_BLOCK_BYTES = 16 << 20
 # What stands for a missing value in text; empty text always does.
 NULL_TEXT = ["", "NULL", "null", "NaN", "nan"]
@@ -97,7 +98,8 @@ class ParquetSource(LogSource):
         self.require(columns)
         try:
             with pq.ParquetFile(self._path) as file:
-                for batch in file.iter_batches(CHUNK_ROWS, columns=list(columns)):
+                rows = _batch_rows(file.metadata)
+                for batch in file.iter_batches(rows, columns=list(columns)):
                     yield _frame(pa.Table.from_batches([batch])).select(list(columns))
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{self.name} breaks off or is damaged: {error}") from None
@@ -197,6 +199,12 @@ class ManyFiles(LogSource):
         states = [part.state() for part in self._parts]
         known = [state for state in states if state is not None]
         return sum(known, ()) if len(known) == len(states) else None
+
+
+def _batch_rows(metadata: pq.FileMetaData) -> int:
+    """`CHUNK_ROWS`, or fewer where rows are long."""
+    size = sum(metadata.row_group(k).total_byte_size for k in range(metadata.num_row_groups))
+    return int(min(CHUNK_ROWS, 1 + CHUNK_BYTES * metadata.num_rows // max(size, 1)))
 
 
 def _file_state(path: Path) -> tuple[str, ...]:

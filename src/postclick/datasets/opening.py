@@ -65,5 +65,8 @@ def parse_options(texts: Sequence[str]) -> Mapping[str, Any]:
         key, equals, value = text.partition("=")
         if not equals:
             raise InputError(f"--set {text!r}: expected key=value")
-        options[key.strip()] = yaml.safe_load(value)
+        try:
+            options[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InputError(f"--set {text!r}: the value is not YAML: {error}") from None
     return options

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from postclick.data.prepared import PreparedLog
+from postclick.errors import RunFailedError
 from postclick.evaluation.accumulator import EvaluationSums
 from postclick.evaluation.metric import MetricValue
 from postclick.methods.base import Method
@@ -46,6 +47,9 @@ def judge(
     """Score a split with `method` and compute every metric that its labels allow.
 
     Truth columns are used where the split has them; the method never sees them.
+
+    Raises:
+        RunFailedError: a logit is not finite.
     """
     device = next(method.parameters()).device
     was_training = method.training
@@ -55,6 +59,12 @@ def judge(
     rows_seen = 0
     for batch, window, rows in log.sequential(split, batch_size):
         prediction = method.predict(batch.to(device))
+        for head, logit in (("ctr", prediction.ctr), ("cvr", prediction.cvr)):
+            if not logit.isfinite().all():
+                raise RunFailedError(
+                    f"the {head} head predicts NaN or infinity on the {split} split: the training "
+                    "run diverged; lower training.lr or set training.clip_norm=1"
+                )
         log_ctcvr = prediction.log_ctcvr
         taken = slice(int(rows[0]), int(rows[-1]) + 1)
         truth = {name: values[taken] for name, values in window.truth.items() if name != "true_ctr"}

@@ -44,7 +44,7 @@ class Comparison:
 
 def compare(
     data: PreparedLog | str | Path,
-    methods: Sequence[str],
+    methods: str | Sequence[str],
     out: str | Path,
     *,
     seeds: int = 5,
@@ -61,7 +61,8 @@ def compare(
     the choice of epoch use the validation split only.
 
     Args:
-        methods: names or variants (`evi`, `choruscvr/no_sam`), or `all`.
+        methods: names or variants (`evi`, `choruscvr/no_sam`), or `all`; one text may name
+            several, separated by commas.
         overrides: settings for all methods, e.g. `["epochs=3"]`.
         workers: processes; by default one per core.
 
@@ -70,10 +71,11 @@ def compare(
     """
     log = data if isinstance(data, PreparedLog) else PreparedLog(data)
     out, reporter = Path(out), reporter or Silent()
-    plan = Plan.make(methods, seeds, overrides, backbone)
+    names = methods.split(",") if isinstance(methods, str) else methods
+    plan = Plan.make([n.strip() for n in names if n.strip()], seeds, overrides, backbone)
     log.split(split)
     make_folder(out)
-    with locked(out / "compare.lock"):
+    with locked(out / "compare.lock", out):
         plan.claim(out, log)
         planned = sum(job.settings.training.epochs for job in plan.jobs) * log.split("train").rows
         reporter.start(f"{len(plan.jobs)} runs, at most", planned, "rows")

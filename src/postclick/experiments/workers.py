@@ -4,11 +4,13 @@ import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from queue import Empty
 from typing import Any, Protocol
 
 from postclick.data.prepared import PreparedLog
+from postclick.errors import InputError
 from postclick.experiments.plan import Job
 from postclick.progress import Reporter, Silent
 from postclick.training.run import Run, train
@@ -87,6 +89,12 @@ def run_all(
                     job = waiting.pop(future)
                     future.result()
                     yield job
+        except BrokenProcessPool:
+            raise InputError(
+                "a worker process died before its run was done (out of memory? or a script that "
+                "calls compare outside `if __name__ == '__main__':`): finished runs are kept, "
+                "continue with workers=1"
+            ) from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -140,6 +140,7 @@ class Method(nn.Module, ABC, Generic[C]):
         name: as given to `--method`.
         summary: one line.
         reference: authors, title, venue, year.
+        expect: what a user should expect of it, with a warning where one is due.
         backbone: the paper's, used for `backbone="auto"`.
         Config: the options.
         variants: named sets of options (ablations, other readings), `name/variant`.
@@ -149,6 +150,7 @@ class Method(nn.Module, ABC, Generic[C]):
     name: ClassVar[str]
     summary: ClassVar[str]
     reference: ClassVar[str]
+    expect: ClassVar[str]
     backbone: ClassVar[str] = "share_bottom"
     Config: ClassVar[type[MethodConfig]]
     variants: ClassVar[dict[str, dict[str, Any]]] = {}
@@ -175,6 +177,11 @@ class Method(nn.Module, ABC, Generic[C]):
     def start(config: Any, rates: BaseRates) -> dict[str, float]:
         """The heads on the shared backbone, each with the probability where its output starts."""
         return {"ctr": rates.ctr, "cvr": rates.cvr}
+
+    @classmethod
+    def all_heads(cls, config: Any, rates: BaseRates) -> dict[str, float]:
+        """Every head, auxiliary ones included, with the probability where its output starts."""
+        return cls.start(config, rates)
 
     def build(self, rates: BaseRates) -> None:
         """Make the networks on top of `self.embedding`."""

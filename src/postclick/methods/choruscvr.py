@@ -59,6 +59,11 @@ class ChorusCvr(Method[ChorusCvrConfig]):
     name = "choruscvr"
     summary = "CVR and unCVR heads aligned with each other over the entire space"
     reference = "Cheng et al., ChorusCVR, 2025, Eqs. 2-11"
+    expect = (
+        "consistent with a right propensity. With the paper's normalisation (`clicked`) the "
+        "click-space terms outweigh the CTR loss by about 1/CTR, which costs CTR-AUC and leaves "
+        "CTunCVR too little weight to matter; `ipw_norm=entire` avoids both."
+    )
     Config = ChorusCvrConfig
     variants = {"no_ndm": {"ctuncvr_weight": 0.0}, "no_sam": {"align_weight": 0.0}}
 

@@ -53,6 +53,10 @@ class Escm2Ipw(Method[Escm2IpwConfig]):
     name = "escm2_ipw"
     summary = "ESMM plus an inverse-propensity weighted CVR loss on clicked impressions"
     reference = "Wang et al., ESCM2, SIGIR 2022; as quoted in EVI, Eq. 6"
+    expect = (
+        "consistent with a right propensity; small propensities make it noisy, so look at clip "
+        "share, effective sample size and the held-out mean of c / pi."
+    )
     backbone = "mmoe"
     Config = Escm2IpwConfig
 

@@ -30,6 +30,10 @@ class Esmm(Method[EsmmConfig]):
     name = "esmm"
     summary = "CVR learned through pCTCVR = pCTR x pCVR over all impressions"
     reference = "Ma et al., Entire Space Multi-Task Model, SIGIR 2018, Eq. 1"
+    expect = (
+        "right where pCTR is right; its CVR head is trained through a small product, so it "
+        "learns slowly and needs about three passes where others need two."
+    )
     Config = EsmmConfig
 
     @staticmethod

@@ -24,6 +24,10 @@ class Naive(Method[NaiveConfig]):
     name = "naive"
     summary = "click-space CVR beside CTR; no correction of selection bias"
     reference = "EVI (Fei, Zhang, Li, AAAI 2025), Eq. 2; ChorusCVR (Cheng et al. 2025), Eq. 2"
+    expect = (
+        "biased wherever people who click convert otherwise than people who do not and the "
+        "features do not say so; the baseline that every other method has to beat."
+    )
     Config = NaiveConfig
     variants = {"no_ctr": {"ctr_weight": 0.0}}
 

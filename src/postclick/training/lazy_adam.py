@@ -17,6 +17,7 @@ from postclick.training.tables import RowGradient
 # The waiting time is integrated in this many stretches; see `_drift`.
 STRETCHES = 2
 ROWS_AT_ONCE = 1 << 20
+FIRST_STEPS = 1024
 
 
 class LazyAdam:
@@ -34,13 +35,19 @@ class LazyAdam:
         self.square = torch.zeros_like(table, requires_grad=False)
         self.last = torch.zeros(table.shape[0], dtype=torch.int32, device=table.device)
         self.steps = 0
+        # Sum of the learning rates of steps 1..k at index k: a schedule changes them while a
+        # row waits, and it has to move as far as it would have moved then.
+        self._paid = torch.zeros(FIRST_STEPS, dtype=torch.float64, device=table.device)
 
     @torch.no_grad()
     def step(self, gradient: RowGradient, lr: float) -> None:
         """One Adam step on the rows of `gradient`, after what they missed."""
-        self.steps += 1
         rows, values = gradient
-        weight, mean, square = self._caught_up(rows, self.steps - 1, lr)
+        weight, mean, square = self._caught_up(rows)
+        self.steps += 1
+        if self.steps == len(self._paid):
+            self._paid = torch.cat([self._paid, torch.zeros_like(self._paid)])
+        self._paid[self.steps] = self._paid[self.steps - 1] + lr
         values = values.add(weight, alpha=self.decay) if self.decay else values
         mean.lerp_(values, 1 - self.beta1)
         square.mul_(self.beta2).addcmul_(values, values, value=1 - self.beta2)
@@ -48,26 +55,27 @@ class LazyAdam:
         correction2 = 1 - self.beta2**self.steps
         denominator = square.sqrt().mul_(1 / math.sqrt(correction2)).add_(self.eps)
         weight.addcdiv_(mean, denominator, value=-lr / correction1)
-        self._store(rows, weight, mean, square, self.steps)
+        self._store(rows, weight, mean, square)
 
     @torch.no_grad()
-    def catch_up_all(self, lr: float) -> None:
+    def catch_up_all(self) -> None:
         """Bring every row to the present, a slice at a time."""
         for start in range(0, len(self.table), ROWS_AT_ONCE):
             stop = min(start + ROWS_AT_ONCE, len(self.table))
             rows = torch.arange(start, stop, device=self.table.device)
             late = rows[self.last[rows] < self.steps]
             if len(late):
-                self._store(late, *self._caught_up(late, self.steps, lr), self.steps)
+                self._store(late, *self._caught_up(late))
 
-    def _store(self, rows: Tensor, weight: Tensor, mean: Tensor, square: Tensor, step: int) -> None:
+    def _store(self, rows: Tensor, weight: Tensor, mean: Tensor, square: Tensor) -> None:
         self.table.index_copy_(0, rows, weight)
         self.mean.index_copy_(0, rows, mean)
         self.square.index_copy_(0, rows, square)
-        self.last.index_fill_(0, rows, step)
+        self.last.index_fill_(0, rows, self.steps)
 
-    def _caught_up(self, rows: Tensor, now: int, lr: float) -> tuple[Tensor, Tensor, Tensor]:
-        """Weights and moments of `rows` as dense Adam would have them after step `now`."""
+    def _caught_up(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Weights and moments of `rows` as dense Adam would have them by now."""
+        now = self.steps
         weight = self.table.index_select(0, rows)
         mean = self.mean.index_select(0, rows)
         square = self.square.index_select(0, rows)
@@ -77,29 +85,33 @@ class LazyAdam:
             late = (last < now).nonzero().squeeze(1)
         if len(late) == 0:
             return weight, mean, square
-        moved = self._drift(weight[late], mean[late], square[late], last[late], now, lr)
+        moved = self._drift(weight[late], mean[late], square[late], last[late].long())
         for whole, part in zip((weight, mean, square), moved, strict=True):
             whole.index_copy_(0, late, part)
         return weight, mean, square
 
     def _drift(
-        self, weight: Tensor, mean: Tensor, square: Tensor, last: Tensor, now: int, lr: float
+        self, weight: Tensor, mean: Tensor, square: Tensor, touched: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Where rows move between step `last` and step `now` with decay as their only gradient.
+        """Where rows move from the step that `touched` them until now, decay their only gradient.
 
         The momentum left over is a geometric series with ratio beta1 / sqrt(beta2). Decay
         obeys dw/dj = -lr decay w / (sqrt(s_j) + eps) with s_j = beta2^j s_0 while the second
         moment forgets; that integral has a closed form. s also gains (decay w)^2, which is
         added after each of a few stretches of the wait.
         """
-        last = last.unsqueeze(1).to(weight.dtype)
-        gap = now - last
+        now = self.steps
         ratio = self.beta1 / math.sqrt(self.beta2)
+        # Momentum is spent within about 1 / (1 - ratio) steps, decay acts all the time.
+        tail_lr = self._mean_lr(touched, math.ceil(1 / (1 - ratio)), weight.dtype)
+        lr = self._mean_lr(touched, now, weight.dtype)
+        last = touched.unsqueeze(1).to(weight.dtype)
+        gap = now - last
         series = ratio * (1 - ratio**gap) / (1 - ratio)
         # Bias corrections at the middle of the time in which momentum is spent.
         spent = (last + 0.5 * gap.clamp(max=1 / (1 - ratio))).clamp(min=1.0)
         scale = (square / (1 - self.beta2**spent)).sqrt() + self.eps
-        weight = weight - lr * series * (mean / (1 - self.beta1**spent)) / scale
+        weight = weight - tail_lr * series * (mean / (1 - self.beta1**spent)) / scale
         mean = mean * self.beta1**gap
         if not self.decay:
             return weight, mean, square * self.beta2**gap
@@ -118,12 +130,22 @@ class LazyAdam:
             square = forget * square + gained
         return weight, mean + self.decay * weight * (1 - self.beta1**gap), square
 
+    def _mean_lr(self, touched: Tensor, steps: int, dtype: torch.dtype) -> Tensor:
+        """[k, 1]: mean learning rate over at most `steps` steps after `touched`, until now."""
+        end = (touched + steps).clamp(max=self.steps)
+        paid = self._paid[end] - self._paid[touched]
+        return (paid / (end - touched)).unsqueeze(1).to(dtype)
+
     def tensors(self) -> dict[str, Tensor]:
         """State for a checkpoint; `steps` is kept by the caller."""
-        return {"mean": self.mean, "square": self.square, "last": self.last}
+        paid = self._paid[: self.steps + 1]
+        return {"mean": self.mean, "square": self.square, "last": self.last, "paid": paid}
 
     def load(self, tensors: dict[str, Tensor], steps: int) -> None:
         self.mean.copy_(tensors["mean"])
         self.square.copy_(tensors["square"])
         self.last.copy_(tensors["last"])
         self.steps = steps
+        room = torch.zeros(max(FIRST_STEPS, 2 * steps), dtype=torch.float64)
+        room[: steps + 1] = tensors["paid"]
+        self._paid = room.to(self.table.device)

@@ -5,14 +5,14 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
 from postclick.data.batch import Batch
 from postclick.data.prepared import PreparedLog
-from postclick.errors import InputError
+from postclick.errors import RunFailedError
 from postclick.evaluation.judge import Judgement, judge
 from postclick.evaluation.metric import better
 from postclick.methods.base import Labels, Method, Phase
@@ -26,7 +26,7 @@ from postclick.training.checkpoint import (
     save_checkpoint,
     set_random_state,
 )
-from postclick.training.config import TrainingConfig
+from postclick.training.config import Monitor, TrainingConfig
 from postclick.training.meter import EpochMeter
 from postclick.training.optimizer import Optimizer
 from postclick.training.schedule import lr_factor
@@ -84,7 +84,10 @@ class TrainingLoop:
         rows_before = meter.rows
         self._train_epoch(meter)
         seconds = time.monotonic() - began
-        self.optimizer.catch_up(self._lr())
+        self.optimizer.catch_up()
+        broken = self._broken_weights()
+        if broken is not None:
+            raise RunFailedError(f"{self._where()}: {self._cause(broken)}")
         judgement = judge(self.method, self.log, "valid", batch_size=self.config.eval_batch_size)
         improved = self._note_result(judgement)
         record: Record = {
@@ -95,12 +98,7 @@ class TrainingLoop:
             "lr": self._lr(),
             **meter.report(),
             "valid": {
-                f"{m.metric}"
-                if not m.metric.startswith("true")
-                else f"{m.metric}/{m.space}": m.value
-                for m in judgement.metrics
-                if m.metric
-                in ("ctr_auc", "ctcvr_auc", "cvr_auc", "ctr_nll", "ctcvr_nll", "cvr_nll")
+                m.metric: m.value for m in judgement.metrics if m.metric in get_args(Monitor)
             },
             "best": improved,
         }
@@ -135,7 +133,8 @@ class TrainingLoop:
                 saved = time.monotonic()
 
     def _step(self, batch: Batch, meter: EpochMeter) -> float:
-        self.optimizer.zero_grad()
+        # Of all parameters: gradients that a phase does not use would pile up.
+        self.method.zero_grad()
         bf16 = self.config.precision == "bf16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
             outputs, terms = self.method.loss(batch, self.phase)
@@ -152,21 +151,29 @@ class TrainingLoop:
         planned = self.epochs[self.position.phase] * self.steps_per_epoch
         return self.config.lr * lr_factor(self.config, self.position.phase_steps, planned)
 
-    def _diverged(self, terms: dict[str, Tensor]) -> InputError:
+    def _diverged(self, terms: dict[str, Tensor]) -> RunFailedError:
         bad = [name for name, term in terms.items() if not math.isfinite(float(term))] or ["sum"]
-        broken = next(
-            (n for n, p in self.method.named_parameters() if not torch.isfinite(p).all()), None
+        cause = self._cause(self._broken_weights())
+        return RunFailedError(
+            f"loss term {bad[0]!r} is not finite at {self._where()}; likely cause: {cause}"
         )
-        cause = (
-            f"the weights {broken} had already diverged: the learning rate "
-            f"({self.config.lr:g}) is too high, lower training.lr or set training.clip_norm=1"
-            if broken
-            else "the weights are finite, so look for extreme values in a numeric feature "
+
+    def _where(self) -> str:
+        return f"epoch {self.position.epoch + 1} step {self.position.step + 1}"
+
+    def _broken_weights(self) -> str | None:
+        named = self.method.named_parameters()
+        return next((n for n, p in named if not torch.isfinite(p).all()), None)
+
+    def _cause(self, broken: str | None) -> str:
+        if broken is not None:
+            return (
+                f"the weights {broken} had already diverged: the learning rate "
+                f"({self.config.lr:g}) is too high, lower training.lr or set training.clip_norm=1"
+            )
+        return (
+            "the weights are finite, so look for extreme values in a numeric feature "
             "(transform: log1p) or a propensity clip too close to 0"
-        )
-        return InputError(
-            f"loss term {bad[0]!r} is not finite at epoch {self.position.epoch + 1} step "
-            f"{self.position.step + 1}; likely cause: {cause}"
         )
 
     def _note_result(self, judgement: Judgement) -> bool:
@@ -177,7 +184,7 @@ class TrainingLoop:
         value = judgement.value(monitor)
         if value is None:
             reason = next((m.undefined for m in judgement.metrics if m.metric == monitor), "")
-            raise InputError(
+            raise RunFailedError(
                 f"training.monitor={monitor} is undefined on the validation split ({reason}): "
                 "choose another metric or prepare with a larger --valid-fraction"
             )

@@ -48,10 +48,6 @@ class Optimizer:
         )
         self.steps = 0
 
-    def zero_grad(self) -> None:
-        for parameter in (*self._dense.values(), *self._tables.values()):
-            parameter.grad = None
-
     @torch.no_grad()
     def step(self, lr: float) -> float | None:
         """Apply the gradients; returns their norm before clipping if clipping is on."""
@@ -85,10 +81,10 @@ class Optimizer:
         torch._foreach_mul_(gradients, factor)
         return float(norm)
 
-    def catch_up(self, lr: float) -> None:
+    def catch_up(self) -> None:
         """Bring lazily updated tables to the present, before they are read as a whole."""
         for lazy in self._lazy.values():
-            lazy.catch_up_all(lr)
+            lazy.catch_up_all()
 
     def tensors(self) -> dict[str, Tensor]:
         """All state as tensors, for a checkpoint."""
@@ -108,9 +104,7 @@ class Optimizer:
             for key in STATE_KEYS:
                 full = f"adam/{key}/{name}"
                 if full in state:
-                    self._adam.state[parameter][key] = (
-                        state[full].clone().to(parameter.device if key != "step" else "cpu")
-                    )
+                    self._adam.state[parameter][key] = state[full].clone().to(parameter.device)
         for name, lazy in self._lazy.items():
             keys = lazy.tensors()
             lazy.load({key: state[f"lazy/{key}/{name}"] for key in keys}, self.steps)

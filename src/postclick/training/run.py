@@ -1,43 +1,34 @@
 """A run: training into a folder, and opening that folder again."""
 
-import os
-import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from postclick.data.manifest import FILE_NAME as MANIFEST
 from postclick.data.manifest import Manifest
 from postclick.data.prepared import PreparedLog
-from postclick.errors import InputError
+from postclick.data.schema import first_message
+from postclick.errors import InputError, RunFailedError
 from postclick.evaluation.judge import Judgement, judge
-from postclick.files import locked, make_folder, read_json, write_bytes, write_json, write_text
+from postclick.files import locked, read_json, write_bytes, write_json
 from postclick.methods import find_method
 from postclick.methods.base import Method
 from postclick.progress import Reporter, Silent
+from postclick.training.folder import CONFIG, RUN_INFO, open_partial, partial_folder
 from postclick.training.history import History
 from postclick.training.loop import TrainingLoop
 from postclick.training.numerics import training_process
-from postclick.training.settings import RunSettings
+from postclick.training.settings import RunSettings, load_config
 
-CONFIG, MODEL, METRICS, HISTORY = (
-    "config.yaml",
-    "model.safetensors",
-    "metrics.json",
-    "history.jsonl",
-)
-RUN_INFO, CHECKPOINT = "run.json", "checkpoint.safetensors"
-VOCABULARIES = "vocabularies"
-PACKAGES = ("postclick", "torch", "numpy", "polars", "pyarrow", "safetensors")
+MODEL, CHECKPOINT = "model.safetensors", "checkpoint.safetensors"
+METRICS, HISTORY = "metrics.json", "history.jsonl"
 
 
 def build_method(settings: RunSettings, log: PreparedLog) -> Method[Any]:
@@ -62,12 +53,15 @@ class Run:
             hint = (
                 " (unfinished: run 'postclick train' again to resume)" if partial.exists() else ""
             )
-            raise InputError(f"{self.folder} is not a finished run{hint}")
+            raise InputError(
+                f"{self.folder} is not a finished run{hint}: name a folder that "
+                "'postclick train' made"
+            )
+        self.settings = _settings(self.folder / CONFIG)
         info = read_json(self.folder / RUN_INFO)
+        if not isinstance(info, dict) or "data_fingerprint" not in info:
+            raise InputError(f"{self.folder / RUN_INFO} is damaged: train again")
         self.fingerprint: str = info["data_fingerprint"]
-        self.settings = RunSettings.model_validate(
-            yaml.safe_load((self.folder / CONFIG).read_text(encoding="utf-8"))
-        )
         self.manifest = Manifest.read(self.folder)
 
     @property
@@ -130,11 +124,6 @@ def evaluate(
     return trained.evaluate(data if isinstance(data, PreparedLog) else PreparedLog(data), split)
 
 
-def partial_folder(out: Path) -> Path:
-    """Where a run is while it is not finished."""
-    return out.with_name(out.name + ".partial")
-
-
 def train(
     data: PreparedLog | str | Path,
     method: str | RunSettings,
@@ -150,8 +139,9 @@ def train(
 
     Args:
         data: a prepared log or its folder.
-        method: a method's name, or complete settings.
+        method: a method's name, or complete settings, which bring their own seed.
         out: the run folder; must not exist.
+        seed: the same seed gives the same weights; only used beside a method's name.
 
     Raises:
         InputError: `out` exists, settings are wrong, or the loss diverged.
@@ -159,17 +149,22 @@ def train(
     log = data if isinstance(data, PreparedLog) else PreparedLog(data)
     settings = method if isinstance(method, RunSettings) else RunSettings.make(method, seed=seed)
     out, reporter = Path(out), reporter or Silent()
-    if out.exists():
-        raise InputError(f"{out} exists: name another --out, or remove it")
+    if "valid" not in log.manifest.splits:
+        raise InputError(
+            f"{log.folder} has no validation split, by which epochs are judged: prepare it with "
+            "--valid or a --valid-fraction above 0"
+        )
     if log.split("train").conversions == 0:
         raise InputError(f"{log.folder}: no conversion in the training split, nothing to learn")
-    partial = partial_folder(out)
-    make_folder(out.parent)
-    with locked(out.with_name(out.name + ".lock")), training_process(settings.training.threads):
-        _open_partial(partial, settings, log, reporter)
-        history = History(partial / HISTORY)
+    with _claimed(out), training_process(settings.training.threads):
+        # First whatever can refuse the settings: no folder is left behind by a mistake.
         net = build_method(settings, log).to(_device(settings.training.device))
-        with _removed_on_divergence(partial):
+        if not any(weight > 0 for weight in net.weights().values()):
+            raise InputError(f"method {settings.method}: all loss weights are 0, nothing to learn")
+        partial = partial_folder(out)
+        open_partial(partial, settings, log, reporter)
+        history = History(partial / HISTORY)
+        with _removed_if_failed(partial):
             loop = TrainingLoop(
                 net,
                 log,
@@ -183,9 +178,18 @@ def train(
             loop.run()
         tensors = {name: tensor.cpu().contiguous() for name, tensor in net.state_dict().items()}
         write_bytes(partial / MODEL, save(tensors))
-        (partial / CHECKPOINT).unlink(missing_ok=True)
         partial.rename(out)
+        # Last: a kill before it costs disk space, a kill after an earlier removal all epochs.
+        (out / CHECKPOINT).unlink(missing_ok=True)
     return Run(out)
+
+
+def _settings(path: Path) -> RunSettings:
+    """The settings that a run wrote."""
+    try:
+        return RunSettings.model_validate(load_config(path))
+    except ValidationError as error:
+        raise InputError(f"{path} is damaged: {first_message(error)}: train again") from None
 
 
 def _device(name: str) -> torch.device:
@@ -198,56 +202,22 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _open_partial(
-    partial: Path, settings: RunSettings, log: PreparedLog, reporter: Reporter
-) -> None:
-    """Make the folder of an unfinished run, or take up the one that is there."""
-    config = settings.to_yaml()
-    if (partial / RUN_INFO).exists():
-        info = read_json(partial / RUN_INFO)
-        same = (partial / CONFIG).read_text(encoding="utf-8") == config
-        if not same or info.get("data_fingerprint") != log.fingerprint:
-            raise InputError(
-                f"{partial} is an unfinished run with other settings or data: remove it to "
-                "start anew, or repeat its settings to resume it"
-            )
-        reporter.line(f"found the unfinished run {partial}")
-        return
-    if partial.exists():
-        shutil.rmtree(partial)
-    make_folder(partial)
-    write_text(partial / CONFIG, config)
-    shutil.copyfile(log.folder / MANIFEST, partial / MANIFEST)
-    _link_tree(log.folder / VOCABULARIES, partial / VOCABULARIES)
-    info = {
-        "data": str(log.folder.resolve()),
-        "data_fingerprint": log.fingerprint,
-        "seed": settings.seed,
-        "packages": {name: version(name) for name in PACKAGES},
-        "python": platform.python_version(),
-        "threads": settings.training.threads or torch.get_num_threads(),
-    }
-    write_json(partial / RUN_INFO, info)  # last: it marks the folder as complete
-
-
-def _link_tree(source: Path, target: Path) -> None:
-    """Hard-link a folder's files (they are never changed), or copy where links do not work."""
-
-    def link(a: str, b: str) -> None:
-        try:
-            os.link(a, b)
-        except OSError:
-            shutil.copyfile(a, b)
-
-    if source.is_dir():
-        shutil.copytree(source, target, copy_function=link)
+@contextmanager
+def _claimed(out: Path) -> Iterator[None]:
+    """Be the only one who writes the run `out`."""
+    if not out.name:
+        raise InputError(f"{out} exists: name another --out")
+    with locked(out.with_name(out.name + ".lock"), out):
+        if out.exists():
+            raise InputError(f"{out} exists: name another --out, or remove it")
+        yield
 
 
 @contextmanager
-def _removed_on_divergence(partial: Path) -> Iterator[None]:
-    """A run that cannot go on (`InputError`) must not be found and resumed."""
+def _removed_if_failed(partial: Path) -> Iterator[None]:
+    """A run that cannot go on must not be found and resumed; any other error leaves it there."""
     try:
         yield
-    except InputError:
+    except RunFailedError:
         shutil.rmtree(partial, ignore_errors=True)
         raise

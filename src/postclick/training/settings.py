@@ -55,6 +55,9 @@ class RunSettings(BaseModel):
             InputError: an unknown method, key or value; one line.
         """
         data: dict[str, Any] = {**(config or {})}
+        for section in SECTIONS:
+            if not isinstance(data.get(section) or {}, Mapping):
+                raise InputError(f"settings: {section} must be a mapping, found {data[section]!r}")
         name = method or data.get("method")
         if not isinstance(name, str):
             raise InputError("no method named: give --method, or 'method:' in the config file")
@@ -64,7 +67,7 @@ class RunSettings(BaseModel):
         data["options"] = {**variant, **options} if same else dict(variant)
         data["method"] = name
         for section in SECTIONS[1:]:
-            data[section] = dict(data.get(section) or {})
+            data[section] = {**(data.get(section) or {})}
         for override in overrides:
             section, key, value = _override(override, known.Config)
             data[section][key] = value

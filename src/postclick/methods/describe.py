@@ -1,0 +1,93 @@
+"""Methods described from their classes: `postclick methods` and docs/methods.md."""
+
+import inspect
+from typing import Any, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from postclick.data.prepared import BaseRates
+from postclick.methods import METHODS
+from postclick.methods.base import Method
+
+HEADER = """# Methods
+
+Written by `postclick methods --markdown`; a test fails when it is out of date.
+
+p = pCTR, q = pCVR, c = click, v = recorded conversion (0 without a click), l(a; y) = positive
+binary cross-entropy, sg = stop-gradient, pi = p detached and clipped; D all impressions, C clicked
+ones, U the others. `mean_D[c z]` is not `mean_C[z]`: they differ by the click rate. Every method
+serves pCTR, pCVR of its main CVR head, and pCTCVR.
+
+Name a method with `--method NAME` or `NAME/VARIANT`, set options with `--set key=value`.
+"""
+
+
+def describe(method: type[Method[Any]]) -> dict[str, Any]:
+    """A method as plain data: what it is, its heads, options with defaults, variants, presets."""
+    config = method.Config()
+    return {
+        "method": method.name,
+        "summary": method.summary,
+        "reference": method.reference,
+        "backbone": method.backbone,
+        "heads": list(method.all_heads(config, BaseRates(0.1, 0.1))),
+        "options": {name: _option(field) for name, field in method.Config.model_fields.items()},
+        "variants": {f"{method.name}/{name}": dict(o) for name, o in method.variants.items()},
+        "presets": {name: dict(options) for name, options in method.Config.presets.items()},
+        "expect": method.expect,
+    }
+
+
+def _option(field: FieldInfo) -> dict[str, Any]:
+    return {"default": field.default, "values": _values(field.annotation)}
+
+
+def _values(annotation: Any) -> str:
+    if str(get_origin(annotation)) == "typing.Literal":
+        return ", ".join(str(value) for value in get_args(annotation))
+    if annotation is bool:
+        return "true, false"
+    if get_origin(annotation) is tuple:
+        return "[low, high]"
+    arguments = [a for a in get_args(annotation) if a is not type(None)]
+    return " or ".join(getattr(a, "__name__", str(a)) for a in arguments) or annotation.__name__
+
+
+def to_markdown() -> str:
+    """docs/methods.md."""
+    return HEADER + "".join(_section(method) for method in METHODS.values())
+
+
+def _section(method: type[Method[Any]]) -> str:
+    facts = describe(method)
+    lines = [
+        f"\n## {facts['method']}\n",
+        f"{facts['summary'][0].upper()}{facts['summary'][1:]}. {facts['reference']}.\n",
+        "```text",
+        inspect.cleandoc(method.__doc__ or ""),
+        "```\n",
+        f"Heads: {', '.join(facts['heads'])}. The paper's backbone: {facts['backbone']}.\n",
+        f"What to expect: {facts['expect']}\n",
+    ]
+    lines += ["| option | default | values |", "|---|---|---|"]
+    for name, option in facts["options"].items():
+        if name == "preset" and not facts["presets"]:
+            continue
+        values = ", ".join(facts["presets"]) if name == "preset" else option["values"]
+        lines.append(f"| `{name}` | {_plain(option['default'])} | {values} |")
+    notes = inspect.cleandoc(method.Config.__doc__ or "")
+    lines += ["", "```text", notes, "```"]
+    for kind in ("variants", "presets"):
+        for name, options in facts[kind].items():
+            setting = ", ".join(f"{key}={_plain(value)}" for key, value in options.items())
+            label = "variant" if kind == "variants" else "preset"
+            lines.append(f"\n- {label} `{name}`: {setting}")
+    return "\n".join(lines) + "\n"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None:
+        return "none"
+    return str(list(value)) if isinstance(value, tuple) else str(value)
