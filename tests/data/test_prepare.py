@@ -222,6 +222,24 @@ def test_drawn_rows_are_not_fitted_on(tmp_path: Path, make_log: Any, schema: Log
     assert counts == used.height
 
 
+def test_truth_without_values_is_no_truth(tmp_path: Path, make_log: Any, schema: LogSchema) -> None:
+    train = make_log().with_columns(p_click=pl.lit(None, pl.Float64))
+    test = make_log(500, seed=1)
+    log = prepare(LogSplits(schema, FrameSource(train), FrameSource(test)), tmp_path / "out")
+    assert {k: s.truth for k, s in log.manifest.splits.items()} == {
+        "train": (),
+        "valid": (),
+        "test": ("true_ctr",),
+    }
+    assert "true_ctr" not in stored(log, "train").columns
+    found = [f for f in log.manifest.findings if f["column"] == "p_click"]
+    assert [(f["code"], f["severity"]) for f in found] == [("no-truth-column", "info")]
+    some = test.with_columns(p_click=pl.when(pl.col("row") > 9).then("p_click"))
+    log = prepare(LogSplits(schema, FrameSource(some)), tmp_path / "some", test_fraction=0)
+    values = np.concatenate([log.rows(name).truth["true_ctr"] for name in ("train", "valid")])
+    assert np.isnan(values).sum() == 10
+
+
 def test_no_split_is_drawn_where_none_is_wanted(
     tmp_path: Path, make_log: Any, schema: LogSchema
 ) -> None:

@@ -8,9 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from postclick.datasets import aliccp_blocks, aliccp_raw
 from postclick.datasets.aliccp import ALICCP
-from postclick.datasets.aliccp_raw import RawAliCcp
+from postclick.datasets.aliccp import blocks as aliccp_blocks
+from postclick.datasets.aliccp import raw as aliccp_raw
+from postclick.datasets.aliccp.raw import RawAliCcp
 from postclick.errors import InputError
 
 from .aliccp_files import HISTORIES, KEY, Impression, User, frame_of, random_log, write

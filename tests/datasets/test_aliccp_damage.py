@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from postclick.datasets import aliccp_blocks, aliccp_raw
 from postclick.datasets.aliccp import ALICCP
+from postclick.datasets.aliccp import blocks as aliccp_blocks
+from postclick.datasets.aliccp import raw as aliccp_raw
 from postclick.errors import InputError
 
 from .aliccp_files import KEY, Impression, User, frame_of, random_log, write

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 from postclick.data.source import LogSource
-from postclick.datasets import aliexpress_raw
 from postclick.datasets.aliexpress import ALIEXPRESS
-from postclick.datasets.aliexpress_columns import CATEGORICAL, COLUMNS, NUMERICAL
+from postclick.datasets.aliexpress import raw as aliexpress_raw
+from postclick.datasets.aliexpress.columns import CATEGORICAL, COLUMNS, NUMERICAL
 from postclick.errors import InputError
 
 from .aliexpress_files import header, random_raw, slow_join, write_preprocessed, write_raw

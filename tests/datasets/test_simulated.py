@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from postclick.data.schema import LogSchema
 from postclick.datasets.simulated import SimulatedLog, simulate, write_simulated
-from postclick.datasets.worlds import SHARES, WORLDS, get_world
+from postclick.datasets.simulated.worlds import SHARES, WORLDS, get_world
 from postclick.errors import InputError
 
 ROWS = 80_000
@@ -222,7 +222,7 @@ def test_nothing_is_left_when_writing_fails(
         log.train.write_parquet(folder / "train.parquet")
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("postclick.datasets.simulated._write", breaks_off)
+    monkeypatch.setattr("postclick.datasets.simulated.log._write", breaks_off)
     with pytest.raises(InputError, match="cannot be written: No space left"):
         write_simulated(tmp_path / "log", rows=1_000)
     assert list(tmp_path.iterdir()) == []

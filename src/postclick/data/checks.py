@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 
-from postclick.data.canonical import KEY, TIME, Canonicalizer, Issues
+from postclick.data.canonical import KEY, NO_TRUTH, TIME, Canonicalizer, Issues
 from postclick.data.checks_columns import ColumnChecks, issue_findings, name_findings
 from postclick.data.checks_labels import LabelCounts, label_findings, volume_findings
 from postclick.data.findings import CheckReport, Finding, in_order
 from postclick.data.leakage import MIN_POSITIVES, LeakSample, find_leaks
-from postclick.data.manifest import SPLITS
+from postclick.data.manifest import SPLITS, TRUTH_COLUMNS
 from postclick.data.overlap import KeySketch, TimeSpan, key_findings, time_findings
 from postclick.data.rows import BadRows, settle, with_rows
 from postclick.data.schema import LogSchema
@@ -77,6 +77,13 @@ class LogChecks:
     def rows(self, split: str) -> int:
         """Rows of a split so far."""
         return self._labels[split].rows
+
+    def empty_truth(self, source: str) -> tuple[str, ...]:
+        """Prepared names of the truth columns without a value in any row of a log."""
+        truth = self._schema.truth
+        raw = zip(TRUTH_COLUMNS, (truth.ctr, truth.cvr, truth.conversion), strict=True)
+        absent, rows = self._issues[source].rows, self._raw[source].rows
+        return tuple(k for k, name in raw if name and absent[NO_TRUTH, name] == rows)
 
     def report(self) -> CheckReport:
         schema, found = self._schema, list[Finding]()

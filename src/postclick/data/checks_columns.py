@@ -46,7 +46,12 @@ def issue_findings(split: str, issues: Issues, rows: int) -> list[Finding]:
     """What canonical conversion counted, the labels left out."""
     found = []
     for (kind, column), count in issues.rows.items():
-        if kind in _ISSUES:
+        if kind == c.NO_TRUTH and count == rows:
+            message = (
+                f"{split}: truth column {column!r} has no values: it is judged without that truth"
+            )
+            found.append(Finding("no-truth-column", "info", column, count, message))
+        elif kind in _ISSUES:
             code, severity, text = _ISSUES[kind]
             such = ", ".join(e for e in issues.examples[kind, column] if e != "missing")
             message = f"{split}: column {column!r}: {count:,} {text}"

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from postclick.data.canonical import KEY, TIME
+from postclick.data.canonical import KEY, TIME, Canonicalizer
 from postclick.data.checks import LogChecks, Progress, canonical_chunks
 from postclick.data.findings import CheckReport
 from postclick.data.fitting import FeatureFitter, Fitted
@@ -24,11 +24,16 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Ingested:
-    """A log that was read: its report without errors, what was fitted, and its coded rows."""
+    """A log that was read: its report without errors, what was fitted, and its coded rows.
+
+    Attributes:
+        truth: prepared names of the truth columns that each split has values of.
+    """
 
     report: CheckReport
     fitted: Fitted
     spills: dict[str, Spill]
+    truth: dict[str, tuple[str, ...]]
 
 
 def ingest(
@@ -54,6 +59,7 @@ def ingest(
     fitter = FeatureFitter(schema, seed)
     names = [name for name in SPLITS if name in sources or name in shares]
     spills = {name: Spill(folder / name) for name in names}
+    truth: dict[str, tuple[str, ...]] = {}
     done = 0
     with ExitStack() as stack:
         for spill in spills.values():
@@ -71,9 +77,12 @@ def ingest(
                     spills[name].add(_part(coded, mask))
                 done += frame.height
                 progress("read", done, None)
+            has, empty = Canonicalizer(schema, log.columns).truth, checks.empty_truth(source)
+            for name in (source, *drawn):
+                truth[name] = tuple(column for column in has if column not in empty)
     report = checks.report()
     report.raise_errors()
-    return Ingested(report, fitter.result(), spills)
+    return Ingested(report, fitter.result(), spills, truth)
 
 
 def draw(

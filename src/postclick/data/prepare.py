@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from postclick.data import manifest as m
-from postclick.data.canonical import Canonicalizer, stored_names
+from postclick.data.canonical import stored_names
 from postclick.data.checks import Progress
 from postclick.data.checks_columns import name_findings
 from postclick.data.findings import CheckReport, in_order
@@ -86,7 +86,7 @@ def prepare(
         log = ingest(
             schema, sources, shares, spilled, seed=seed, on_bad_rows=on_bad_rows, progress=tell
         )
-        written = _write(log, sources, schema, folder, shard_rows, seed, tell)
+        written = _write(log, folder, shard_rows, seed, tell)
         shutil.rmtree(spilled)
         log.fitted.save(folder / FOLDER)
         encoder = log.fitted.encoder
@@ -109,8 +109,6 @@ def prepare(
 
 def _write(
     log: Ingested,
-    sources: Mapping[str, LogSource],
-    schema: LogSchema,
     folder: Path,
     shard_rows: int,
     seed: int,
@@ -125,6 +123,7 @@ def _write(
             log.fitted.encoder,
             folder,
             name,
+            truth=log.truth[name],
             shard_rows=shard_rows,
             seed=seed,
             progress=partial(_tell_from, tell, before, total),
@@ -136,7 +135,7 @@ def _write(
             clicks=funnel.clicks,
             conversions=funnel.conversions,
             shards=shards,
-            truth=Canonicalizer(schema, sources.get(name, sources["train"]).columns).truth,
+            truth=log.truth[name],
         )
     return written
 

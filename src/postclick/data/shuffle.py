@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from postclick.data.encoder import Encoder
-from postclick.data.manifest import Shard
+from postclick.data.manifest import TRUTH_COLUMNS, Shard
 from postclick.data.rows import SHUFFLE, UInt64s, hashes_of
 from postclick.data.sample import HASH
 
@@ -84,6 +84,7 @@ def write_shards(
     folder: Path,
     split: str,
     *,
+    truth: tuple[str, ...],
     shard_rows: int,
     seed: int,
     progress: Callable[[int], None],
@@ -94,15 +95,17 @@ def write_shards(
     as any other and no chunking changes it. Memory holds about one shard.
 
     Args:
+        truth: the truth columns to write.
         progress: called with the number of rows written so far.
     """
     count = max(1, -(-spill.rows // shard_rows), -(-spill.size // SHARD_BYTES))
     (folder / split).mkdir(parents=True)
+    absent = [name for name in TRUTH_COLUMNS if name not in truth]
     shards: list[Shard] = []
     done = 0
     for first in range(0, count, MAX_OPEN_BUCKETS):
         last = min(first + MAX_OPEN_BUCKETS, count)
-        buckets = _scatter(spill, encoder, seed, range(first, last), count)
+        buckets = _scatter(spill, encoder, absent, seed, range(first, last), count)
         for bucket in buckets:
             if bucket.rows:
                 file = f"{split}/part-{len(shards):05d}.parquet"
@@ -115,7 +118,9 @@ def write_shards(
     return tuple(shards)
 
 
-def _scatter(spill: Spill, encoder: Encoder, seed: int, wanted: range, count: int) -> list[Spill]:
+def _scatter(
+    spill: Spill, encoder: Encoder, absent: list[str], seed: int, wanted: range, count: int
+) -> list[Spill]:
     buckets = [Spill(spill.path.with_name(f"{spill.path.name}-{k:06d}")) for k in wanted]
     with ExitStack() as stack:
         for bucket in buckets:
@@ -126,7 +131,9 @@ def _scatter(spill: Spill, encoder: Encoder, seed: int, wanted: range, count: in
             if len(wanted) < count:
                 mask = (numbers >= wanted.start) & (numbers < wanted.stop)
                 frame, hashes, numbers = frame.filter(pl.Series(mask)), hashes[mask], numbers[mask]
-            encoded = encoder.encode(frame).with_columns(pl.Series(HASH, hashes))
+            encoded = encoder.encode(frame.drop(absent, strict=False)).with_columns(
+                pl.Series(HASH, hashes)
+            )
             if len(buckets) > 1:
                 encoded = encoded[np.argsort(numbers, kind="stable")]
             ends = np.cumsum(np.bincount(numbers - wanted.start, minlength=len(buckets)))

@@ -11,8 +11,8 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from postclick.datasets.aliccp_fields import Column
-from postclick.datasets.aliccp_tokens import Lines
+from postclick.datasets.aliccp.fields import Column
+from postclick.datasets.aliccp.tokens import Lines
 from postclick.errors import InputError
 
 _TYPES: dict[str, type[np.int32] | type[np.float32]] = {"ids": np.int32, "weights": np.float32}

@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 
 from postclick.data.source import LogSource
-from postclick.datasets.aliccp_common import ABSENT, CommonFeatures, id_series
-from postclick.datasets.aliccp_fields import LABELS, SAMPLE_ID, Column
-from postclick.datasets.aliccp_spill import list_series
-from postclick.datasets.aliccp_tokens import Lines, Wanted, read_lines
+from postclick.datasets.aliccp.common import ABSENT, CommonFeatures, id_series
+from postclick.datasets.aliccp.fields import LABELS, SAMPLE_ID, Column
+from postclick.datasets.aliccp.spill import list_series
+from postclick.datasets.aliccp.tokens import Lines, Wanted, read_lines
 from postclick.errors import InputError
 
 # A list column costs about 500 numbers per row: fewer rows per frame.

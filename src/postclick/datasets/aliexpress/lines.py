@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from postclick.data.source import NULL_TEXT
-from postclick.datasets.aliexpress_columns import CATEGORICAL, LABEL, WIDTH, Table
+from postclick.datasets.aliexpress.columns import CATEGORICAL, LABEL, WIDTH, Table
 from postclick.errors import InputError
 
 _NULL = {text.encode() for text in NULL_TEXT}

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from scipy.special import expit
 
-from postclick.datasets.worlds import (
+from postclick.datasets.simulated.worlds import (
     FACTORS,
     POSITIONS,
     SHARES,
@@ -51,7 +51,7 @@ def draw_impressions(
 ) -> Impressions:
     """Draw `rows` impressions; the settings are those of `postclick.datasets.simulate`.
 
-    >>> from postclick.datasets.worlds import get_world
+    >>> from postclick.datasets.simulated.worlds import get_world
     >>> drawn = draw_impressions(
     ...     get_world("hidden"), 0.4, seed=0, rows=5_000, users=50, items=50, ctr=0.1, cvr=0.2)
     >>> round(drawn.frame["true_ctr"].mean(), 4)

@@ -12,7 +12,7 @@ import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
 from postclick.data.source import NULL_TEXT, LogSource
-from postclick.datasets.aliexpress_columns import (
+from postclick.datasets.aliexpress.columns import (
     CATEGORICAL,
     CLICK,
     COLUMNS,
@@ -23,7 +23,7 @@ from postclick.datasets.aliexpress_columns import (
     WIDTH,
     Table,
 )
-from postclick.datasets.aliexpress_lines import malformed
+from postclick.datasets.aliexpress.lines import malformed
 from postclick.errors import InputError
 
 BLOCK_BYTES = 16 << 20

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from postclick.datasets.aliccp_blocks import Block, blocks, in_order
-from postclick.datasets.aliccp_digits import (
+from postclick.datasets.aliccp.blocks import Block, blocks, in_order
+from postclick.datasets.aliccp.digits import (
     PAD,
     Bytes,
     NotANumber,
@@ -19,8 +19,8 @@ from postclick.datasets.aliccp_digits import (
     integers,
     words,
 )
-from postclick.datasets.aliccp_fields import FIELDS, LABELS, SAMPLE_ID, Side
-from postclick.datasets.aliccp_lines import COLUMNS, MAX_ID, malformed
+from postclick.datasets.aliccp.fields import FIELDS, LABELS, SAMPLE_ID, Side
+from postclick.datasets.aliccp.lines import COLUMNS, MAX_ID, malformed
 
 _COMMA, _BREAK = ord(","), ord("\n")
 MISSING = -1

@@ -8,9 +8,9 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from postclick.datasets.aliccp_fields import HISTORIES, USER_IDS, Column
-from postclick.datasets.aliccp_spill import Spill
-from postclick.datasets.aliccp_tokens import MISSING, Lines, Wanted, read_lines
+from postclick.datasets.aliccp.fields import HISTORIES, USER_IDS, Column
+from postclick.datasets.aliccp.spill import Spill
+from postclick.datasets.aliccp.tokens import MISSING, Lines, Wanted, read_lines
 
 ABSENT = -1
 

@@ -6,8 +6,8 @@ from typing import Literal
 from pydantic import Field
 
 from postclick.data.schema import Categorical, LogSchema, MultiCategorical, Numeric
-from postclick.datasets.aliccp_fields import PRESETS, SAMPLE_ID
-from postclick.datasets.aliccp_raw import RawAliCcp
+from postclick.datasets.aliccp.fields import PRESETS, SAMPLE_ID
+from postclick.datasets.aliccp.raw import RawAliCcp
 from postclick.datasets.base import DataSet, LogSplits, Options
 from postclick.errors import InputError
 

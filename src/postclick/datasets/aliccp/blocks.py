@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from postclick.datasets.aliccp_digits import PAD
+from postclick.datasets.aliccp.digits import PAD
 from postclick.errors import InputError
 
 BLOCK_BYTES = 4 << 20

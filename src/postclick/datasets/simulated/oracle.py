@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from postclick.datasets.worlds import Floats
+from postclick.datasets.simulated.worlds import Floats
 from postclick.evaluation.auc import weighted_auc
 
 

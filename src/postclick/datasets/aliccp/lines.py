@@ -4,7 +4,7 @@ import math
 import re
 from pathlib import Path
 
-from postclick.datasets.aliccp_fields import FIELDS, Side
+from postclick.datasets.aliccp.fields import FIELDS, Side
 from postclick.errors import InputError
 
 COLUMNS: dict[Side, int] = {"skeleton": 6, "common": 3}

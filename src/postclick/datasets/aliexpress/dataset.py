@@ -5,7 +5,7 @@ from typing import Literal
 
 from postclick.data.schema import Categorical, LogSchema, Numeric
 from postclick.data.source import CsvSource, LogSource
-from postclick.datasets.aliexpress_columns import (
+from postclick.datasets.aliexpress.columns import (
     CATEGORICAL,
     CLICK,
     COLUMNS,
@@ -13,8 +13,8 @@ from postclick.datasets.aliexpress_columns import (
     NUMERICAL,
     SEARCH_ID,
 )
-from postclick.datasets.aliexpress_files import Files, Found, find
-from postclick.datasets.aliexpress_raw import RawAliExpress
+from postclick.datasets.aliexpress.files import Files, Found, find
+from postclick.datasets.aliexpress.raw import RawAliExpress
 from postclick.datasets.base import DataSet, LogSplits, Options
 from postclick.errors import InputError
 

@@ -11,9 +11,9 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from postclick.data.schema import Categorical, LogSchema, Numeric, Truth, first_message
-from postclick.datasets.impressions import draw_impressions
-from postclick.datasets.oracle import oracle_figures
-from postclick.datasets.worlds import get_world
+from postclick.datasets.simulated.impressions import draw_impressions
+from postclick.datasets.simulated.oracle import oracle_figures
+from postclick.datasets.simulated.worlds import get_world
 from postclick.errors import InputError
 
 SCHEMA = LogSchema(
@@ -43,7 +43,7 @@ class SimulatedLog:
         train, test: impressions, drawn alike.
         schema: what the columns mean.
         oracle: figures of the test impressions that no method can expect to beat; see
-            `postclick.datasets.oracle.oracle_figures`.
+            `postclick.datasets.simulated.oracle.oracle_figures`.
         settings: what it was drawn with, defaults filled in.
     """
 
