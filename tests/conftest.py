@@ -2,8 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from postclick.data.prepared import PreparedLog
+    from postclick.datasets.simulated import SimulatedLog
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +19,27 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no data folder {folder}: set POSTCLICK_DATA to one")
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_raw() -> "SimulatedLog":
+    """8,000 simulated impressions with many clicks and conversions, truth known."""
+    from postclick import simulate
+
+    return simulate("confounded", rows=8_000, seed=0, ctr=0.25, cvr=0.25, users=300, items=80)
+
+
+@pytest.fixture(scope="session")
+def small_log(small_raw: "SimulatedLog", tmp_path_factory: pytest.TempPathFactory) -> "PreparedLog":
+    """`small_raw` prepared, in shards of 1,500 rows.
+
+    Made once by each process of pytest-xdist: it takes a quarter of a second, less than passing
+    it on between them would be worth.
+    """
+    from postclick import prepare
+    from postclick.data.source import FrameSource
+    from postclick.datasets.base import LogSplits
+
+    train, test = FrameSource(small_raw.train), FrameSource(small_raw.test)
+    out = tmp_path_factory.mktemp("small") / "data"
+    return prepare(LogSplits(small_raw.schema, train, test), out, shard_rows=1_500)

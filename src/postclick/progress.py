@@ -104,8 +104,9 @@ class BarReporter(AbstractContextManager["BarReporter"]):
         self._task = self._add(label, total, unit, visible=True)
 
     def _add(self, label: str, total: int | None, unit: str, *, visible: bool) -> TaskID:
-        fields = {"unit": unit, "note": "", "rate": ""}
-        return self._progress.add_task(label, total=total, visible=visible, **fields)
+        return self._progress.add_task(
+            label, total=total, visible=visible, unit=unit, note="", rate=""
+        )
 
     def advance(self, steps: int, note: str = "") -> None:
         self._done += steps

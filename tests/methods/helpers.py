@@ -164,7 +164,10 @@ def extreme_rows(heads: int, sizes: tuple[float, ...]) -> tuple[list[list[float]
     labels = ((0, 0), (1, 0), (1, 1))
     rows = [(z, c, v) for z in product(values, repeat=heads) for c, v in labels]
     logits = [list(column) for column in zip(*(z for z, _, _ in rows), strict=True)]
-    click, conversion = (torch.tensor(x, dtype=torch.float32) for x in zip(*((c, v) for _, c, v in rows), strict=True))
+    click, conversion = (
+        torch.tensor(x, dtype=torch.float32)
+        for x in zip(*((c, v) for _, c, v in rows), strict=True)
+    )
     return logits, Labels(click, conversion)
 
 

@@ -82,7 +82,11 @@ def label_findings(
 def volume_findings(schema: LogSchema, split: str, funnel: Funnel) -> list[Finding]:
     """Is there enough of everything in a split to learn from, or to judge by?"""
     hard: Severity = "error" if split == "train" else "warning"
-    use = "nothing can be learned from it" if split == "train" else "nothing can be judged on it"
+    mend = (
+        "nothing can be learned from it: use more rows"
+        if split == "train"
+        else "only truth columns can judge a model by it: use more rows, or a log with truth"
+    )
     if funnel.rows == 0:
         return [Finding("no-rows", "error", None, 0, f"{split}: no rows: give a log with rows")]
     found = []
@@ -92,9 +96,7 @@ def volume_findings(schema: LogSchema, split: str, funnel: Funnel) -> list[Findi
     )
     for word, column, count, few in problems:
         if count == 0:
-            message = (
-                f"{split}: no {word} ({column!r}) in {funnel.rows:,} rows: {use}: use more rows"
-            )
+            message = f"{split}: no {word} ({column!r}) in {funnel.rows:,} rows: {mend}"
             found.append(Finding(f"no-{word}s", hard, column, funnel.rows, message))
         elif count < few:
             message = (
