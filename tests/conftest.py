@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+# Tests run side by side (pytest-xdist): one thread each, or they wait for each other's cores.
+# Set before torch is imported, and inherited by the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 if TYPE_CHECKING:
     from postclick.data.prepared import PreparedLog
     from postclick.datasets.simulated import SimulatedLog

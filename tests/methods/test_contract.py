@@ -129,6 +129,12 @@ def test_no_logits_labels_and_options_give_nan(
         assert gradient is None or torch.isfinite(gradient).all()
 
 
+def test_labels_count_a_conversion_only_with_a_click() -> None:
+    labels = Labels.of(make_batch([1, 1, 0, 0], [1, 0, 1, 0]))
+    assert labels.click.tolist() == [1, 1, 0, 0]
+    assert labels.conversion.tolist() == [1, 0, 0, 0]
+
+
 @every_case
 def test_recorded_conversions_of_unclicked_rows_do_not_count(case: Case) -> None:
     method = case.make().eval()

@@ -27,13 +27,15 @@ class Row:
     """One metric on one space, over all methods.
 
     `best` is the method that beats every other one in paired two-sided t-tests over seeds,
-    Holm-corrected, at the 5 % level; `None` where no method does.
+    Holm-corrected, at the 5 % level; `None` where no method does. A `degenerate` row is an NLL
+    over labels of one class: its optimum is a constant, so nobody is best by it.
     """
 
     metric: str
     space: str
     cells: dict[str, Cell]
     best: str | None
+    degenerate: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Summary:
                     "metric": row.metric,
                     "space": row.space,
                     "best": row.best,
+                    "degenerate": row.degenerate,
                     "methods": {name: vars(cell) for name, cell in row.cells.items()},
                 }
                 for row in self.rows
@@ -85,6 +88,10 @@ def summarise(results: pl.DataFrame, plan: Plan, log: PreparedLog, split: str) -
 
 def _rows(results: pl.DataFrame, plan: Plan) -> Iterator[Row]:
     order = {name: k for k, name in enumerate(METRICS)}
+    one_class = results.filter(pl.col("metric").str.ends_with("_auc") & pl.col("value").is_null())
+    degenerate = {name.replace("_auc", "_nll") for name in one_class["metric"].unique()}
+    # Truth is soft or drawn at random; an undefined space there says nothing of the others.
+    degenerate = {name for name in degenerate if not name.startswith("true_")}
     pairs = results.select("metric", "space").unique(maintain_order=True).rows()
     for metric, space in sorted(pairs, key=lambda pair: order[pair[0]]):
         part = results.filter((pl.col("metric") == metric) & (pl.col("space") == space))
@@ -101,9 +108,10 @@ def _rows(results: pl.DataFrame, plan: Plan) -> Iterator[Row]:
             spread = found.std() if len(found) > 1 else None
             cells[method] = Cell(_number(found.mean()), _number(spread), len(found), None)
         best = None
-        if len(values) == len(plan.methods) > 1 and len(plan.seeds) > 1:
+        judged = not (metric in degenerate or len(values) < len(plan.methods))
+        if judged and len(plan.methods) > 1 and len(plan.seeds) > 1:
             best = supported_best(values, metric)
-        yield Row(metric, space, cells, best)
+        yield Row(metric, space, cells, best, metric in degenerate)
 
 
 def _number(value: Any) -> float | None:

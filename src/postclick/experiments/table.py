@@ -33,7 +33,11 @@ def tables(summary: Summary) -> list[Table]:
 
 def _table(summary: Summary, columns: tuple[tuple[str, str], ...], title: str) -> Table | None:
     rows = [row for pair in columns if (row := summary.row(*pair)) is not None]
-    shown = [row for row in rows if any(cell.mean is not None for cell in row.cells.values())]
+    shown = [
+        row
+        for row in rows
+        if not row.degenerate and any(cell.mean is not None for cell in row.cells.values())
+    ]
     if not shown:
         return None
     table = Table(title=f"{title} ({summary.protocol['split']} split)", title_justify="left")
