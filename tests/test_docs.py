@@ -36,6 +36,7 @@ def write_log(path: Path, rows: int = 12_000) -> None:
     taste = rng.normal(size=400)[user] + rng.normal(size=200)[item]
     click = rng.random(rows) < 1 / (1 + np.exp(2.0 - taste))
     purchase = click & (rng.random(rows) < 1 / (1 + np.exp(1.5 - taste)))
+    lengths = rng.integers(0, 5, rows)
     pl.DataFrame(
         {
             "click": click.astype(int),
@@ -44,7 +45,7 @@ def write_log(path: Path, rows: int = 12_000) -> None:
             "item": item,
             "shop": item % 23,
             "price": rng.lognormal(2, 1, rows).round(2),
-            "history": ["|".join(map(str, rng.integers(0, 50, k))) for k in rng.integers(0, 5, rows)],
+            "history": ["|".join(map(str, rng.integers(0, 50, k))) for k in lengths],
             "order_value": np.where(purchase, rng.lognormal(3, 1, rows).round(2), 0.0),
         }
     ).write_csv(path)

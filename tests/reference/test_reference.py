@@ -144,7 +144,7 @@ def test_empty_subsets_are_zero(n: int, click: float, norm: str) -> None:
     z, _ = random_batch(11, (*CHORUS_HEADS, "teacher"), n)
     c, v = np.full(n, click), np.zeros(n)
     terms = ref.choruscvr(z, c, v, ipw_norm=norm)
-    empty = {t for t in terms if t.endswith("_ipw") or t.endswith("_clicked")}
+    empty = {t for t in terms if t.endswith(("_ipw", "_clicked"))}
     if click:
         empty = {t for t in terms if t.endswith("_unclicked")}
     elif n == 0:
