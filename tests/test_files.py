@@ -68,13 +68,13 @@ def test_reading_what_is_missing_or_damaged(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match=r"c\.json is damaged"):
         read_json(tmp_path / "c.json")
-    with pytest.raises(InputError, match="is damaged: .*directory"):
+    with pytest.raises(InputError, match=r"is damaged: .*directory"):
         read_json(tmp_path)
 
 
 def test_a_folder_under_a_file_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="folder .* cannot be made: Not a directory"):
+    with pytest.raises(InputError, match=r"folder .* cannot be made: Not a directory"):
         make_folder(tmp_path / "file" / "below")
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.toy import Toy
 from torch import Tensor
 
+from helpers.toy import Toy
 from postclick.training.config import TrainingConfig
 from postclick.training.lazy_adam import LazyAdam
 from postclick.training.optimizer import Optimizer
@@ -41,7 +41,9 @@ def compare(dtype: torch.dtype, **changes: Any) -> tuple[float, float, float]:
     moves = torch.stack([(lazy - start).flatten(), (exact - start).flatten()])
     correlation = float(torch.corrcoef(moves)[0, 1])
     figures = off / rms(exact), off / rms(exact - start), correlation
-    print(f"\n{changes}: of weights {figures[0]:.1e}, of movement {figures[1]:.1e}, {correlation:.5f}")
+    print(
+        f"\n{changes}: of weights {figures[0]:.1e}, of movement {figures[1]:.1e}, {correlation:.5f}"
+    )
     return figures
 
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.toy import Toy
 from torch import Tensor, nn
 
+from helpers.toy import Toy
 from postclick.training.config import TrainingConfig
 from postclick.training.optimizer import Optimizer
 from postclick.training.schedule import lr_factor

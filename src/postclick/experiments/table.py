@@ -32,12 +32,7 @@ def tables(summary: Summary) -> list[Table]:
 
 
 def _table(summary: Summary, columns: tuple[tuple[str, str], ...], title: str) -> Table | None:
-    rows = [row for pair in columns if (row := summary.row(*pair)) is not None]
-    shown = [
-        row
-        for row in rows
-        if not row.degenerate and any(cell.mean is not None for cell in row.cells.values())
-    ]
+    shown = _shown(summary, columns)
     if not shown:
         return None
     table = Table(title=f"{title} ({summary.protocol['split']} split)", title_justify="left")
@@ -47,6 +42,16 @@ def _table(summary: Summary, columns: tuple[tuple[str, str], ...], title: str) -
     for method in summary.methods:
         table.add_row(method, *(_text(row, row.cells[method], method) for row in shown))
     return table
+
+
+def _shown(summary: Summary, columns: tuple[tuple[str, str], ...]) -> list[Row]:
+    """The rows of a summary that become columns of a table."""
+    rows = [row for pair in columns if (row := summary.row(*pair)) is not None]
+    return [
+        row
+        for row in rows
+        if not row.degenerate and any(cell.mean is not None for cell in row.cells.values())
+    ]
 
 
 def _text(row: Row, cell: Cell, method: str) -> str:
@@ -68,7 +73,7 @@ def footnotes(summary: Summary) -> list[str]:
         f"{protocol['stopping']}."
     ]
     if summary.seeds > 1 and len(summary.methods) > 1:
-        marked = any(row.best for row in summary.rows)
+        marked = any(row.best for row in _shown(summary, RECORDED + TRUTH))
         notes.append(
             ("* beats every other method: " if marked else "No method is marked as best: ")
             + protocol["test"]

@@ -75,6 +75,19 @@ def run_all(
             run_job(job, data, out, split, _Labelled(job, reporter))
             yield job
         return
+    try:
+        yield from _run_side_by_side(jobs, data, out, split, workers, reporter)
+    except (BrokenProcessPool, EOFError):
+        raise InputError(
+            "a worker process died before its run was done (out of memory? or a script that "
+            "calls compare outside `if __name__ == '__main__':`): finished runs are kept, "
+            "continue with workers=1"
+        ) from None
+
+
+def _run_side_by_side(
+    jobs: Sequence[Job], data: Path, out: Path, split: str, workers: int, reporter: Reporter
+) -> Iterator[Job]:
     context = multiprocessing.get_context("spawn")
     with context.Manager() as manager, ProcessPoolExecutor(workers, mp_context=context) as pool:
         messages = manager.Queue()
@@ -89,12 +102,6 @@ def run_all(
                     job = waiting.pop(future)
                     future.result()
                     yield job
-        except BrokenProcessPool:
-            raise InputError(
-                "a worker process died before its run was done (out of memory? or a script that "
-                "calls compare outside `if __name__ == '__main__':`): finished runs are kept, "
-                "continue with workers=1"
-            ) from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

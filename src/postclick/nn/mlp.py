@@ -50,9 +50,7 @@ class MLP(nn.Module):
         self.linear = nn.ModuleList(
             (first if k == 0 else nn.Linear)(sizes[k], sizes[k + 1]) for k in range(len(widths))
         )
-        self.norm = nn.ModuleList(
-            BatchNorm(w) if batch_norm else nn.Identity() for w in widths
-        )
+        self.norm = nn.ModuleList(BatchNorm(w) if batch_norm else nn.Identity() for w in widths)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: LayerInput) -> LayerInput:

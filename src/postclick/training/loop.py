@@ -32,6 +32,8 @@ from postclick.training.optimizer import Optimizer
 from postclick.training.schedule import lr_factor
 
 Record = dict[str, Any]
+# Beyond these a run is lost even if it is not NaN yet: nothing sound comes near them.
+LARGEST_LOSS, LARGEST_WEIGHT = 1e12, 1e5
 
 
 class TrainingLoop:
@@ -85,7 +87,7 @@ class TrainingLoop:
         self._train_epoch(meter)
         seconds = time.monotonic() - began
         self.optimizer.catch_up()
-        broken = self._broken_weights()
+        broken = self._diverged_weights()
         if broken is not None:
             raise RunFailedError(f"{self._where()}: {self._cause(broken)}")
         judgement = judge(self.method, self.log, "valid", batch_size=self.config.eval_batch_size)
@@ -140,7 +142,7 @@ class TrainingLoop:
             outputs, terms = self.method.loss(batch, self.phase)
         loss = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
         total = loss.item()
-        if not math.isfinite(total):
+        if not abs(total) <= LARGEST_LOSS:  # NaN is not, either
             raise self._diverged(terms)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step(self._lr())
@@ -152,27 +154,29 @@ class TrainingLoop:
         return self.config.lr * lr_factor(self.config, self.position.phase_steps, planned)
 
     def _diverged(self, terms: dict[str, Tensor]) -> RunFailedError:
-        bad = [name for name, term in terms.items() if not math.isfinite(float(term))] or ["sum"]
-        cause = self._cause(self._broken_weights())
+        values = {name: term.item() for name, term in terms.items()}
+        # The first that is NaN, else the largest.
+        worst = max(values, key=lambda name: (math.isnan(values[name]), abs(values[name])))
         return RunFailedError(
-            f"loss term {bad[0]!r} is not finite at {self._where()}; likely cause: {cause}"
+            f"loss term {worst!r} is {values[worst]:.3g} at {self._where()}; likely cause: "
+            f"{self._cause(self._diverged_weights())}"
         )
 
     def _where(self) -> str:
         return f"epoch {self.position.epoch + 1} step {self.position.step + 1}"
 
-    def _broken_weights(self) -> str | None:
+    def _diverged_weights(self) -> str | None:
         named = self.method.named_parameters()
-        return next((n for n, p in named if not torch.isfinite(p).all()), None)
+        return next((n for n, p in named if not (p.abs() <= LARGEST_WEIGHT).all()), None)
 
     def _cause(self, broken: str | None) -> str:
         if broken is not None:
             return (
-                f"the weights {broken} had already diverged: the learning rate "
+                f"the weights {broken} have diverged: the learning rate "
                 f"({self.config.lr:g}) is too high, lower training.lr or set training.clip_norm=1"
             )
         return (
-            "the weights are finite, so look for extreme values in a numeric feature "
+            "the weights are sound, so look for extreme values in a numeric feature "
             "(transform: log1p) or a propensity clip too close to 0"
         )
 

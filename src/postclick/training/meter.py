@@ -24,7 +24,7 @@ class EpochMeter:
         rows = len(labels.click)
         self.rows += rows
         for name, term in terms.items():
-            self._sum(f"term/{name}", float(term) * rows)
+            self._sum(f"term/{name}", term.item() * rows)
         self._sum("total", total * rows)
         if self.clip is None:
             return

@@ -159,8 +159,6 @@ def train(
     with _claimed(out), training_process(settings.training.threads):
         # First whatever can refuse the settings: no folder is left behind by a mistake.
         net = build_method(settings, log).to(_device(settings.training.device))
-        if not any(weight > 0 for weight in net.weights().values()):
-            raise InputError(f"method {settings.method}: all loss weights are 0, nothing to learn")
         partial = partial_folder(out)
         open_partial(partial, settings, log, reporter)
         history = History(partial / HISTORY)
@@ -215,9 +213,10 @@ def _claimed(out: Path) -> Iterator[None]:
 
 @contextmanager
 def _removed_if_failed(partial: Path) -> Iterator[None]:
-    """A run that cannot go on must not be found and resumed; any other error leaves it there."""
+    """A run that cannot go on must not be found and resumed; after other errors it stays."""
     try:
         yield
-    except RunFailedError:
-        shutil.rmtree(partial, ignore_errors=True)
+    except InputError as error:
+        if isinstance(error, RunFailedError) or not (partial / CHECKPOINT).exists():
+            shutil.rmtree(partial, ignore_errors=True)
         raise

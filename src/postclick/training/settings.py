@@ -1,6 +1,7 @@
 """`RunSettings`: everything that decides a run besides the data, as it stands in config.yaml."""
 
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
@@ -110,7 +111,9 @@ def _override(text: str, options: type[MethodConfig]) -> tuple[str, str, Any]:
     homes = [name for name in SECTIONS if section in fields[name]]
     if len(homes) != 1:
         problem = "is in " + " and ".join(homes) if homes else "is not a known setting"
-        mend = "put the section before it" if homes else "see 'postclick methods' and the docs"
+        near = get_close_matches(section, [name for names in fields.values() for name in names], 1)
+        meant = f"did you mean {near[0]!r}?" if near else "see 'postclick methods' and the docs"
+        mend = "put the section before it" if homes else meant
         raise InputError(f"--set {text!r}: {section!r} {problem}: {mend}")
     # YAML reads 1e-3 as text; pydantic takes it as a number.
     return homes[0], section, value

@@ -1,0 +1,87 @@
+"""Tables for a terminal: what is shown, marked and noted."""
+
+import io
+
+from helpers.results import Figures, summary_of
+from rich.console import Console
+
+from postclick.data.prepared import PreparedLog
+from postclick.experiments.summary import Summary
+from postclick.experiments.table import footnotes, tables
+
+CLEAR = {"esmm": [0.60, 0.62, 0.61, 0.63], "evi": [0.70, 0.73, 0.71, 0.72]}
+RECORDED: Figures = {("cvr_auc", "clicked"): CLEAR, ("ctr_auc", "entire"): CLEAR}
+
+
+def text(summary: Summary) -> str:
+    screen = io.StringIO()
+    console = Console(file=screen, width=200)
+    for table in tables(summary):
+        console.print(table)
+    return screen.getvalue()
+
+
+def test_means_deviations_and_the_mark(small_log: PreparedLog) -> None:
+    shown = text(summary_of(RECORDED, small_log, 4))
+    assert "Recorded labels (test split)" in shown
+    assert "0.6150 ±0.0129" in shown
+    assert "0.7150 ±0.0129 *" in shown
+    assert "Against known truth" not in shown, "there is no truth"
+    header = next(line for line in shown.splitlines() if "cvr_auc" in line)
+    assert header.index("cvr_auc") < header.index("ctr_auc"), "CVR first"
+
+
+def test_truth_has_a_table_of_its_own_with_bias_in_percent(small_log: PreparedLog) -> None:
+    bias = {"esmm": [0.5, 0.52, 0.51, 0.49], "evi": [-0.01, 0.02, 0.01, 0.03]}
+    figures = {**RECORDED, ("cvr_relative_bias", "unclicked"): bias}
+    summary = summary_of(figures, small_log, 4)
+    assert len(tables(summary)) == 2
+    shown = text(summary)
+    assert "Against known truth" in shown
+    assert "bias %" in shown
+    assert "50.5 ±1.3" in shown
+    assert "1.2 ±1.7 *" in shown
+
+
+def test_one_seed_has_no_deviation(small_log: PreparedLog) -> None:
+    summary = summary_of({("cvr_auc", "clicked"): {"esmm": [0.6], "evi": [0.7]}}, small_log, 1)
+    assert "±" not in text(summary)
+    assert "*" not in text(summary)
+    assert len(footnotes(summary)) == 1
+
+
+def test_undefined_is_said_with_its_reason(small_log: PreparedLog) -> None:
+    broken = {"esmm": CLEAR["esmm"], "evi": ["no clicked rows"] * 4}
+    summary = summary_of({("cvr_auc", "clicked"): broken}, small_log, 4)
+    assert "undefined" in text(summary)
+    assert "undefined: cvr_auc (clicked): no clicked rows" in footnotes(summary)
+
+
+def test_what_is_undefined_for_all_is_no_column(small_log: PreparedLog) -> None:
+    nothing = {name: ["no conversions"] * 4 for name in CLEAR}
+    figures = {**RECORDED, ("cvr_pcoc", "clicked"): nothing}
+    assert "cvr_pcoc" not in text(summary_of(figures, small_log, 4))
+    assert tables(summary_of({("cvr_pcoc", "clicked"): nothing}, small_log, 4)) == []
+
+
+def test_footnotes_tell_the_protocol(small_log: PreparedLog) -> None:
+    notes = footnotes(summary_of(RECORDED, small_log, 4, "share_bottom"))
+    assert notes[0].startswith("4 seeds, mean ± standard deviation; backbone share_bottom")
+    assert "(the same for all); at most 7 epochs, best cvr_nll on the validation" in notes[0]
+    assert notes[1].startswith("* beats every other method: paired over seeds")
+
+
+def test_no_winner_is_said(small_log: PreparedLog) -> None:
+    noise = {"esmm": [0.60, 0.70, 0.61, 0.68], "evi": [0.70, 0.61, 0.69, 0.62]}
+    notes = footnotes(summary_of({("cvr_auc", "clicked"): noise}, small_log, 4))
+    assert notes[1].startswith("No method is marked as best: ")
+
+
+def test_a_mark_outside_the_tables_is_not_explained(small_log: PreparedLog) -> None:
+    """The footnote is about what is on screen."""
+    noise = {"esmm": [0.60, 0.70, 0.61, 0.68], "evi": [0.70, 0.61, 0.69, 0.62]}
+    figures = {("cvr_auc", "clicked"): noise, ("cvr_bias_recorded", "entire"): CLEAR}
+    summary = summary_of(figures, small_log, 4)
+    assert [row.best for row in summary.rows] == [None, "esmm"]
+    assert "*" not in text(summary)
+    assert footnotes(summary)[1].startswith("No method is marked as best: ")

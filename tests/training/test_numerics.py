@@ -1,0 +1,69 @@
+"""Matrix precision is measured, and the process is left as it was found."""
+
+import gc
+
+import pytest
+import torch
+
+from postclick.training import numerics
+from postclick.training.numerics import FLOAT32_ERROR, float32_matmul_precision, training_process
+
+
+def test_the_precision_that_is_chosen_is_float32_accurate() -> None:
+    before = torch.get_float32_matmul_precision()
+    chosen = float32_matmul_precision()
+    assert chosen in ("medium", "highest")
+    assert torch.get_float32_matmul_precision() == before
+    torch.set_float32_matmul_precision(chosen)
+    try:
+        a, b = (torch.randn(300, 300, generator=torch.Generator().manual_seed(k)) for k in (1, 2))
+        exact = a.double() @ b.double()
+        assert float(((a @ b) - exact).abs().max() / exact.abs().max()) < FLOAT32_ERROR
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def test_a_cpu_that_rounds_gets_the_highest_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numerics, "FLOAT32_ERROR", 0.0)
+    assert float32_matmul_precision() == "highest"
+
+
+def test_measuring_draws_no_random_numbers() -> None:
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    float32_matmul_precision()
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_process_is_left_as_it_was(fails: bool) -> None:
+    before = (torch.get_num_threads(), torch.get_float32_matmul_precision(), gc.isenabled())
+    other = before[0] + 1
+    try:
+        with training_process(other):
+            assert torch.get_num_threads() == other
+            assert not gc.isenabled()
+            if fails:
+                raise KeyError
+    except KeyError:
+        assert fails
+    after = (torch.get_num_threads(), torch.get_float32_matmul_precision(), gc.isenabled())
+    assert after == before
+    assert gc.get_freeze_count() == 0
+
+
+def test_threads_may_be_left_alone() -> None:
+    before = torch.get_num_threads()
+    with training_process(None):
+        assert torch.get_num_threads() == before
+
+
+def test_a_collector_that_was_off_stays_off() -> None:
+    gc.disable()
+    try:
+        with training_process(None):
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
