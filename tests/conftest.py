@@ -1,18 +1,30 @@
 """Fixtures for all tests."""
 
+import gc
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 # Tests run side by side (pytest-xdist): one thread each, or they wait for each other's cores.
 # Set before torch is imported, and inherited by the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# How long an example takes says nothing on a machine that others use as well.
+settings.register_profile("postclick", deadline=None)
+settings.load_profile("postclick")
+
 if TYPE_CHECKING:
     from postclick.data.prepared import PreparedLog
     from postclick.datasets.simulated import SimulatedLog
+
+
+def pytest_collection_finish() -> None:
+    """Training collects garbage before it starts: let it not look through all test modules."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
-from helpers.commands import SETS, run, succeed, write_own_log
 
+from helpers.commands import SETS, run, succeed, write_own_log
 from postclick.data.prepared import PreparedLog
 from postclick.datasets.simulated import SimulatedLog
 from postclick.methods import METHODS
@@ -178,7 +178,7 @@ def test_every_help_shows_an_example_that_works(
             shutil.rmtree("data", ignore_errors=True)
         extra = SETS if command in ("train", "compare") else []
         if command == "compare":  # its evi needs a tower as deep as it transfers
-            extra = ["--set", "epochs=1", "--workers", "1"]
+            extra = [*SETS, "--set", "tower=[16,8,4]", "--workers", "1"]
         if "hillstrom" in words:  # the last example; skips where the data is not there
             folder: Path = request.getfixturevalue("shared_data") / "hillstrom"
             Path("hillstrom.csv").symlink_to(folder / "hillstrom.csv")
@@ -195,17 +195,17 @@ def test_help_of_the_whole_names_every_command() -> None:
     assert "Usage: postclick" in bare.out + bare.err
 
 
-def test_the_installed_command(place: Path, tmp_path: Path) -> None:
+def test_the_installed_command(place: Path) -> None:
     """A process of its own: exit code 2 and one line on standard error, nothing on the other."""
     code = "from postclick.cli import main; main()"
     done = subprocess.run(
-        [sys.executable, "-c", code, "evaluate", str(tmp_path), str(place / "data")],
+        [sys.executable, "-c", code, "check", "--schema", "no.yaml", str(place / "train.csv")],
         capture_output=True,
         text=True,
         check=False,
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert re.fullmatch(r"postclick: .* is not a finished run: .*\n", done.stderr)
+    assert re.fullmatch(r"postclick: schema no\.yaml does not exist: .*\n", done.stderr)
 
 
 def test_an_interruption_says_that_it_can_be_resumed(

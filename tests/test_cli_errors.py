@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
-from helpers.commands import SETS, run, succeed, write_own_log
 
+from helpers.commands import SETS, run, succeed, write_own_log
 from postclick.data.prepared import PreparedLog
 from postclick.datasets.simulated import SimulatedLog
 

@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from helpers.runs import small_settings
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss, roc_auc_score
 
+from helpers.runs import small_settings
 from postclick.data import manifest as m
 from postclick.data import prepared
 from postclick.data.arrays import RowArrays

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from helpers.runs import SMALL
 
 import postclick
+from helpers.runs import SMALL
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.evaluation.metric import METRICS

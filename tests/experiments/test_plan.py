@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from helpers.runs import SMALL
 
 import postclick
+from helpers.runs import SMALL
 from postclick.data.prepared import PreparedLog
 from postclick.data.source import FrameSource
 from postclick.datasets.base import LogSplits

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from helpers.results import summary_of
 
+from helpers.results import summary_of
 from postclick.data.prepared import PreparedLog
 from postclick.evaluation.paired import supported_best
 

@@ -2,9 +2,9 @@
 
 import io
 
-from helpers.results import Figures, summary_of
 from rich.console import Console
 
+from helpers.results import Figures, summary_of
 from postclick.data.prepared import PreparedLog
 from postclick.experiments.summary import Summary
 from postclick.experiments.table import footnotes, tables

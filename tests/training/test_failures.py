@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from helpers.runs import identical, saved_weights, small_settings
 
 import postclick
+from helpers.runs import identical, saved_weights, small_settings
 from postclick.data import manifest as m
 from postclick.data.prepared import PreparedLog
 from postclick.data.source import FrameSource
@@ -175,16 +175,20 @@ def test_a_damaged_checkpoint_is_named_and_not_removed(
     assert path.exists()
 
 
-@pytest.mark.parametrize("change", ["lr=0.02", "epochs=3", "seed"])
 def test_an_unfinished_run_with_other_settings_is_refused(
-    small_log: PreparedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+    small_log: PreparedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched, pytest.raises(Killed):
         stop_after_epoch(patched, 1)
         train(small_log, small_settings("naive"), tmp_path / "run")
-    other = small_settings("naive", seed=1) if change == "seed" else small_settings("naive", change)
-    with pytest.raises(InputError, match=r"run\.partial is an unfinished run with other settings"):
-        train(small_log, other, tmp_path / "run")
+    for other in (
+        small_settings("naive", "lr=0.02"),
+        small_settings("naive", "epochs=3"),
+        small_settings("naive", seed=1),
+        small_settings("esmm"),
+    ):
+        with pytest.raises(InputError, match=r"run\.partial is an unfinished run with other set"):
+            train(small_log, other, tmp_path / "run")
     with pytest.raises(InputError, match=r"not a finished run \(unfinished: .*resume\)"):
         postclick.Run(tmp_path / "run")
     assert len(train(small_log, small_settings("naive"), tmp_path / "run").history) == 2

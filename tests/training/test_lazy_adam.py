@@ -1,5 +1,6 @@
 """Lazy Adam against dense Adam: what waiting rows do is caught up, not forgotten."""
 
+from functools import cache
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ def rms(x: Tensor) -> float:
     return float(x.detach().pow(2).mean().sqrt())
 
 
+@cache
 def trained(mode: str, dtype: torch.dtype, steps: int = STEPS, **changes: Any) -> Tensor:
     """The toy's table after training, caught up."""
     config = TrainingConfig.model_validate({"optimizer": mode, **changes})

@@ -50,7 +50,18 @@ def test_the_process_is_left_as_it_was(fails: bool) -> None:
         assert fails
     after = (torch.get_num_threads(), torch.get_float32_matmul_precision(), gc.isenabled())
     assert after == before
-    assert gc.get_freeze_count() == 0
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_what_the_caller_froze_stays_frozen(frozen: bool) -> None:
+    gc.unfreeze()
+    if frozen:
+        gc.freeze()
+    before = gc.get_freeze_count()
+    with training_process(None):
+        assert gc.get_freeze_count() > 0
+    assert (gc.get_freeze_count() > 0) == frozen
+    assert gc.get_freeze_count() == pytest.approx(before, abs=100)  # some have died meanwhile
 
 
 def test_threads_may_be_left_alone() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.runs import identical, largest_difference, overrides, saved_weights, small_settings
 
+from helpers.runs import identical, largest_difference, overrides, saved_weights, small_settings
 from postclick.data.prepared import PreparedLog
 from postclick.training.checkpoint import load_checkpoint
 from postclick.training.run import Run, train
@@ -23,7 +23,7 @@ LAZY = "optimizer=lazy_adam"
 EXACT = "optimizer=exact_adam"
 SCHEDULE = ("schedule=linear", "warmup_steps=100", "clip_norm=1")
 CASES = [
-    pytest.param("choruscvr", (LAZY, "epochs=4", "dropout=0.3", *SCHEDULE), id="choruscvr-lazy"),
+    pytest.param("choruscvr", (LAZY, "epochs=2", "dropout=0.3", *SCHEDULE), id="choruscvr-lazy"),
     pytest.param(
         "choruscvr", (EXACT, "epochs=5", "keep=last"), id="choruscvr-exact", marks=pytest.mark.slow
     ),

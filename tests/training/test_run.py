@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from helpers.runs import identical, saved_weights, small_settings
 
 import postclick
+from helpers.runs import identical, saved_weights, small_settings
 from postclick.data.prepared import PreparedLog
 from postclick.data.source import FrameSource
 from postclick.datasets.base import LogSplits

@@ -39,12 +39,15 @@ def training_process(threads: int | None) -> Iterator[None]:
         torch.set_num_threads(threads)
     torch.set_float32_matmul_precision(float32_matmul_precision())
     gc.collect()
-    gc.freeze()
+    frozen = gc.get_freeze_count() > 0  # by the caller: then it stays as it is
+    if not frozen:
+        gc.freeze()
     gc.disable()
     try:
         yield
     finally:
-        gc.unfreeze()
+        if not frozen:
+            gc.unfreeze()
         if collecting:
             gc.enable()
         torch.set_float32_matmul_precision(precision_before)

@@ -34,9 +34,10 @@ class RowCollector:
         values = gradient._values()
         positions = torch.arange(len(ids), dtype=torch.int32, device=ids.device)
         scratch = self._scratch
-        scratch.index_copy_(0, ids, positions)
+        # Of equal ids the last writes; `index_copy_` leaves that to chance on several threads.
+        scratch.scatter_(0, ids, positions)
         rows = ids[scratch.index_select(0, ids) == positions]
-        scratch.index_copy_(0, rows, positions[: len(rows)])
+        scratch.scatter_(0, rows, positions[: len(rows)])
         slots = scratch.index_select(0, ids).long()
         summed = values.new_zeros(len(rows), values.shape[1]).index_add_(0, slots, values)
         return RowGradient(rows, summed)
