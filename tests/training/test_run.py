@@ -202,6 +202,15 @@ def test_a_damaged_run_is_one_line(
     assert "\n" not in str(error.value)
 
 
+def test_a_damaged_history_is_one_line(run: Run, tmp_path: Path) -> None:
+    for file in ("model.safetensors", "run.json", "config.yaml", "manifest.json"):
+        (tmp_path / file).write_bytes((run.folder / file).read_bytes())
+    assert Run(tmp_path).history == []
+    (tmp_path / "history.jsonl").write_text('{"epoch": 1}\n{"epo')
+    with pytest.raises(InputError, match=r"history\.jsonl is damaged"):
+        _ = Run(tmp_path).history
+
+
 def test_a_run_of_another_size_is_not_loaded(run: Run, tmp_path: Path) -> None:
     other = Run(run.folder)
     other.settings = small_settings("choruscvr", "tower=[4]")

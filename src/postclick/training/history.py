@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from postclick.errors import InputError
 from postclick.files import write_text
 from postclick.progress import Reporter
 
@@ -17,8 +18,11 @@ class History:
     def records(self) -> list[dict[str, Any]]:
         if not self.path.exists():
             return []
-        lines = self.path.read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines]
+        try:
+            lines = self.path.read_text(encoding="utf-8").splitlines()
+            return [json.loads(line) for line in lines]
+        except (OSError, ValueError) as error:
+            raise InputError(f"{self.path} is damaged: {error}") from None
 
     def cut(self, epochs: int) -> None:
         """Drop records after `epochs`: they were written but their checkpoint was not."""
