@@ -9,6 +9,9 @@ All tensors have shape [n], one value per impression of a batch; n may be 0.
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 import torch.nn.functional as F
@@ -77,6 +80,38 @@ def gaussian_nll(target: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
 
 # --- reductions: [n] -> scalar. An empty subset gives 0 and keeps the graph alive.
 
+# How often each row counts, [n]: set by `expectation` only.
+_COUNTS: ContextVar[Tensor | None] = ContextVar("counts", default=None)
+
+
+@contextmanager
+def expectation(counts: Tensor) -> Iterator[None]:
+    """Let row i stand for `counts[i]` impressions in every reduction.
+
+    A population with known probabilities is then a batch with one row for each combination of
+    features and labels, and a loss on it is that loss's expectation. Counts should add up to
+    many, since the size of a subset is taken as 1 at the least.
+
+    >>> with expectation(torch.tensor([30.0, 10.0])):
+    ...     mean_entire(torch.tensor([1.0, 3.0]))
+    tensor(1.5000)
+    """
+    token = _COUNTS.set(counts)
+    try:
+        yield
+    finally:
+        _COUNTS.reset(token)
+
+
+def total(values: Tensor) -> Tensor:
+    """Sum over impressions; of a 0/1 mask, how many there are.
+
+    >>> total(torch.tensor([1.0, 0.0, 1.0]))
+    tensor(2.)
+    """
+    counts = _COUNTS.get()
+    return values.sum() if counts is None else (counts * values).sum()
+
 
 def mean_entire(loss: Tensor) -> Tensor:
     """Mean over all impressions of the batch.
@@ -84,12 +119,12 @@ def mean_entire(loss: Tensor) -> Tensor:
     >>> mean_entire(torch.tensor([1.0, 3.0]))
     tensor(2.)
     """
-    return loss.sum() / max(loss.shape[0], 1)
+    return total(loss) / total(torch.ones_like(loss)).clamp(min=1.0)
 
 
 def mean_over(loss: Tensor, mask: Tensor) -> Tensor:
     """Mean over the impressions where `mask` (0 or 1) is 1."""
-    return (mask * loss).sum() / mask.sum().clamp(min=1.0)
+    return total(mask * loss) / total(mask).clamp(min=1.0)
 
 
 def mean_clicked(loss: Tensor, click: Tensor) -> Tensor:
@@ -113,8 +148,8 @@ def self_normalised(loss: Tensor, weight: Tensor, mask: Tensor) -> Tensor:
     tensor(1.5000)
     """
     weight = mask * weight
-    total = weight.sum()
-    return (weight * loss).sum() / torch.where(total > 0, total, torch.ones_like(total))
+    mass = total(weight)
+    return total(weight * loss) / torch.where(mass > 0, mass, torch.ones_like(mass))
 
 
 def weighted_mean(loss: Tensor, weight: Tensor, mask: Tensor, norm: str) -> Tensor:

@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from postclick.losses import cross_entropy, mean_entire
-from postclick.methods.base import Labels, Method, MethodConfig, Outputs, Phase, Terms
+from postclick.methods.base import Labels, Method, MethodConfig, Outputs, Phase, Step, Terms
 
 
 class Phased(Method[MethodConfig]):
@@ -15,10 +15,17 @@ class Phased(Method[MethodConfig]):
     summary = "two phases"
     reference = "none"
     Config = MethodConfig
-    phases = (
-        Phase("first", 0.5, ("embedding", "net.backbone", "net.heads.ctr")),
-        Phase("second", 0.5, ("net.heads.cvr",)),
-    )
+    expect = "nothing"
+    spaces = {"ctr": "entire", "cvr": "entire"}
+    trained_in = (("embedding", "net.backbone", "net.heads.ctr"), ("net.heads.cvr",))
+
+    def schedule(self, epochs: int) -> tuple[Phase, ...]:
+        first, second = self.trained_in
+        half = max(1, epochs // 2)
+        return (
+            Phase("first", half, (Step("first", parameters=first),), judged=False),
+            Phase("second", epochs - half, (Step("second", parameters=second),)),
+        )
 
     @staticmethod
     def terms(config: Any, outputs: Outputs, labels: Labels) -> Terms:

@@ -9,12 +9,12 @@ import torch
 from helpers.phased import Phased
 from helpers.runs import identical
 from postclick.data.prepared import PreparedLog
-from postclick.methods.base import MethodConfig, Phase
+from postclick.methods.base import MethodConfig
 from postclick.nn.config import NetworkConfig
 from postclick.progress import Silent
 from postclick.training.checkpoint import load_checkpoint
 from postclick.training.config import TrainingConfig
-from postclick.training.loop import TrainingLoop, phase_epochs
+from postclick.training.loop import TrainingLoop
 from postclick.training.numerics import training_process
 
 Weights = dict[str, torch.Tensor]
@@ -78,7 +78,7 @@ def test_parameters_outside_the_phase_do_not_move(small_log: PreparedLog, whole:
     start = copy(make(small_log))
     _, records, weights, _ = whole
     assert [record["phase"] for record in records] == ["first", "first", "second", "second"]
-    first, second = (phase.parameters for phase in Phased.phases)
+    first, second = Phased.trained_in
     for name in start:
         moved = [
             not torch.equal(a[name], b[name])
@@ -95,8 +95,8 @@ def test_gradients_that_a_phase_does_not_use_do_not_pile_up(
     sizes = []
     real = TrainingLoop._step
 
-    def step(loop: TrainingLoop, *arguments: Any) -> float:
-        total = real(loop, *arguments)
+    def step(loop: TrainingLoop, *arguments: Any, again: bool) -> float:
+        total = real(loop, *arguments, again=again)
         gradient = loop.method.embedding.table.grad
         if loop.phase.name == "second" and gradient is not None:
             sizes.append(gradient._nnz())
@@ -130,11 +130,3 @@ def test_a_run_stopped_in_or_between_phases_goes_on_the_same(
     assert [record["epoch"] for record in records] == list(range(stop_after + 1, 5))
     assert identical(rest[-1], expected[-1])
     assert identical(copy(resumed), copy(method)), "the best epoch may be one before the stop"
-
-
-def test_shares_of_epochs() -> None:
-    halves = (Phase("a", 0.5), Phase("b", 0.5))
-    assert phase_epochs((Phase("joint"),), 7) == [7]
-    assert phase_epochs(halves, 5) in ([2, 3], [3, 2])
-    assert phase_epochs(halves, 1) == [1, 1], "at least one epoch each"
-    assert phase_epochs((Phase("a", 0.1), Phase("b", 0.1), Phase("c", 0.8)), 10) == [1, 1, 8]

@@ -78,7 +78,8 @@ def judge(
             ctcvr_logprob=None if log_ctcvr is None else log_ctcvr.cpu().numpy(),
         )
         if method.clip is not None:
-            pi = prediction.ctr.cpu().double().sigmoid().clamp(*method.clip)
+            weighing = prediction.ctr if prediction.propensity is None else prediction.propensity
+            pi = weighing.cpu().double().sigmoid().clamp(*method.clip)
             over_pi += float((batch.click / pi).sum())
             over_rest += float(((1 - batch.click) / (1 - pi)).sum())
             rows_seen += len(batch)

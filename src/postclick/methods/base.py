@@ -108,26 +108,45 @@ class Labels(NamedTuple):
 class Prediction(NamedTuple):
     """Serving outputs: logits [n] of pCTR and pCVR.
 
-    `log_ctcvr` [n] is ln pCTCVR where a method predicts it other than as pCTR x pCVR.
+    `log_ctcvr` [n] is ln pCTCVR where a method predicts it other than as pCTR x pCVR, and
+    `propensity` [n] the logit used in weights where that is not pCTR's.
     """
 
     ctr: Tensor
     cvr: Tensor
     log_ctcvr: Tensor | None = None
+    propensity: Tensor | None = None
+
+
+class Step(NamedTuple):
+    """One update on a batch, with an optimizer of its own that lives as long as the run.
+
+    Attributes:
+        name: names the optimizer; the same name in several phases is the same optimizer.
+        terms: the terms that are minimised; empty means all.
+        parameters: prefixes of the parameter names that are updated; empty means all.
+    """
+
+    name: str = "joint"
+    terms: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
 
 
 class Phase(NamedTuple):
-    """A stretch of training: `share` of the epochs, with the parameters that it trains.
+    """A stretch of training: some epochs, and the steps taken on each of their batches.
 
     Attributes:
         name: for logs and checkpoints.
-        share: part of all epochs, in (0, 1]; the shares of a method's phases add up to 1.
-        parameters: prefixes of the parameter names trained here; empty means all.
+        epochs: how many.
+        steps: one, or several that alternate batch by batch.
+        judged: whether its epochs count for early stopping and the choice of weights; those
+            that prepare something else (a teacher, a propensity) do not.
     """
 
     name: str
-    share: float = 1.0
-    parameters: tuple[str, ...] = ()
+    epochs: int
+    steps: tuple[Step, ...] = (Step(),)
+    judged: bool = True
 
 
 C = TypeVar("C", bound=MethodConfig)
@@ -144,7 +163,10 @@ class Method(nn.Module, ABC, Generic[C]):
         backbone: the paper's, used for `backbone="auto"`.
         Config: the options.
         variants: named sets of options (ablations, other readings), `name/variant`.
-        phases: one joint phase unless a method needs stages.
+        spaces: for each loss term, the impressions that it is a mean over.
+
+    Attributes:
+        progress: how much of the present phase is done, 0 to 1; set by the training loop.
     """
 
     name: ClassVar[str]
@@ -154,13 +176,14 @@ class Method(nn.Module, ABC, Generic[C]):
     backbone: ClassVar[str] = "share_bottom"
     Config: ClassVar[type[MethodConfig]]
     variants: ClassVar[dict[str, dict[str, Any]]] = {}
-    phases: ClassVar[tuple[Phase, ...]] = (Phase("joint"),)
+    spaces: ClassVar[dict[str, str]]
 
     def __init__(
         self, config: C, network: NetworkConfig, inputs: InputSpec, rates: BaseRates, dim: int
     ) -> None:
         super().__init__()
         self.config = config
+        self.progress = 0.0
         self.network = network
         self.kind = self.backbone if network.backbone == "auto" else network.backbone
         self.embedding = FeatureEmbedding(
@@ -207,29 +230,42 @@ class Method(nn.Module, ABC, Generic[C]):
         x: Tensor = self.embedding(batch.ids, batch.numeric, batch.bags)
         return x
 
-    def forward(self, batch: Batch) -> Outputs:
-        """All heads on a batch."""
+    def schedule(self, epochs: int) -> tuple[Phase, ...]:
+        """The phases of a run of `epochs` epochs: one joint phase unless stages are needed."""
+        return (Phase("joint", epochs),)
+
+    def begin(self, phase: Phase) -> None:
+        """Called once when a phase begins, e.g. to copy weights."""
+        return
+
+    def forward(self, batch: Batch, step: Step = Step()) -> Outputs:  # noqa: B008
+        """The heads that `step` needs, by default all."""
         return self.heads(self.embed(batch), serving=False)
 
-    def loss(self, batch: Batch, phase: Phase) -> tuple[Outputs, Terms]:
-        """Outputs and terms of a batch; terms of weight 0 are left out."""
-        outputs = self(batch)
+    def loss(self, batch: Batch, step: Step = Step()) -> tuple[Outputs, Terms]:  # noqa: B008
+        """Outputs and the terms of `step` on a batch; terms of weight 0 are left out."""
+        outputs = self(batch, step)
         terms = self.terms(self.config, outputs, Labels.of(batch))
         weights = self.weights()
-        return outputs, {name: term for name, term in terms.items() if weights[name] > 0}
+        wanted = step.terms or tuple(terms)
+        return outputs, {name: terms[name] for name in wanted if weights[name] > 0}
+
+    @staticmethod
+    def serve(config: Any, outputs: Outputs) -> Prediction:
+        """From head logits to what is served: pCTR and pCVR of the main heads."""
+        return Prediction(outputs.logits["ctr"], outputs.logits["cvr"])
 
     def predict(self, batch: Batch) -> Prediction:
-        """pCTR and pCVR of the main heads, pCTCVR = pCTR x pCVR."""
-        logits = self.heads(self.embed(batch), serving=True).logits
-        return Prediction(logits["ctr"], logits["cvr"])
+        """pCTR, pCVR and, by default, pCTCVR = pCTR x pCVR."""
+        return self.serve(self.config, self.heads(self.embed(batch), serving=True))
 
     @property
     def clip(self) -> Clip | None:
         """The propensity clip, `None` for methods that use no propensity."""
         return self.config.clip if isinstance(self.config, PropensityConfig) else None
 
-    def trained(self, phase: Phase) -> Iterator[tuple[str, nn.Parameter]]:
-        """Named parameters that `phase` trains."""
+    def trained(self, step: Step) -> Iterator[tuple[str, nn.Parameter]]:
+        """Named parameters that `step` updates."""
         for name, parameter in self.named_parameters():
-            if not phase.parameters or name.startswith(phase.parameters):
+            if not step.parameters or name.startswith(step.parameters):
                 yield name, parameter

@@ -1,7 +1,6 @@
 """The training loop. It runs phases of epochs; it knows no method by name."""
 
 import gc
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +14,7 @@ from postclick.data.prepared import PreparedLog
 from postclick.errors import RunFailedError
 from postclick.evaluation.judge import Judgement, judge
 from postclick.evaluation.metric import better
-from postclick.methods.base import Labels, Method, Phase
+from postclick.methods.base import Labels, Method, Phase, Step
 from postclick.nn.embedding import FeatureEmbedding
 from postclick.progress import Reporter
 from postclick.training.checkpoint import (
@@ -27,13 +26,12 @@ from postclick.training.checkpoint import (
     set_random_state,
 )
 from postclick.training.config import Monitor, TrainingConfig
+from postclick.training.divergence import diverged, diverged_weights, likely_cause, worst_term
 from postclick.training.meter import EpochMeter
 from postclick.training.optimizer import Optimizer
 from postclick.training.schedule import lr_factor
 
 Record = dict[str, Any]
-# Beyond these a run is lost even if it is not NaN yet: nothing sound comes near them.
-LARGEST_LOSS, LARGEST_WEIGHT = 1e12, 1e5
 
 
 class TrainingLoop:
@@ -62,15 +60,16 @@ class TrainingLoop:
         self.best: dict[str, Tensor] = {}
         self.position = Position()
         self.steps_per_epoch = log.steps("train", config.batch_size)
-        self.epochs = phase_epochs(method.phases, config.epochs)
-        self.optimizer = self._optimizer()
-        self.resumed = path.exists()
-        if self.resumed:
+        self.phases = method.schedule(config.epochs)
+        self.optimizers: dict[str, Optimizer] = {}
+        if path.exists():
             self._resume()
+        else:
+            method.begin(self.phase)
 
     @property
     def phase(self) -> Phase:
-        return self.method.phases[self.position.phase]
+        return self.phases[self.position.phase]
 
     def run(self) -> None:
         """Train to the end; the method then holds the weights that are kept."""
@@ -86,10 +85,11 @@ class TrainingLoop:
         rows_before = meter.rows
         self._train_epoch(meter)
         seconds = time.monotonic() - began
-        self.optimizer.catch_up()
-        broken = self._diverged_weights()
-        if broken is not None:
-            raise RunFailedError(f"{self._where()}: {self._cause(broken)}")
+        for optimizer in self.optimizers.values():
+            optimizer.catch_up()
+        if diverged_weights(self.method) is not None:
+            cause = likely_cause(self.method, self.config.lr)
+            raise RunFailedError(f"{self._where()}: {cause}")
         judgement = judge(self.method, self.log, "valid", batch_size=self.config.eval_batch_size)
         improved = self._note_result(judgement)
         record: Record = {
@@ -117,7 +117,8 @@ class TrainingLoop:
     def _train_epoch(self, meter: EpochMeter) -> None:
         position, config = self.position, self.config
         self.method.train()
-        label = f"epoch {position.epoch + 1} of {sum(self.epochs)}"
+        label = f"epoch {position.epoch + 1} of {sum(phase.epochs for phase in self.phases)}"
+        label += f" ({self.phase.name})" if len(self.phases) > 1 else ""
         self.reporter.start(label, self.log.split("train").rows, "rows")
         if position.step:
             self.reporter.advance(min(position.step * config.batch_size, meter.rows))
@@ -125,7 +126,12 @@ class TrainingLoop:
         seed = (self.seed + 1) * 1_000_003 + position.epoch
         batches = self.log.shuffled("train", config.batch_size, seed, skip=position.step)
         for batch in batches:
-            total = self._step(batch.to(self.device), meter)
+            self.method.progress = position.phase_steps / self._planned()
+            on_device = batch.to(self.device)
+            total = sum(
+                self._step(on_device, step, meter, again=k > 0)
+                for k, step in enumerate(self.phase.steps)
+            )
             position.step += 1
             position.phase_steps += 1
             self.reporter.advance(len(batch), f"loss {total:.4f}")
@@ -134,56 +140,39 @@ class TrainingLoop:
                 self._save()
                 saved = time.monotonic()
 
-    def _step(self, batch: Batch, meter: EpochMeter) -> float:
-        # Of all parameters: gradients that a phase does not use would pile up.
+    def _step(self, batch: Batch, step: Step, meter: EpochMeter, *, again: bool) -> float:
+        optimizer = self._optimizer(step)
+        # Of all parameters: gradients that a step does not use would pile up.
         self.method.zero_grad()
         bf16 = self.config.precision == "bf16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
-            outputs, terms = self.method.loss(batch, self.phase)
+            outputs, terms = self.method.loss(batch, step)
         loss = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
         total = loss.item()
-        if not abs(total) <= LARGEST_LOSS:  # NaN is not, either
-            raise self._diverged(terms)
+        if diverged(total):
+            name, value = worst_term(terms)
+            cause = likely_cause(self.method, self.config.lr)
+            raise RunFailedError(
+                f"loss term {name!r} is {value:.3g} at {self._where()}; likely cause: {cause}"
+            )
         loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step(self._lr())
-        meter.add(terms, total, outputs, Labels.of(batch))
+        optimizer.step(self._lr())
+        meter.add(terms, total, outputs, Labels.of(batch), again=again)
         return total
 
-    def _lr(self) -> float:
-        planned = self.epochs[self.position.phase] * self.steps_per_epoch
-        return self.config.lr * lr_factor(self.config, self.position.phase_steps, planned)
+    def _planned(self) -> int:
+        return self.phase.epochs * self.steps_per_epoch
 
-    def _diverged(self, terms: dict[str, Tensor]) -> RunFailedError:
-        values = {name: term.item() for name, term in terms.items()}
-        # The first that is NaN, else the largest.
-        worst = max(values, key=lambda name: (math.isnan(values[name]), abs(values[name])))
-        return RunFailedError(
-            f"loss term {worst!r} is {values[worst]:.3g} at {self._where()}; likely cause: "
-            f"{self._cause(self._diverged_weights())}"
-        )
+    def _lr(self) -> float:
+        return self.config.lr * lr_factor(self.config, self.position.phase_steps, self._planned())
 
     def _where(self) -> str:
         return f"epoch {self.position.epoch + 1} step {self.position.step + 1}"
 
-    def _diverged_weights(self) -> str | None:
-        named = self.method.named_parameters()
-        return next((n for n, p in named if not (p.abs() <= LARGEST_WEIGHT).all()), None)
-
-    def _cause(self, broken: str | None) -> str:
-        if broken is not None:
-            return (
-                f"the weights {broken} have diverged: the learning rate "
-                f"({self.config.lr:g}) is too high, lower training.lr or set training.clip_norm=1"
-            )
-        return (
-            "the weights are sound, so look for extreme values in a numeric feature "
-            "(transform: log1p) or a propensity clip too close to 0"
-        )
-
     def _note_result(self, judgement: Judgement) -> bool:
         """Keep the weights if the monitored metric is the best so far."""
         position, monitor = self.position, self.config.monitor
-        if position.phase < len(self.method.phases) - 1:
+        if not self.phase.judged:
             return False
         value = judgement.value(monitor)
         if value is None:
@@ -204,28 +193,34 @@ class TrainingLoop:
         position.epoch += 1
         position.step, position.meter, position.meter_rows = 0, {}, 0
         out_of_patience = patience is not None and position.stale >= patience
-        if out_of_patience or position.epoch >= sum(self.epochs):
+        ended = position.epoch >= sum(p.epochs for p in self.phases[: position.phase + 1])
+        if out_of_patience or (ended and position.phase + 1 == len(self.phases)):
             position.finished = True
-        elif position.epoch >= sum(self.epochs[: position.phase + 1]):
+        elif ended:
             position.phase += 1
             position.phase_steps = 0
-            self.optimizer = self._optimizer()
+            self.method.begin(self.phase)
 
-    def _optimizer(self) -> Optimizer:
-        tables = {
-            f"{name}.table"
-            for name, module in self.method.named_modules()
-            if isinstance(module, FeatureEmbedding)
-        }
-        return Optimizer(self.method.trained(self.phase), tables, self.config)
+    def _optimizer(self, step: Step) -> Optimizer:
+        """The step's own optimizer; a step of the same name goes on with it."""
+        if step.name not in self.optimizers:
+            tables = {
+                f"{name}.table"
+                for name, module in self.method.named_modules()
+                if isinstance(module, FeatureEmbedding)
+            }
+            trained = self.method.trained(step)
+            self.optimizers[step.name] = Optimizer(trained, tables, self.config)
+        return self.optimizers[step.name]
 
     def _save(self) -> None:
         groups = {
             "model": dict(self.method.state_dict()),
             "best": self.best,
-            "optimizer": self.optimizer.tensors(),
             "random": random_state(),
         }
+        for name, optimizer in self.optimizers.items():
+            groups[f"optimizer {name}"] = optimizer.tensors()
         save_checkpoint(self.path, Checkpoint(self.position, groups))
 
     def _resume(self) -> None:
@@ -233,18 +228,10 @@ class TrainingLoop:
         self.position = checkpoint.position
         self.method.load_state_dict(checkpoint.groups["model"])
         self.best = checkpoint.groups.get("best", {})
-        self.optimizer = self._optimizer()
-        self.optimizer.load(checkpoint.groups["optimizer"])
+        for step in (step for phase in self.phases for step in phase.steps):
+            state = checkpoint.groups.get(f"optimizer {step.name}")
+            if state is not None:
+                self._optimizer(step).load(state)
         set_random_state(checkpoint.groups["random"])
         where = f"epoch {self.position.epoch + 1}, step {self.position.step}"
         self.reporter.line(f"resuming from the checkpoint at {where}")
-
-
-def phase_epochs(phases: tuple[Phase, ...], epochs: int) -> list[int]:
-    """Epochs of each phase by its share, at least one each.
-
-    >>> phase_epochs((Phase("teacher", 0.3), Phase("student", 0.7)), 10)
-    [3, 7]
-    """
-    counts = [max(1, round(phase.share * epochs)) for phase in phases[:-1]]
-    return [*counts, max(1, epochs - sum(counts))]

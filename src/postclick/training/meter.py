@@ -20,15 +20,27 @@ class EpochMeter:
     rows: int = 0
 
     @torch.no_grad()
-    def add(self, terms: dict[str, Tensor], total: float, outputs: Outputs, labels: Labels) -> None:
+    def add(
+        self,
+        terms: dict[str, Tensor],
+        total: float,
+        outputs: Outputs,
+        labels: Labels,
+        *,
+        again: bool = False,
+    ) -> None:
+        """Add a step on a batch; `again` if the batch was seen in an earlier step."""
         rows = len(labels.click)
-        self.rows += rows
+        self.rows += 0 if again else rows
         for name, term in terms.items():
             self._sum(f"term/{name}", term.item() * rows)
         self._sum("total", total * rows)
-        if self.clip is None:
+        if self.clip is None or again:
             return
-        ctr = outputs.logits["ctr"].detach().sigmoid()
+        ctr = outputs.logits.get("propensity", outputs.logits.get("ctr"))
+        if ctr is None:
+            return
+        ctr = ctr.detach().sigmoid()
         pi = ctr.clamp(*self.clip)
         weight = labels.click.double() / pi
         self._sum("clipped", float((ctr != pi).sum()))
