@@ -19,7 +19,7 @@ from postclick.data.batch import Bag, Batch
 from postclick.data.prepared import BaseRates, InputSpec
 from postclick.errors import InputError
 from postclick.methods import METHODS, Labels, Method, Outputs
-from postclick.methods.base import Terms
+from postclick.methods.base import Step, Terms
 from postclick.nn.config import NetworkConfig
 
 FIELDS, BAGS, NUMERICS, DIM = (7, 5, 4), (6,), 2, 4
@@ -175,6 +175,11 @@ def with_logits(outputs: Outputs, columns: list[list[float]]) -> tuple[Outputs, 
     """The same outputs with every head's logits replaced by leaves."""
     leaves = [torch.tensor(column, requires_grad=True) for column in columns]
     return Outputs(dict(zip(outputs.logits, leaves, strict=True)), outputs.extra), leaves
+
+
+def steps_of(method: Method[Any]) -> list[Step]:
+    """Every step that a run of this method takes, each once."""
+    return list(dict.fromkeys(step for phase in method.schedule(4) for step in phase.steps))
 
 
 def total_loss(method: Method[Any], terms: Terms) -> Tensor:

@@ -27,6 +27,7 @@ from .helpers import (
     make_batch,
     make_method,
     option_values,
+    steps_of,
     total_loss,
     with_logits,
 )
@@ -63,8 +64,8 @@ def test_loss_and_gradients_are_finite(case: Case, backbone: str) -> None:
     method = case.make(backbone)
     for pattern, labels in PATTERNS.items():
         batch = make_batch(*labels)
-        for phase in method.phases:
-            outputs, terms = method.loss(batch, phase)
+        for step in steps_of(method):
+            outputs, terms = method.loss(batch, step)
             assert all(z.shape == (len(batch),) for z in outputs.logits.values())
             assert_finite(method, terms, pattern)
 
@@ -74,8 +75,9 @@ def test_loss_and_gradients_are_finite(case: Case, backbone: str) -> None:
 def test_other_networks_are_finite_too(name: str, network: str) -> None:
     method = make_method(name, **NETWORKS[network])
     for pattern, labels in PATTERNS.items():
-        _, terms = method.loss(make_batch(*labels), method.phases[0])
-        assert_finite(method, terms, pattern)
+        for step in steps_of(method):
+            _, terms = method.loss(make_batch(*labels), step)
+            assert_finite(method, terms, pattern)
 
 
 @every_case
@@ -141,9 +143,9 @@ def test_recorded_conversions_of_unclicked_rows_do_not_count(case: Case) -> None
     click, conversion = PATTERNS["mixed"]
     everywhere = [v or 1 - c for c, v in zip(click, conversion, strict=True)]
     assert everywhere != conversion
-    for phase in method.phases:
-        _, terms = method.loss(make_batch(click, conversion), phase)
-        _, noisy = method.loss(make_batch(click, everywhere), phase)
+    for step in steps_of(method):
+        _, terms = method.loss(make_batch(click, conversion), step)
+        _, noisy = method.loss(make_batch(click, everywhere), step)
         for name, term in terms.items():
             assert torch.equal(noisy[name], term), name
 
@@ -154,7 +156,7 @@ def test_the_same_seed_gives_the_same_loss(case: Case) -> None:
 
     def losses(seed: int) -> list[Tensor]:
         method = case.make(seed=seed, dropout=0.3, expert_dropout=0.3)
-        return [total_loss(method, method.loss(batch, phase)[1]) for phase in method.phases]
+        return [total_loss(method, method.loss(batch, step)[1]) for step in steps_of(method)]
 
     assert all(torch.equal(a, b) for a, b in zip(losses(1), losses(1), strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(losses(1), losses(2), strict=True))
@@ -202,15 +204,15 @@ def test_weights_name_exactly_the_terms(case: Case) -> None:
     assert method.terms(method.config, method(batch), Labels.of(batch)).keys() == weights.keys()
     assert all(math.isfinite(w) and w >= 0 for w in weights.values())
     used: set[str] = set()
-    for phase in method.phases:
-        used |= method.loss(batch, phase)[1].keys()
+    for step in steps_of(method):
+        used |= method.loss(batch, step)[1].keys()
     assert used == {name for name, weight in weights.items() if weight > 0}
 
 
 def fingerprint(method: Method[Any]) -> list[Tensor]:
-    """Everything by which two losses can differ: heads, values, gradients."""
+    """Everything by which two methods can differ: heads, values, gradients, the schedule."""
     batch = make_batch(*PATTERNS["mixed"])
-    _, terms = method.loss(batch, method.phases[0])
+    _, terms = method.loss(batch)
     total = total_loss(method, terms)
     named = dict(method.named_parameters())
     wanted = {name: p for name, p in named.items() if p.requires_grad}
@@ -219,11 +221,15 @@ def fingerprint(method: Method[Any]) -> list[Tensor]:
     parts += [torch.zeros(1) if g is None else dense(g).flatten() for g in gradients]
     outputs = method(batch)
     rng = np.random.default_rng(0)
-    columns = [rng.uniform(-12, 12, len(batch)).tolist() for _ in outputs.logits]
-    replaced, leaves = with_logits(outputs, columns)
-    total = total_loss(method, method.terms(method.config, replaced, Labels.of(batch)))
-    slopes = torch.autograd.grad(total, leaves, allow_unused=True)
-    return [*parts, total.detach(), *(torch.zeros(1) if g is None else g for g in slopes)]
+    # Moderate logits, and some that clips and caps reach.
+    for size in (12, 12, 40):
+        columns = [rng.uniform(-size, size, len(batch)).tolist() for _ in outputs.logits]
+        replaced, leaves = with_logits(outputs, columns)
+        total = total_loss(method, method.terms(method.config, replaced, Labels.of(batch)))
+        slopes = torch.autograd.grad(total, leaves, allow_unused=True)
+        parts += [total.detach(), *(torch.zeros(1) if g is None else g for g in slopes)]
+    parts.append(torch.tensor(list(repr(method.schedule(10)).encode())))
+    return parts
 
 
 SINGLE = [case for case in CASES if "=" in case.label]
@@ -246,6 +252,12 @@ DROPPED = {
     "choruscvr/no_sam": {
         f"align_{h}_{s}" for h in ("cvr", "uncvr") for s in ("clicked", "unclicked")
     },
+    "ukd/no_adversary": {"adversarial"},
+    "ddpo/no_convn": {"conversion", "cvr_unclicked"},
+    "ddpo/no_ctm": set(),
+    "ddpo/no_dsl": set(),
+    "nise/no_ctr": {"ctr"},
+    "nise/no_unclicked": set(),
     "evi/no_vie": {"vie"},
     "evi/no_vie_cect": {"vie"},
     "evi/no_teacher": {"vie", "teacher"},
@@ -258,9 +270,7 @@ def test_ablations_drop_their_terms(name: str) -> None:
     """Every variant called no_* is listed here with what it drops, or this fails."""
     method, options = find_method(name)
     batch = make_batch(*PATTERNS["mixed"])
-    full, ablated = (
-        make_method(method.name, o).loss(batch, method.phases[0])[1].keys() for o in ({}, options)
-    )
+    full, ablated = (make_method(method.name, o).loss(batch)[1].keys() for o in ({}, options))
     assert full - ablated == DROPPED[name]
     assert not ablated - full
 
@@ -269,6 +279,6 @@ def test_ablations_drop_their_terms(name: str) -> None:
 def test_every_parameter_of_the_default_is_trained(name: str) -> None:
     method = make_method(name)
     batch = make_batch(*PATTERNS["mixed"])
-    for phase in method.phases:
-        total_loss(method, method.loss(batch, phase)[1]).backward()
+    for step in steps_of(method):
+        total_loss(method, method.loss(batch, step)[1]).backward()
     assert [n for n, p in method.named_parameters() if p.grad is None] == []

@@ -68,7 +68,7 @@ def test_16_6_the_variance_is_learned_unless_frozen(options: dict[str, Any], fro
     assert pytest.approx(5.0077, abs=5e-5) == START_VARIANCE
     torch.testing.assert_close(variances(), torch.full_like(variances(), START_VARIANCE))
     optimizer = torch.optim.SGD([p for p in method.parameters() if p.requires_grad], lr=0.1)
-    _, terms = method.loss(make_batch(*PATTERNS["mixed"]), method.phases[0])
+    _, terms = method.loss(make_batch(*PATTERNS["mixed"]))
     total_loss(method, terms).backward()
     before = variances().detach()
     optimizer.step()
@@ -167,7 +167,7 @@ def test_more_transfer_layers_than_the_tower_has_are_refused() -> None:
 def test_a_network_without_towers_has_nothing_to_transfer_and_works(condition_at: str) -> None:
     options = {"condition_at": condition_at, "transfer_layers": 0}
     method = make_method("evi", options, "share_bottom", tower=())
-    _, terms = method.loss(make_batch(*PATTERNS["mixed"]), method.phases[0])
+    _, terms = method.loss(make_batch(*PATTERNS["mixed"]))
     total_loss(method, terms).backward()
     assert len(outer_layers(method)) == (condition_at != "none")
 

@@ -3,15 +3,56 @@
 from typing import Any
 
 from postclick.errors import InputError
-from postclick.methods.base import Labels, Method, MethodConfig, Outputs, Phase, Prediction
+from postclick.methods.aitm import Aitm
+from postclick.methods.base import Labels, Method, MethodConfig, Outputs, Phase, Prediction, Step
 from postclick.methods.choruscvr import ChorusCvr
+from postclick.methods.clipped_ips import ClippedIps
+from postclick.methods.ctnocvr import CtNoCvr
+from postclick.methods.dcmt import Dcmt
+from postclick.methods.ddpo import Ddpo
+from postclick.methods.dr_mse import DrBias, DrMse
+from postclick.methods.dr_v2 import DrV2, IpsV2
 from postclick.methods.escm2 import Escm2Ipw
+from postclick.methods.escm2_dr import Escm2Dr
 from postclick.methods.esmm import Esmm
 from postclick.methods.evi import Evi
+from postclick.methods.mmoe import Mmoe
+from postclick.methods.mrdr import DrJl, Mrdr
+from postclick.methods.mrdr_gpl import MrdrGpl
+from postclick.methods.multi import MultiDr, MultiIpw
 from postclick.methods.naive import Naive
+from postclick.methods.nise import Nise
+from postclick.methods.snips import Snips
+from postclick.methods.ukd import Ukd
 
 METHODS: dict[str, type[Method[Any]]] = {
-    method.name: method for method in (Naive, Esmm, Escm2Ipw, Evi, ChorusCvr)
+    method.name: method
+    for method in (
+        Naive,
+        Mmoe,
+        Aitm,
+        Esmm,
+        CtNoCvr,
+        MultiIpw,
+        MultiDr,
+        Snips,
+        ClippedIps,
+        Escm2Ipw,
+        Escm2Dr,
+        DrJl,
+        Mrdr,
+        DrBias,
+        DrMse,
+        MrdrGpl,
+        IpsV2,
+        DrV2,
+        Dcmt,
+        Ukd,
+        Ddpo,
+        Nise,
+        Evi,
+        ChorusCvr,
+    )
 }
 
 __all__ = [
@@ -22,6 +63,7 @@ __all__ = [
     "Outputs",
     "Phase",
     "Prediction",
+    "Step",
     "find_method",
 ]
 

@@ -65,6 +65,17 @@ class ChorusCvr(Method[ChorusCvrConfig]):
         "CTunCVR too little weight to matter; `ipw_norm=entire` avoids both."
     )
     Config = ChorusCvrConfig
+    spaces = {
+        "ctr": "entire",
+        "ctcvr": "entire",
+        "cvr": "clicked, weight 1/pi",
+        "ctuncvr": "entire",
+        "uncvr": "clicked, weight 1/pi",
+        "align_cvr_clicked": "clicked, weight 1/pi",
+        "align_cvr_unclicked": "unclicked, weight 1/(1-pi)",
+        "align_uncvr_clicked": "clicked, weight 1/pi",
+        "align_uncvr_unclicked": "unclicked, weight 1/(1-pi)",
+    }
     variants = {"no_ndm": {"ctuncvr_weight": 0.0}, "no_sam": {"align_weight": 0.0}}
 
     @staticmethod

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 from torch import Tensor
 
-from postclick.losses import cross_entropy, mean_entire, propensity, weighted_mean
+from postclick.losses import cross_entropy, mean_entire, propensity, total, weighted_mean
 from postclick.methods.base import Labels, Method, Outputs, PropensityConfig, Terms, Weight
 from postclick.methods.esmm import ctcvr_loss
 
@@ -38,8 +38,8 @@ class Escm2IpwConfig(PropensityConfig):
 def clicked_ipw_loss(loss: Tensor, pi: Tensor, click: Tensor, norm: IpwNorm) -> Tensor:
     """Inverse-propensity weighted loss on clicked impressions, normalised by name."""
     if norm == "released":
-        clicks = click.sum().clamp(min=1.0)
-        return mean_entire(click * loss * (1 / (pi * clicks)).clamp(max=15.0)) * len(click)
+        clicks = total(click).clamp(min=1.0)
+        return total(click * loss * (1 / (pi * clicks)).clamp(max=15.0))
     return weighted_mean(loss, 1 / pi, click, "subset" if norm == "clicked" else norm)
 
 
@@ -59,6 +59,7 @@ class Escm2Ipw(Method[Escm2IpwConfig]):
     )
     backbone = "mmoe"
     Config = Escm2IpwConfig
+    spaces = {"ctr": "entire", "cvr": "clicked, weight 1/pi", "ctcvr": "entire"}
 
     @staticmethod
     def terms(config: Escm2IpwConfig, outputs: Outputs, labels: Labels) -> Terms:

@@ -35,6 +35,7 @@ class Esmm(Method[EsmmConfig]):
         "learns slowly and needs about three passes where others need two."
     )
     Config = EsmmConfig
+    spaces = {"ctr": "entire", "ctcvr": "entire"}
 
     @staticmethod
     def terms(config: EsmmConfig, outputs: Outputs, labels: Labels) -> Terms:

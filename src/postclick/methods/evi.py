@@ -100,6 +100,13 @@ class Evi(Method[EviConfig]):
     )
     backbone = "mmoe"
     Config = EviConfig
+    spaces = {
+        "ctr": "entire",
+        "teacher": "entire (recorded label), or clicked with teacher_space=click",
+        "cvr": "clicked with weight 1/pi, unclicked with weight 1/(1-pi)",
+        "ctcvr": "entire",
+        "vie": "entire",
+    }
     variants = {
         "no_vie": {"vie_weight": 0.0},
         "no_vie_cect": {"vie_weight": 0.0, "condition_at": "none"},

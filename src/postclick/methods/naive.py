@@ -29,6 +29,7 @@ class Naive(Method[NaiveConfig]):
         "features do not say so; the baseline that every other method has to beat."
     )
     Config = NaiveConfig
+    spaces = {"ctr": "entire", "cvr": "clicked"}
     variants = {"no_ctr": {"ctr_weight": 0.0}}
 
     @staticmethod

@@ -1,0 +1,55 @@
+"""CTnoCVR: ESMM with a second product, clicking without converting."""
+
+from postclick.losses import cross_entropy, mean_entire, product_cross_entropy
+from postclick.methods.base import Labels, Method, Outputs, Terms, Weight
+from postclick.methods.esmm import EsmmConfig, ctcvr_loss
+
+
+class CtNoCvrConfig(EsmmConfig):
+    """`detach_ctr_in_ctcvr`: stop both products, pCTCVR and pCTnoCVR, from training the CTR head.
+
+    `ctnocvr_weight`: 0 is ESMM.
+    """
+
+    ctnocvr_weight: float = Weight
+
+
+class CtNoCvr(Method[CtNoCvrConfig]):
+    """ESMM plus the task of clicking without converting.
+
+    L = mean_D l(p; c) + mean_D l(p q; c v) + mean_D l(p (1 - q); c (1 - v)), with p = pCTR,
+    q = pCVR, D all impressions. It is ChorusCVR's CTunCVR loss with unCVR tied to 1 - pCVR.
+    """
+
+    name = "ctnocvr"
+    summary = "ESMM plus the product pCTR x (1 - pCVR) for clicks without a conversion"
+    reference = (
+        "named in ChorusCVR (Cheng et al. 2025); the formula is Eq. 7 there with unCVR = 1 - pCVR"
+    )
+    expect = (
+        "right where pCTR is right, like ESMM; the second product gives the CVR head gradients "
+        "on clicks without a conversion, so it learns faster. A cheap ablation of the "
+        "unCVR head of `choruscvr`."
+    )
+    Config = CtNoCvrConfig
+    spaces = {"ctr": "entire", "ctcvr": "entire", "ctnocvr": "entire"}
+
+    @staticmethod
+    def terms(config: CtNoCvrConfig, outputs: Outputs, labels: Labels) -> Terms:
+        click, conversion = labels
+        ctr, cvr = outputs.logits["ctr"], outputs.logits["cvr"]
+        factor = ctr.detach() if config.detach_ctr_in_ctcvr else ctr
+        neither = product_cross_entropy(factor, -cvr, click * (1 - conversion))
+        return {
+            "ctr": mean_entire(cross_entropy(ctr, click)),
+            "ctcvr": ctcvr_loss(outputs, labels, config.detach_ctr_in_ctcvr),
+            "ctnocvr": mean_entire(neither),
+        }
+
+    def weights(self) -> dict[str, float]:
+        config = self.config
+        return {
+            "ctr": config.ctr_weight,
+            "ctcvr": config.ctcvr_weight,
+            "ctnocvr": config.ctnocvr_weight,
+        }

@@ -1,0 +1,94 @@
+"""The losses of the methods with an imputed conversion label, and the options they share."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from postclick.losses import cross_entropy, mean_entire, pseudo_label, weighted_mean
+from postclick.methods.base import Labels, Outputs, PropensityConfig, Terms, Weight
+from postclick.methods.log_propensity import LogPropensity
+
+# Terms that need no other model than those that predict clicks.
+CLICK_TERMS = ("ctr", "propensity")
+Weigh = Callable[[LogPropensity], Tensor]
+
+
+class ImputationConfig(PropensityConfig):
+    """Options of the methods with an imputed label.
+
+    Attributes:
+        ctr_weight: 0 leaves the propensity at the base rate.
+        imputation_loss: `squared` is (e - m)^2 = (a - v)^2 logit(q)^2, the theory; `ce` is
+            l(a; v), which the official code has in its place.
+        imputation_norm: `entire` divides by all impressions, `clicked` by the clicked ones.
+        imputation_embeddings: the imputation model reads the embeddings of the prediction model
+            and trains them too (`shared`) or has its `own`.
+        turns: `alternate` takes an imputation and a prediction step on every batch;
+            `epoch_copy` is the official code's: in every epoch the prediction model is copied
+            into the imputation model, which then takes a pass, followed by a prediction pass.
+        propensity_share: share of the epochs for the propensity, which is then frozen.
+        detach_propensity: `False` lets the prediction loss go on training the propensity after
+            that; the imputation loss never does.
+    """
+
+    ctr_weight: float = Weight
+    cvr_weight: float = Weight
+    imputation_weight: float = Weight
+    imputation_loss: Literal["squared", "ce"] = "squared"
+    imputation_norm: Literal["entire", "clicked"] = "entire"
+    imputation_embeddings: Literal["shared", "own"] = "shared"
+    turns: Literal["alternate", "epoch_copy"] = "alternate"
+    propensity_share: float = Field(default=0.2, gt=0, lt=1)
+
+
+def prediction_loss(outputs: Outputs, labels: Labels, pi: LogPropensity) -> Tensor:
+    """mean_D[m + (c / pi)(e - m)] with e = l(q; v) and m = l(q; sg(a))."""
+    cvr = outputs.logits["cvr"]
+    imputed = cross_entropy(cvr, pseudo_label(outputs.logits["imputation"]))
+    gap = cross_entropy(cvr, labels.conversion) - imputed
+    return mean_entire(imputed + labels.click * pi.inverse() * gap)
+
+
+def imputation_gap(outputs: Outputs, labels: Labels) -> Tensor:
+    """e - m = (a - v) logit(q) with q detached; means something on clicked rows only."""
+    label = pseudo_label(outputs.logits["imputation"], detach=False)
+    return (label - labels.conversion) * outputs.logits["cvr"].detach()
+
+
+def imputation_loss(
+    config: ImputationConfig, outputs: Outputs, labels: Labels, weight: Tensor
+) -> Tensor:
+    """Weighted (e - m)^2, or cross-entropy of a, on clicked impressions; trains a only."""
+    if config.imputation_loss == "squared":
+        loss = imputation_gap(outputs, labels).square()
+    else:
+        loss = cross_entropy(outputs.logits["imputation"], labels.conversion)
+    norm = "subset" if config.imputation_norm == "clicked" else "entire"
+    return weighted_mean(loss, weight.detach(), labels.click, norm)
+
+
+def click_terms(outputs: Outputs, labels: Labels) -> Terms:
+    """Cross-entropy of every head that predicts clicks."""
+    logits = outputs.logits
+    return {
+        name: mean_entire(cross_entropy(logits[name], labels.click))
+        for name in CLICK_TERMS
+        if name in logits
+    }
+
+
+def imputation_terms(
+    config: ImputationConfig, outputs: Outputs, labels: Labels, weigh: Weigh
+) -> Terms:
+    """Terms of a method whose imputation loss has the weight `weigh(pi)` on clicked rows.
+
+    With nothing but the CTR head, as in the propensity phase, there is the CTR term only.
+    """
+    terms = click_terms(outputs, labels)
+    if "cvr" in outputs.logits:
+        pi = LogPropensity.of(outputs.logits["ctr"], config.clip, detach=config.detach_propensity)
+        terms["cvr"] = prediction_loss(outputs, labels, pi)
+        terms["imputation"] = imputation_loss(config, outputs, labels, weigh(pi))
+    return terms
