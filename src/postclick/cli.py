@@ -279,6 +279,40 @@ def compare(
     return None
 
 
+@app.command()
+def audit(
+    methods: Annotated[
+        str, typer.Option(help="Names or variants, comma separated, or all with variants.")
+    ] = "all",
+    populations: Annotated[
+        str, typer.Option(help="none, positive, negative, hidden; comma separated.")
+    ] = "none,positive,negative,hidden",
+    workers: Annotated[int | None, typer.Option(help="Processes; one per core.")] = None,
+    json: Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
+) -> None:
+    """Show what each method converges to when data are infinite and everything is known.
+
+    Example: `postclick audit --methods esmm,evi,choruscvr --populations positive`
+    """
+    from postclick.audit import audit as run
+    from postclick.audit.table import footnotes, markdown_table, terminal_table
+    from postclick.experiments.workers import cores
+
+    names = None if methods == "all" else _names(methods)
+    with one_line_errors(), reporting(json or markdown) as reporter:
+        entries = run(names, _names(populations), workers=workers or cores(), reporter=reporter)
+    if json:
+        return print_json([entry.as_dict() for entry in entries])
+    if markdown:
+        return print(markdown_table(entries), end="")
+    return print_tables([terminal_table(entries)], footnotes())
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 def main() -> Any:
     """Entry point of the `postclick` command."""
     return app()

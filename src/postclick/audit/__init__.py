@@ -1,0 +1,6 @@
+"""What each method converges to when data are infinite and everything is known."""
+
+from postclick.audit.population import POPULATIONS, Population
+from postclick.audit.report import AuditEntry, audit
+
+__all__ = ["POPULATIONS", "AuditEntry", "Population", "audit"]
