@@ -5,6 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
 JOBS ?= 2
+# Slow tests are left out; PYTEST_ARGS= runs them too, as CI does.
+PYTEST_ARGS ?= -m "not slow"
 
 .PHONY: demo test lint types check bench clean
 
