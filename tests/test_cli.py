@@ -211,7 +211,7 @@ def test_the_installed_command(place: Path) -> None:
 def test_an_interruption_says_that_it_can_be_resumed(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(*arguments: object) -> None:
+    def interrupt(*arguments: object, **named: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("postclick.training.loop.TrainingLoop._step", interrupt)
@@ -225,7 +225,7 @@ def test_a_defect_keeps_its_traceback(
 ) -> None:
     """Only what the user can mend is one line."""
 
-    def fail(*arguments: object) -> None:
+    def fail(*arguments: object, **named: object) -> None:
         raise ZeroDivisionError("a defect")
 
     monkeypatch.setattr("postclick.training.loop.TrainingLoop._step", fail)
