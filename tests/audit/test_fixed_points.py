@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from postclick.audit.population import POPULATIONS
-from postclick.audit.report import audit, every_method, verdict
+from postclick.audit.report import audit, every_method, has_ctcvr, verdict
 from postclick.audit.solver import solve
 from postclick.errors import InputError
 from postclick.methods import METHODS, find_method
@@ -90,3 +90,20 @@ def test_unknown_names_are_refused():
         audit(["naive"], ["mars"])
     with pytest.raises(InputError, match="no method 'chorus'"):
         audit(["chorus"], ["none"])
+
+
+def test_ddpo_without_ctcvr_is_the_closed_form_and_the_known_figure():
+    """On clicks the target is r + (1 - r) r, on the rest r: the weights make them equal halves."""
+    population = POPULATIONS["positive"]()
+    r = population.cell_cvr
+    found = entry("ddpo", full=False)
+    assert found.entire == pytest.approx(((r + (1 - r) * r + r) / 2).mean() / r.mean(), abs=5e-4)
+    assert found.entire == pytest.approx(1.405, abs=5e-3)
+    assert found.verdict == "pCVR 41 % too high"
+
+
+def test_the_loss_without_ctcvr_is_audited_wherever_that_leaves_one_for_pcvr():
+    left_out = {m.name for m in METHODS.values() if has_ctcvr(m.name)}
+    assert left_out == {
+        "ctnocvr", "escm2_ipw", "escm2_dr", "ips_v2", "dr_v2", "dcmt", "ddpo", "evi", "choruscvr"
+    }  # fmt: skip

@@ -105,9 +105,10 @@ def every_method() -> list[str]:
 
 
 def has_ctcvr(name: str) -> bool:
-    """Whether a method has a CTCVR term that can be left out."""
+    """Whether a method has a CTCVR term that can be left out, and pCVR is still trained."""
     method, _ = find_method(name)
-    return {"ctcvr", "cvr"} <= set(method.spaces) and "ctcvr_weight" in method.Config.model_fields
+    others = set(method.spaces) - {"ctr", "ctcvr"}
+    return bool(others) and "ctcvr_weight" in method.Config.model_fields
 
 
 def _one_thread() -> None:

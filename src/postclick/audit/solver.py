@@ -19,7 +19,8 @@ from postclick.losses import expectation
 from postclick.methods.base import Labels, Method, MethodConfig, Outputs
 from postclick.nn.config import NetworkConfig
 
-STEPS = 1500
+# 1500 steps change no ratio in its fourth decimal.
+STEPS = 700
 LR_START, LR_END = 0.1, 1e-4
 
 
