@@ -250,6 +250,9 @@ def compare(
         str, typer.Option(help="share_bottom or mmoe for all, or auto: each paper's own.")
     ] = "share_bottom",
     split: Annotated[str, typer.Option(help="The split to judge on.")] = "test",
+    trials: Annotated[
+        int, typer.Option(help="Settings tried per method for the tuned table; 0: no such table.")
+    ] = 6,
     workers: Annotated[int | None, typer.Option(help="Processes; one per core.")] = None,
     json: Json = False,
 ) -> None:
@@ -269,12 +272,15 @@ def compare(
             overrides=sets,
             backbone=backbone,
             split=split,
+            trials=trials,
             workers=workers,
             reporter=reporter,
         )
+    summaries = [s for s in (result.summary, result.tuned) if s is not None]
     if json:
-        return print_json(result.summary.as_dict())
-    print_tables(tables(result.summary), footnotes(result.summary))
+        return print_json([summary.as_dict() for summary in summaries])
+    for summary in summaries:
+        print_tables(tables(summary), footnotes(summary))
     print(f"results: {out}/results.parquet, {out}/summary.json")
     return None
 

@@ -39,7 +39,7 @@ class Lines(Silent):
 @pytest.fixture(scope="module")
 def comparison(small_log: PreparedLog, tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     out = tmp_path_factory.mktemp("compare") / "results"
-    return compare(small_log, METHODS, out, seeds=2, overrides=FAST, workers=1)
+    return compare(small_log, METHODS, out, seeds=2, overrides=FAST, workers=1, trials=0)
 
 
 def copied(comparison: Comparison, tmp_path: Path) -> Path:
@@ -57,7 +57,7 @@ def mtimes(out: Path) -> dict[str, int]:
 def test_results_are_tidy(comparison: Comparison, small_log: PreparedLog) -> None:
     results = pl.read_parquet(comparison.folder / "results.parquet")
     assert results.equals(comparison.results)
-    assert list(results.columns) == ["method", "seed", "metric", "space", "value", "undefined"]
+    assert list(results.columns) == list(COLUMNS)
     assert dict(results.schema) == COLUMNS
     measured = sum(len(metric.spaces) for metric in METRICS.values())
     assert results.height == len(METHODS) * 2 * measured
@@ -78,7 +78,8 @@ def test_seeds_and_methods_differ(comparison: Comparison) -> None:
 
 def test_the_summary_is_written_and_says_the_backbone(comparison: Comparison) -> None:
     written = json.loads((comparison.folder / "summary.json").read_text())
-    assert written == json.loads(json.dumps(comparison.summary.as_dict()))
+    assert written == {"protocols": {"fixed": json.loads(json.dumps(comparison.summary.as_dict()))}}
+    written = written["protocols"]["fixed"]
     assert written["protocol"]["backbone"] == "share_bottom"
     assert written["protocol"]["backbone_note"] == "the same for all"
     assert written["seeds"] == 2
@@ -95,7 +96,14 @@ def test_two_processes_give_the_same_file(
 ) -> None:
     reporter = Lines()
     compare(
-        small_log, METHODS, tmp_path / "two", seeds=2, overrides=FAST, workers=2, reporter=reporter
+        small_log,
+        METHODS,
+        tmp_path / "two",
+        seeds=2,
+        overrides=FAST,
+        workers=2,
+        trials=0,
+        reporter=reporter,
     )
     one, two = (folder / "results.parquet" for folder in (comparison.folder, tmp_path / "two"))
     assert one.read_bytes() == two.read_bytes()
@@ -110,7 +118,7 @@ def test_a_run_that_is_missing_is_made_again_and_the_others_are_kept(
     out = copied(comparison, tmp_path)
     before = mtimes(out)
     shutil.rmtree(out / "runs" / "naive" / "seed-1")
-    again = compare(small_log, METHODS, out, seeds=2, overrides=FAST, workers=1)
+    again = compare(small_log, METHODS, out, seeds=2, overrides=FAST, workers=1, trials=0)
     assert again.results.equals(comparison.results)
     after = mtimes(out)
     changed = {name for name in before if before[name] != after[name]}
@@ -123,7 +131,7 @@ def test_a_run_that_was_not_evaluated_is_evaluated(
     out = copied(comparison, tmp_path)
     before = mtimes(out)
     (out / "runs" / "naive" / "seed-0" / "metrics.json").unlink()
-    again = compare(small_log, METHODS, out, seeds=2, overrides=FAST, workers=1)
+    again = compare(small_log, METHODS, out, seeds=2, overrides=FAST, workers=1, trials=0)
     assert again.results.equals(comparison.results)
     assert mtimes(out) == before
 
@@ -133,7 +141,7 @@ def test_more_seeds_keep_the_old_runs(
 ) -> None:
     out = copied(comparison, tmp_path)
     before = mtimes(out)
-    more = compare(small_log, METHODS, out, seeds=3, overrides=FAST, workers=1)
+    more = compare(small_log, METHODS, out, seeds=3, overrides=FAST, workers=1, trials=0)
     after = mtimes(out)
     assert {name: after[name] for name in before} == before
     assert set(after) - set(before) == {f"runs/{m}/seed-2" for m in ("naive", "choruscvr+no_sam")}
@@ -146,7 +154,9 @@ def test_another_split_is_judged_without_training(
 ) -> None:
     out = copied(comparison, tmp_path)
     before = mtimes(out)
-    valid = compare(small_log, "naive", out, seeds=2, overrides=FAST, split="valid", workers=1)
+    valid = compare(
+        small_log, "naive", out, seeds=2, overrides=FAST, split="valid", workers=1, trials=0
+    )
     assert mtimes(out) == before
     assert valid.summary.protocol["split"] == "valid"
     assert valid.summary.protocol["rows"] == small_log.split("valid").rows
@@ -155,7 +165,9 @@ def test_another_split_is_judged_without_training(
 
 @pytest.mark.parametrize("text", ["naive,choruscvr/no_sam", " naive , choruscvr/no_sam,"])
 def test_methods_may_be_one_text(comparison: Comparison, small_log: PreparedLog, text: str) -> None:
-    again = compare(small_log, text, comparison.folder, seeds=2, overrides=FAST, workers=1)
+    again = compare(
+        small_log, text, comparison.folder, seeds=2, overrides=FAST, workers=1, trials=0
+    )
     assert again.results.equals(comparison.results)
 
 
@@ -178,7 +190,15 @@ def test_what_is_refused_changes_nothing(
 ) -> None:
     before = {path.name: path.stat().st_mtime_ns for path in comparison.folder.iterdir()}
     with pytest.raises(InputError, match=message):
-        compare(small_log, methods, comparison.folder, seeds=2, overrides=overrides, split=split)
+        compare(
+            small_log,
+            methods,
+            comparison.folder,
+            seeds=2,
+            overrides=overrides,
+            split=split,
+            trials=0,
+        )
     assert {p.name: p.stat().st_mtime_ns for p in comparison.folder.iterdir()} == before
 
 
@@ -186,7 +206,7 @@ def test_a_second_writer_is_refused(small_log: PreparedLog, tmp_path: Path) -> N
     out = tmp_path / "results"
     refused = pytest.raises(InputError, match=r"another process is writing .*results: wait")
     with locked(out / "compare.lock", out), refused:
-        compare(small_log, METHODS, out, seeds=1, overrides=FAST)
+        compare(small_log, METHODS, out, seeds=1, overrides=FAST, trials=0)
 
 
 def test_a_run_that_fails_is_one_line_and_the_others_stay(
@@ -194,7 +214,9 @@ def test_a_run_that_fails_is_one_line_and_the_others_stay(
 ) -> None:
     out = tmp_path / "results"
     with pytest.raises(InputError, match="loss term '.*' is .* at epoch 1 step"):
-        compare(small_log, ["naive"], out, seeds=1, overrides=[*FAST, "lr=1e9"], workers=1)
+        compare(
+            small_log, ["naive"], out, seeds=1, overrides=[*FAST, "lr=1e9"], workers=1, trials=0
+        )
     assert not (out / "results.parquet").exists()
     assert list(out.glob("runs/*/*")) == []
 
@@ -221,7 +243,7 @@ def _die(*arguments: object) -> None:
 SCRIPT = """
 import sys
 import postclick
-result = postclick.compare(sys.argv[1], "naive", sys.argv[2], seeds=2, workers=2,
+result = postclick.compare(sys.argv[1], "naive", sys.argv[2], seeds=2, workers=2, trials=0,
                            overrides=["epochs=1", "tower=[4]"])
 """
 

@@ -12,16 +12,16 @@ from postclick.data.source import FrameSource
 from postclick.datasets.base import LogSplits
 from postclick.datasets.simulated import SimulatedLog
 from postclick.errors import InputError
-from postclick.experiments.plan import PLAN, Plan
+from postclick.experiments.plan import PLAN, Arm, Plan
 from postclick.files import read_json
 from postclick.methods import METHODS
 
 
 def test_all_methods_with_all_seeds() -> None:
     plan = Plan.make(["all"], 3)
-    assert plan.methods == tuple(METHODS)
+    assert plan.labels == tuple(METHODS)
     assert plan.seeds == (0, 1, 2)
-    assert [(job.method, job.seed) for job in plan.jobs] == [
+    assert [(job.arm, job.seed) for job in plan.jobs] == [
         (name, seed) for name in METHODS for seed in range(3)
     ]
     assert all(job.settings.seed == job.seed for job in plan.jobs)
@@ -107,4 +107,32 @@ def test_a_damaged_plan_is_one_line(small_log: PreparedLog, tmp_path: Path) -> N
 
 def test_settings_of_a_plan_can_be_written(tmp_path: Path) -> None:
     for job in Plan.make(["all"], 1).jobs:
-        assert yaml.safe_load(job.settings.to_yaml())["method"] == job.method
+        assert yaml.safe_load(job.settings.to_yaml())["method"] == job.settings.method
+
+
+def test_an_arm_has_settings_of_its_own(tmp_path: Path) -> None:
+    arms = ["evi", Arm("evi, K 1", "evi", ("transfer_layers=1", "epochs=4"))]
+    plan = Plan.make(arms, 1, ["epochs=3"])
+    plain, own = (job.settings for job in plan.jobs)
+    assert plan.labels == ("evi", "evi, K 1")
+    assert (plain.training.epochs, own.training.epochs) == (3, 4), "an arm's own settings win"
+    assert own.options == {"transfer_layers": 1}
+    with pytest.raises(InputError, match="method evi is named twice"):
+        Plan.make(["evi", Arm("evi", "evi", ("transfer_layers=1",))], 1)
+
+
+def test_all_are_trained_equally_long() -> None:
+    for job in Plan.make(["all"], 1, ["epochs=3"]).jobs:
+        training = job.settings.training
+        assert (training.epochs, training.patience, training.keep) == (3, None, "last")
+
+
+def test_tuned_results_of_another_effort_are_refused(
+    small_log: PreparedLog, tmp_path: Path
+) -> None:
+    plan = Plan.make(["naive"], 1, SMALL)
+    plan.claim(tmp_path, small_log, 3)
+    plan.claim(tmp_path, small_log)
+    plan.claim(tmp_path, small_log, 3)
+    with pytest.raises(InputError, match="tuned with 3 trials each, not 4: name another"):
+        plan.claim(tmp_path, small_log, 4)

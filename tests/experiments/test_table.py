@@ -23,7 +23,7 @@ def text(summary: Summary) -> str:
 
 def test_means_deviations_and_the_mark(small_log: PreparedLog) -> None:
     shown = text(summary_of(RECORDED, small_log, 4))
-    assert "Recorded labels (test split)" in shown
+    assert "Recorded labels, same length for all (test split)" in shown
     assert "0.6150 ±0.0129" in shown
     assert "0.7150 ±0.0129 *" in shown
     assert "Against known truth" not in shown, "there is no truth"
@@ -67,7 +67,7 @@ def test_what_is_undefined_for_all_is_no_column(small_log: PreparedLog) -> None:
 def test_footnotes_tell_the_protocol(small_log: PreparedLog) -> None:
     notes = footnotes(summary_of(RECORDED, small_log, 4, "share_bottom"))
     assert notes[0].startswith("4 seeds, mean ± standard deviation; backbone share_bottom")
-    assert "(the same for all); at most 7 epochs, best cvr_nll on the validation" in notes[0]
+    assert "(the same for all); 7 passes for all, the last weights." in notes[0]
     assert notes[1].startswith("* beats every other method: paired over seeds")
 
 

@@ -7,7 +7,7 @@ import polars as pl
 from postclick.data.prepared import PreparedLog
 from postclick.experiments.compare import COLUMNS
 from postclick.experiments.plan import Plan
-from postclick.experiments.summary import Summary, summarise
+from postclick.experiments.summary import Summary, protocol, summarise
 
 # (metric, space) -> method -> value by seed, or the reason why there is none.
 Figures = Mapping[tuple[str, str], Mapping[str, list[float | str]]]
@@ -16,7 +16,14 @@ Figures = Mapping[tuple[str, str], Mapping[str, list[float | str]]]
 def results(figures: Figures) -> pl.DataFrame:
     """As `compare` collects them."""
     rows = [
-        (method, seed, metric, space, *((value, None) if is_number(value) else (None, value)))
+        (
+            "fixed",
+            method,
+            seed,
+            metric,
+            space,
+            *((value, None) if is_number(value) else (None, value)),
+        )
         for (metric, space), methods in figures.items()
         for method, values in methods.items()
         for seed, value in enumerate(values)
@@ -28,7 +35,16 @@ def is_number(value: float | str) -> bool:
     return not isinstance(value, str)
 
 
-def summary_of(figures: Figures, log: PreparedLog, seeds: int, backbone: str = "auto") -> Summary:
+def summary_of(
+    figures: Figures,
+    log: PreparedLog,
+    seeds: int,
+    backbone: str = "auto",
+    chosen: Mapping[str, Mapping[str, float]] | None = None,
+) -> Summary:
     methods = list(dict.fromkeys(name for by_method in figures.values() for name in by_method))
     plan = Plan.make(methods, seeds, ["epochs=7"], backbone)
-    return summarise(results(figures), plan, log, "test")
+    passes = dict.fromkeys(methods, 7.0)
+    training = plan.jobs[0].settings.training
+    told = protocol(plan, log, "test", training, passes, dict(chosen or {}))
+    return summarise(results(figures), plan, told)

@@ -9,6 +9,7 @@ from postclick.data.prepared import PreparedLog
 from postclick.errors import RunFailedError
 from postclick.evaluation.accumulator import EvaluationSums
 from postclick.evaluation.metric import MetricValue
+from postclick.evaluation.predictions import Predictions
 from postclick.methods.base import Method
 
 
@@ -42,11 +43,17 @@ class Judgement:
 
 @torch.inference_mode()
 def judge(
-    method: Method[Any], log: PreparedLog, split: str, *, batch_size: int = 16_384
+    method: Method[Any],
+    log: PreparedLog,
+    split: str,
+    *,
+    batch_size: int = 16_384,
+    keep: Predictions | None = None,
 ) -> Judgement:
     """Score a split with `method` and compute every metric that its labels allow.
 
-    Truth columns are used where the split has them; the method never sees them.
+    Truth columns are used where the split has them; the method never sees them. What is
+    predicted for each row is added to `keep`, if given.
 
     Raises:
         RunFailedError: a logit is not finite.
@@ -58,7 +65,8 @@ def judge(
     over_pi = over_rest = 0.0
     rows_seen = 0
     for batch, window, rows in log.sequential(split, batch_size):
-        prediction = method.predict(batch.to(device))
+        on_device = batch.to(device)
+        prediction = method.predict(on_device)
         for head, logit in (("ctr", prediction.ctr), ("cvr", prediction.cvr)):
             if not logit.isfinite().all():
                 raise RunFailedError(
@@ -77,6 +85,8 @@ def judge(
             potential_conversion=truth.get("potential_conversion"),
             ctcvr_logprob=None if log_ctcvr is None else log_ctcvr.cpu().numpy(),
         )
+        if keep is not None:
+            keep.add(prediction, method.soft_label(method.config, method(on_device)))
         if method.clip is not None:
             weighing = prediction.ctr if prediction.propensity is None else prediction.propensity
             pi = weighing.cpu().double().sigmoid().clamp(*method.clip)

@@ -1,6 +1,6 @@
 """Means, standard deviations and winners of a comparison; a winner only where a test says so."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from postclick.data.prepared import PreparedLog
 from postclick.evaluation.metric import METRICS
 from postclick.evaluation.paired import supported_best
 from postclick.experiments.plan import Plan
+from postclick.training.config import TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -69,21 +70,43 @@ class Summary:
         }
 
 
-def summarise(results: pl.DataFrame, plan: Plan, log: PreparedLog, split: str) -> Summary:
-    """Summarise tidy results (columns of `postclick.experiments.compare.COLUMNS`)."""
-    training = plan.jobs[0].settings.training
-    protocol = {
+def protocol(
+    plan: Plan,
+    log: PreparedLog,
+    split: str,
+    training: TrainingConfig,
+    passes: Mapping[str, float],
+    chosen: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """How the runs of one table were made: what a reader has to know of it.
+
+    Args:
+        passes: over the training split, seen by the weights that were kept, mean over seeds.
+        chosen: settings of each method, if they were tuned.
+    """
+    if training.keep == "last" and training.patience is None:
+        passes_each = f"{training.epochs} pass{'es' if training.epochs > 1 else ''}"
+        length = f"{passes_each} for all, the last weights"
+    else:
+        length = f"at most {training.epochs} passes, best {training.monitor} on validation"
+        if training.patience is not None:
+            length += f", patience {training.patience}"
+    return {
         "split": split,
         "rows": log.split(split).rows,
         "backbone": plan.backbone,
         "backbone_note": "each paper's own" if plan.backbone == "auto" else "the same for all",
-        "epochs_at_most": training.epochs,
-        "stopping": f"best {training.monitor} on the validation split, patience "
-        f"{training.patience}",
+        "length": length,
+        "passes": dict(passes),
+        "tuned": {label: dict(settings) for label, settings in chosen.items()},
         "test": "paired over seeds, two-sided t, Holm-corrected over methods, 5 %",
         "data_fingerprint": log.fingerprint,
     }
-    return Summary(plan.methods, len(plan.seeds), tuple(_rows(results, plan)), protocol)
+
+
+def summarise(results: pl.DataFrame, plan: Plan, protocol: dict[str, Any]) -> Summary:
+    """Summarise tidy results of one protocol (see `postclick.experiments.compare.COLUMNS`)."""
+    return Summary(plan.labels, len(plan.seeds), tuple(_rows(results, plan)), protocol)
 
 
 def _rows(results: pl.DataFrame, plan: Plan) -> Iterator[Row]:
@@ -97,7 +120,7 @@ def _rows(results: pl.DataFrame, plan: Plan) -> Iterator[Row]:
         part = results.filter((pl.col("metric") == metric) & (pl.col("space") == space))
         cells: dict[str, Cell] = {}
         values: dict[str, list[float]] = {}
-        for method in plan.methods:
+        for method in plan.labels:
             mine = part.filter(pl.col("method") == method).sort("seed")
             found = mine["value"].drop_nulls()
             if len(found) < len(plan.seeds):
@@ -108,8 +131,8 @@ def _rows(results: pl.DataFrame, plan: Plan) -> Iterator[Row]:
             spread = found.std() if len(found) > 1 else None
             cells[method] = Cell(_number(found.mean()), _number(spread), len(found), None)
         best = None
-        judged = not (metric in degenerate or len(values) < len(plan.methods))
-        if judged and len(plan.methods) > 1 and len(plan.seeds) > 1:
+        judged = not (metric in degenerate or len(values) < len(plan.labels))
+        if judged and len(plan.labels) > 1 and len(plan.seeds) > 1:
             best = supported_best(values, metric)
         yield Row(metric, space, cells, best, metric in degenerate)
 

@@ -1,5 +1,8 @@
 """A comparison as tables for a terminal."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from rich.table import Table
 
 from postclick.experiments.summary import Cell, Row, Summary
@@ -24,9 +27,10 @@ SHORT = {"cvr_relative_bias": "bias %", "true_cvr_auc": "true AUC", "true_cvr_nl
 
 def tables(summary: Summary) -> list[Table]:
     """One table on recorded labels and, where truth is known, one against truth."""
+    how = "tuned on validation" if summary.protocol["tuned"] else "same length for all"
     made = [
-        _table(summary, RECORDED, "Recorded labels"),
-        _table(summary, TRUTH, "Against known truth"),
+        _table(summary, RECORDED, f"Recorded labels, {how}"),
+        _table(summary, TRUTH, f"Against known truth, {how}"),
     ]
     return [table for table in made if table is not None]
 
@@ -37,10 +41,12 @@ def _table(summary: Summary, columns: tuple[tuple[str, str], ...], title: str) -
         return None
     table = Table(title=f"{title} ({summary.protocol['split']} split)", title_justify="left")
     table.add_column("method", no_wrap=True)
+    table.add_column("passes", justify="right")
     for row in shown:
         table.add_column(f"{SHORT.get(row.metric, row.metric)}\n{row.space}", justify="right")
     for method in summary.methods:
-        table.add_row(method, *(_text(row, row.cells[method], method) for row in shown))
+        passes = f"{summary.protocol['passes'][method]:.3g}"
+        table.add_row(method, passes, *(_text(row, row.cells[method], method) for row in shown))
     return table
 
 
@@ -69,9 +75,11 @@ def footnotes(summary: Summary) -> list[str]:
     protocol = summary.protocol
     notes = [
         f"{summary.seeds} seeds, mean ± standard deviation; backbone {protocol['backbone']} "
-        f"({protocol['backbone_note']}); at most {protocol['epochs_at_most']} epochs, "
-        f"{protocol['stopping']}."
+        f"({protocol['backbone_note']}); {protocol['length']}."
     ]
+    if protocol["tuned"]:
+        trials = ", ".join(f"{name} {_tuned(found)}" for name, found in protocol["tuned"].items())
+        notes.append(f"chosen on validation: {trials}.")
     if summary.seeds > 1 and len(summary.methods) > 1:
         marked = any(row.best for row in _shown(summary, RECORDED + TRUTH))
         notes.append(
@@ -86,3 +94,12 @@ def footnotes(summary: Summary) -> list[str]:
         if cell.undefined and (row.metric, row.space) in RECORDED + TRUTH
     }
     return notes + [f"undefined: {reason}" for reason in sorted(reasons)]
+
+
+def _tuned(found: Mapping[str, Any]) -> str:
+    """The settings that the trials chose, in short."""
+    dim = found["embedding_dim"] or "schema's"
+    return (
+        f"(lr {found['lr']:.2g}, decay {found['weight_decay']:.2g}, "
+        f"dropout {found['dropout']:g}, dim {dim})"
+    )

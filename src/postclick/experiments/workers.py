@@ -5,15 +5,16 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty
 from typing import Any, Protocol
 
 from postclick.data.prepared import PreparedLog
-from postclick.errors import InputError
+from postclick.errors import InputError, RunFailedError
 from postclick.experiments.plan import Job
 from postclick.progress import Reporter, Silent
-from postclick.training.run import Run, train
+from postclick.training.run import PREDICTIONS, Run, train
 
 
 class _Messages(Protocol):
@@ -42,20 +43,52 @@ _OPEN: dict[str, PreparedLog] = {}
 
 
 def run_job(job: Job, data: Path, out: Path, split: str, reporter: Reporter) -> None:
-    """Train and evaluate one run unless that is already done."""
+    """Train one run and, if it is to be judged, evaluate it, unless that is already done.
+
+    A trial that diverges is told and left out; others are an error.
+    """
     key = str(data)
     if key not in _OPEN:
         _OPEN.clear()  # one log at a time: its rows stay in memory for the next run
         _OPEN[key] = PreparedLog(data)
     log = _OPEN[key]
     folder = job.folder(out)
-    run = Run(folder) if folder.exists() else train(log, job.settings, folder, reporter=reporter)
-    if split not in run.metrics:
-        run.evaluate(log, split)
+    try:
+        run = (
+            Run(folder) if folder.exists() else train(log, job.settings, folder, reporter=reporter)
+        )
+    except RunFailedError as error:
+        if job.judged:
+            raise
+        reporter.line(f"left out: {error}")
+        return
+    kept = folder / PREDICTIONS / f"{split}.parquet"
+    if job.judged and (split not in run.metrics or not kept.exists()):
+        run.evaluate(log, split, keep_predictions=True)
 
 
 def _work(job: Job, data: Path, out: Path, split: str, messages: Any) -> None:
-    run_job(job, data, out, split, _Forward(f"{job.method} seed {job.seed}", messages))
+    run_job(job, data, out, split, _Forward(job.name, messages))
+
+
+@dataclass(frozen=True)
+class Team:
+    """Who works on the runs of a comparison, and where."""
+
+    log: PreparedLog
+    out: Path
+    split: str
+    workers: int
+    reporter: Reporter
+
+    def run(self, jobs: Sequence[Job]) -> None:
+        """Run `jobs`, side by side, and tell each as it ends."""
+        rows = sum(job.settings.training.epochs for job in jobs) * self.log.split("train").rows
+        self.reporter.start(f"{len(jobs)} runs, at most", rows, "rows")
+        data = self.log.folder.resolve()
+        ended = run_all(jobs, data, self.out, self.split, self.workers, self.reporter)
+        for count, job in enumerate(ended, start=1):
+            self.reporter.line(f"{job.name} done, {count} of {len(jobs)} runs")
 
 
 def cores() -> int:
@@ -128,4 +161,4 @@ class _Labelled(Silent):
         self.reporter.advance(steps)
 
     def line(self, text: str) -> None:
-        self.reporter.line(f"{self.job.method} seed {self.job.seed}: {text}")
+        self.reporter.line(f"{self.job.name}: {text}")

@@ -255,6 +255,11 @@ class Method(nn.Module, ABC, Generic[C]):
         """From head logits to what is served: pCTR and pCVR of the main heads."""
         return Prediction(outputs.logits["ctr"], outputs.logits["cvr"])
 
+    @staticmethod
+    def soft_label(config: Any, outputs: Outputs) -> Tensor | None:
+        """Logit [n] of the label that unclicked impressions are given; `None` if they get none."""
+        return None
+
     def predict(self, batch: Batch) -> Prediction:
         """pCTR, pCVR and, by default, pCTCVR = pCTR x pCVR."""
         return self.serve(self.config, self.heads(self.embed(batch), serving=True))

@@ -84,6 +84,13 @@ class ChorusCvr(Method[ChorusCvrConfig]):
         return heads if config.tie_uncvr else {**heads, "uncvr": 1 - rates.cvr}
 
     @staticmethod
+    def soft_label(config: ChorusCvrConfig, outputs: Outputs) -> Tensor | None:
+        if config.align_weight == 0:
+            return None
+        logits = outputs.logits
+        return logits["cvr"] if config.tie_uncvr else -logits["uncvr"]
+
+    @staticmethod
     def terms(config: ChorusCvrConfig, outputs: Outputs, labels: Labels) -> Terms:
         click, conversion = labels
         ctr, cvr = outputs.logits["ctr"], outputs.logits["cvr"]

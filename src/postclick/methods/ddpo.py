@@ -112,6 +112,10 @@ class Ddpo(Method[DdpoConfig]):
         return Outputs(self.causal(x, serving=serving))
 
     @staticmethod
+    def soft_label(config: DdpoConfig, outputs: Outputs) -> Tensor | None:
+        return outputs.logits.get("conversion")
+
+    @staticmethod
     def terms(config: DdpoConfig, outputs: Outputs, labels: Labels) -> Terms:
         click, conversion = labels
         ctr, cvr = outputs.logits["ctr"], outputs.logits["cvr"]

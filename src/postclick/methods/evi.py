@@ -149,6 +149,10 @@ class Evi(Method[EviConfig]):
         return Outputs(logits, {"vie": pairs})
 
     @staticmethod
+    def soft_label(config: EviConfig, outputs: Outputs) -> Tensor | None:
+        return outputs.logits.get("teacher")
+
+    @staticmethod
     def terms(config: EviConfig, outputs: Outputs, labels: Labels) -> Terms:
         click, conversion = labels
         ctr, cvr = outputs.logits["ctr"], outputs.logits["cvr"]

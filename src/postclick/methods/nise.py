@@ -158,13 +158,27 @@ class Nise(Method[NiseConfig]):
         return self.get_buffer("age")
 
     @staticmethod
+    def soft_label(config: NiseConfig, outputs: Outputs) -> Tensor | None:
+        """An average or a copy stands still where the model does, and a model without a past is
+        its own: without an `earlier` logit it is the model's.
+        """
+        if not config.unclicked:
+            return None
+        if config.pseudo == "click_tower":
+            return outputs.logits["teacher"]
+        earlier: Tensor = outputs.extra.get("earlier", outputs.logits["cvr"])
+        return earlier
+
+    @staticmethod
     def terms(config: NiseConfig, outputs: Outputs, labels: Labels) -> Terms:
         click, conversion = labels
         ctr, cvr = outputs.logits["ctr"], outputs.logits["cvr"]
         ctr_loss = mean_entire(cross_entropy(ctr, click))
         loss = mean_entire(click * cross_entropy(cvr, conversion))
-        if config.unclicked:
-            pseudo = cross_entropy(cvr, _pseudo_label(config, outputs))
+        label = Nise.soft_label(config, outputs)
+        if label is not None:
+            attached = config.pseudo == "self_attached"
+            pseudo = cross_entropy(cvr, pseudo_label(label, detach=not attached))
             loss = loss + mean_entire((1 - click) * pseudo)
         terms: Terms = {"ctr": ctr_loss} if config.ctr_task else {}
         if config.pseudo == "click_tower":
@@ -179,20 +193,6 @@ class Nise(Method[NiseConfig]):
         if config.pseudo == "click_tower":
             weights["teacher"] = config.cvr_weight
         return {**weights, "cvr": config.cvr_weight}
-
-
-def _pseudo_label(config: NiseConfig, outputs: Outputs) -> Tensor:
-    """The label of unclicked impressions.
-
-    An average or a copy stands still where the model does, and a model without a past is its
-    own: without an `earlier` logit the label is sg(q).
-    """
-    cvr = outputs.logits["cvr"]
-    if config.pseudo == "self_attached":
-        return pseudo_label(cvr, detach=False)
-    if config.pseudo == "click_tower":
-        return pseudo_label(outputs.logits["teacher"])
-    return pseudo_label(outputs.extra.get("earlier", cvr))
 
 
 def _balance(config: NiseConfig, ctr_loss: Tensor, cvr_loss: Tensor) -> Tensor:

@@ -182,6 +182,10 @@ class Ukd(Method[UkdConfig]):
         return Prediction(outputs.logits["ctr"], yes - no)
 
     @staticmethod
+    def soft_label(config: UkdConfig, outputs: Outputs) -> Tensor | None:
+        return outputs.logits["teacher"] if config.unclicked_weight > 0 else None
+
+    @staticmethod
     def terms(config: UkdConfig, outputs: Outputs, labels: Labels) -> Terms:
         """The terms of the phases whose heads there are."""
         terms: Terms = {}

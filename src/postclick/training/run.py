@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
@@ -17,6 +18,7 @@ from postclick.data.prepared import PreparedLog
 from postclick.data.schema import first_message
 from postclick.errors import InputError, RunFailedError
 from postclick.evaluation.judge import Judgement, judge
+from postclick.evaluation.predictions import Predictions, read_predictions
 from postclick.files import locked, read_json, write_bytes, write_json
 from postclick.methods import find_method
 from postclick.methods.base import Method
@@ -28,7 +30,7 @@ from postclick.training.numerics import training_process
 from postclick.training.settings import RunSettings, load_config
 
 MODEL, CHECKPOINT = "model.safetensors", "checkpoint.safetensors"
-METRICS, HISTORY = "metrics.json", "history.jsonl"
+METRICS, HISTORY, PREDICTIONS = "metrics.json", "history.jsonl", "predictions"
 
 
 def build_method(settings: RunSettings, log: PreparedLog) -> Method[Any]:
@@ -86,8 +88,20 @@ class Run:
             raise InputError(f"{self.folder / MODEL} is damaged: {error}") from None
         return method.eval()
 
-    def evaluate(self, log: PreparedLog, split: str = "test") -> Judgement:
-        """Judge on a split and add the result to metrics.json.
+    def predictions(self, split: str = "test") -> pl.DataFrame:
+        """Kept logits of a split, one row per impression, in the order of the split.
+
+        Columns as in `postclick.evaluation.predictions.COLUMNS`, float32.
+
+        Raises:
+            InputError: `evaluate` was not asked to keep predictions of that split.
+        """
+        return read_predictions(self.folder / PREDICTIONS / f"{split}.parquet")
+
+    def evaluate(
+        self, log: PreparedLog, split: str = "test", *, keep_predictions: bool = False
+    ) -> Judgement:
+        """Judge on a split and add the result to metrics.json; logits of each row if asked to.
 
         Raises:
             InputError: `log` was prepared with other vocabularies or scaling.
@@ -101,7 +115,11 @@ class Run:
         settings = self.settings.training
         with training_process(settings.threads):
             method = self.load().to(settings.device)
-            judgement = judge(method, log, split, batch_size=settings.eval_batch_size)
+            keep = Predictions() if keep_predictions else None
+            judgement = judge(method, log, split, batch_size=settings.eval_batch_size, keep=keep)
+        if keep is not None:
+            (self.folder / PREDICTIONS).mkdir(exist_ok=True)
+            write_bytes(self.folder / PREDICTIONS / f"{split}.parquet", keep.to_parquet())
         entry: dict[str, Any] = {"metrics": [asdict(m) for m in judgement.metrics]}
         if judgement.propensity is not None:
             entry["propensity"] = {
