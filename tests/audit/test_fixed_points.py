@@ -72,11 +72,12 @@ def test_the_solver_recovers_the_propensity_of_every_cell():
 
 def test_verdicts_in_words():
     right = {"clicked": 1.0, "unclicked": 1.0, "entire": 1.0}
-    assert verdict(right, [0.01] * 10, 1.0, 0.0) == "consistent"
-    assert verdict(right, [0.2, -0.1], 1.0, 0.0).startswith("pCVR right on average, off by 20 %")
+    assert verdict(right, [0.01] * 10, 0.0, 0.0) == "consistent"
+    assert verdict(right, [0.2, -0.1], 0.0, 0.0).startswith("pCVR right on average, off by 20 %")
     high = {**right, "entire": 1.41}
-    assert verdict(high, [0.5], 1.0, 0.0) == "pCVR 41 % too high"
-    assert "pCTR biased by up to 0.10 logit" in verdict(right, [0.0], 1.1, 0.1)
+    assert verdict(high, [0.5], 0.0, 0.0) == "pCVR 41 % too high"
+    assert "pCTR biased by up to 0.10 logit" in verdict(right, [0.0], 0.1, 0.0)
+    assert verdict(right, [0.0], 0.0, 20.0) == "no fixed point"
 
 
 def test_every_method_and_variant_is_audited():

@@ -1,11 +1,14 @@
 """Tables for a terminal: what is shown, marked and noted."""
 
 import io
+import math
 
+import pytest
 from rich.console import Console
 
 from helpers.results import Figures, summary_of
 from postclick.data.prepared import PreparedLog
+from postclick.evaluation.metric import MetricValue
 from postclick.experiments.summary import Summary
 from postclick.experiments.table import footnotes, tables
 
@@ -85,3 +88,22 @@ def test_a_mark_outside_the_tables_is_not_explained(small_log: PreparedLog) -> N
     assert [row.best for row in summary.rows] == [None, "esmm"]
     assert "*" not in text(summary)
     assert footnotes(summary)[1].startswith("No method is marked as best: ")
+
+
+def test_the_share_of_the_possible_gain_where_the_true_cvr_is_known(
+    small_log: PreparedLog,
+) -> None:
+    rate, nll = 0.5, 0.6
+    perfect = MetricValue("true_cvr_nll", "entire", nll, None, 100, 100 * rate)
+    figures: Figures = {("true_cvr_nll", "entire"): {"esmm": [0.65, 0.66], "evi": [0.60, 0.60]}}
+    summary = summary_of(figures, small_log, 2, oracle=[perfect])
+    row = summary.row("true_cvr_nll", "entire")
+    assert row is not None
+    expected = (math.log(2) - 0.655) / (math.log(2) - nll)
+    assert row.share("esmm") == pytest.approx(expected)
+    assert row.share("evi") == pytest.approx(1.0)
+    shown = text(summary)
+    assert f"{100 * expected:.1f}" in shown
+    assert "the true CVR" in shown
+    assert any(note.startswith("share of gain") for note in footnotes(summary))
+    assert "share of" not in text(summary_of(figures, small_log, 2))

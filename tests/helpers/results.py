@@ -1,10 +1,11 @@
 """Made-up results of comparisons: no run is needed to test what is made of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
 from postclick.data.prepared import PreparedLog
+from postclick.evaluation.metric import MetricValue
 from postclick.experiments.compare import COLUMNS
 from postclick.experiments.plan import Plan
 from postclick.experiments.summary import Summary, protocol, summarise
@@ -41,10 +42,11 @@ def summary_of(
     seeds: int,
     backbone: str = "auto",
     chosen: Mapping[str, Mapping[str, float]] | None = None,
+    oracle: Sequence[MetricValue] = (),
 ) -> Summary:
     methods = list(dict.fromkeys(name for by_method in figures.values() for name in by_method))
     plan = Plan.make(methods, seeds, ["epochs=7"], backbone)
     passes = dict.fromkeys(methods, 7.0)
     training = plan.jobs[0].settings.training
     told = protocol(plan, log, "test", training, passes, dict(chosen or {}))
-    return summarise(results(figures), plan, told)
+    return summarise(results(figures), plan, told, oracle)

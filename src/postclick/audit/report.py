@@ -18,6 +18,8 @@ from postclick.progress import Reporter, Silent
 # A ratio this close to 1 counts as right; so does this error in every propensity decile.
 RATIO_TOLERANCE, DECILE_TOLERANCE = 0.01, 0.02
 CTR_LOGIT_TOLERANCE = 0.01
+# A larger gradient that is left, for a cell of mass 1, means that the loss never stands still.
+RESIDUAL_TOLERANCE = 1.0
 DECILES = 10
 
 
@@ -155,7 +157,7 @@ def judge_fixed_point(
         ctr_ratio=ctr_ratio,
         ctr_logit_error=float(error),
         residual=found.residual,
-        verdict=verdict(spaces, deciles, ctr_ratio, float(error)),
+        verdict=verdict(spaces, deciles, float(error), found.residual),
     )
 
 
@@ -164,16 +166,16 @@ def _ratio(population: Population, pcvr: Floats, mass: Floats) -> float:
 
 
 def verdict(
-    spaces: dict[str, float], deciles: Sequence[float], ctr_ratio: float, ctr_error: float
+    spaces: dict[str, float], deciles: Sequence[float], ctr_error: float, residual: float
 ) -> str:
-    """Consistent, or how pCVR and pCTR are biased.
+    """Consistent, or how pCVR and pCTR are biased, and whether they stand still at all.
 
-    >>> verdict({"clicked": 1.0, "unclicked": 1.0, "entire": 1.0}, [0.0], 1.0, 0.0)
+    >>> verdict({"clicked": 1.0, "unclicked": 1.0, "entire": 1.0}, [0.0], 0.0, 1e-6)
     'consistent'
-    >>> verdict({"clicked": 0.6, "unclicked": 0.56, "entire": 0.57}, [-0.4], 1.02, 0.1)
+    >>> verdict({"clicked": 0.6, "unclicked": 0.56, "entire": 0.57}, [-0.4], 0.1, 1e-6)
     'pCVR 43 % too low; pCTR biased by up to 0.10 logit'
     """
-    found = []
+    found = ["no fixed point"] if residual > RESIDUAL_TOLERANCE else []
     off = spaces["entire"] - 1
     uneven = max(abs(d) for d in deciles)
     if abs(off) > RATIO_TOLERANCE:

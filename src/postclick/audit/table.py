@@ -1,4 +1,4 @@
-"""The audit as a table: for a terminal, and as Markdown for docs/audit.md."""
+"""The audit as tables: every figure for a terminal, one line per loss as Markdown for the docs."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,8 @@ COLUMNS = (
     "pCTR",
     "verdict",
 )
-HEADER = """| """ + " | ".join(COLUMNS) + " |\n|" + "---|" * len(COLUMNS)
+# Where the features explain the selection, a method can be right.
+HIDDEN = "hidden"
 
 
 def cells(entry: AuditEntry) -> tuple[str, ...]:
@@ -27,7 +28,7 @@ def cells(entry: AuditEntry) -> tuple[str, ...]:
     return (
         entry.method,
         entry.population,
-        "whole" if entry.full else "no CTCVR",
+        _loss(entry.full),
         f"{entry.clicked:.3f}",
         f"{entry.unclicked:.3f}",
         f"{entry.entire:.3f}",
@@ -49,8 +50,37 @@ def terminal_table(entries: Sequence[AuditEntry]) -> Table:
 
 
 def markdown_table(entries: Sequence[AuditEntry]) -> str:
-    rows = ["| " + " | ".join(cells(entry)) + " |" for entry in entries]
-    return "\n".join([HEADER, *rows]) + "\n"
+    """One line per method and loss: clicked / unclicked / entire by population, and the verdict."""
+    populations = list(dict.fromkeys(entry.population for entry in entries))
+    header = ["method", "loss", *populations, "worst decile", "pCTR off, logits", "verdict"]
+    lines = [f"| {' | '.join(header)} |", "|" + "---|" * len(header)]
+    for method, full in dict.fromkeys((entry.method, entry.full) for entry in entries):
+        mine = [e for e in entries if (e.method, e.full) == (method, full)]
+        seen = [e for e in mine if e.population != HIDDEN] or mine
+        worst = max((d for e in seen for d in e.deciles), key=abs)
+        by_population = {e.population: e for e in mine}
+        figures = [_spaces(by_population[name]) for name in populations]
+        ctr = max(e.ctr_logit_error for e in seen)
+        found = [f"`{method}`", _loss(full), *figures, f"{100 * worst:+.0f} %", f"{ctr:.2f}"]
+        lines.append(f"| {' | '.join([*found, _overall(seen)])} |")
+    return "\n".join(lines) + "\n"
+
+
+def _loss(full: bool) -> str:
+    return "whole" if full else "no CTCVR"
+
+
+def _spaces(entry: AuditEntry) -> str:
+    return f"{entry.clicked:.2f} / {entry.unclicked:.2f} / {entry.entire:.2f}"
+
+
+def _overall(entries: Sequence[AuditEntry]) -> str:
+    """The verdict of the population that a loss does worst on."""
+    biased = [entry for entry in entries if entry.verdict != "consistent"]
+    if not biased:
+        return "consistent"
+    worst = max(biased, key=lambda entry: (abs(entry.entire - 1), entry.ctr_logit_error))
+    return f"{worst.population}: {worst.verdict}"
 
 
 def footnotes() -> list[str]:

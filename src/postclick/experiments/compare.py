@@ -10,6 +10,8 @@ import polars as pl
 
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
+from postclick.evaluation.metric import MetricValue
+from postclick.evaluation.oracle import oracle_metrics
 from postclick.experiments.plan import FIXED_BACKBONE, Arm, Job, Plan
 from postclick.experiments.summary import Summary, protocol, summarise
 from postclick.experiments.trials import Choice, choose, passes, trial_jobs, tuned_jobs
@@ -104,8 +106,10 @@ def compare(
         results = pl.concat(
             _collect(name, part.jobs, out, split) for name, part in protocols.items()
         )
+        known = "true_cvr" in next(log.windows(split)).truth
+        oracle = oracle_metrics(log, split) if known else []
         summaries = {
-            name: _summarise(name, part, results, plan, log, out, split)
+            name: _summarise(name, part, results, plan, log, out, split, oracle)
             for name, part in protocols.items()
         }
         parquet = io.BytesIO()
@@ -140,6 +144,7 @@ def _summarise(
     log: PreparedLog,
     out: Path,
     split: str,
+    oracle: Sequence[MetricValue],
 ) -> Summary:
     mine = results.filter(pl.col("protocol") == name)
     kept = {
@@ -148,4 +153,5 @@ def _summarise(
     }
     chosen = {label: choice.tuned for label, choice in part.chosen.items()}
     settings = part.jobs[0].settings
-    return summarise(mine, plan, protocol(plan, log, split, settings.training, kept, chosen))
+    told = protocol(plan, log, split, settings.training, kept, chosen)
+    return summarise(mine, plan, told, oracle)

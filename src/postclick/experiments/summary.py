@@ -1,13 +1,14 @@
 """Means, standard deviations and winners of a comparison; a winner only where a test says so."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from postclick.data.prepared import PreparedLog
-from postclick.evaluation.metric import METRICS
+from postclick.evaluation.metric import METRICS, MetricValue
+from postclick.evaluation.oracle import baseline_value, share_of_gain
 from postclick.evaluation.paired import supported_best
 from postclick.experiments.plan import Plan
 from postclick.training.config import TrainingConfig
@@ -24,12 +25,21 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Perfect:
+    """What the true CVR scores as a prediction, and what its mean does; `None` if undefined."""
+
+    value: float | None
+    baseline: float | None
+
+
+@dataclass(frozen=True)
 class Row:
     """One metric on one space, over all methods.
 
     `best` is the method that beats every other one in paired two-sided t-tests over seeds,
     Holm-corrected, at the 5 % level; `None` where no method does. A `degenerate` row is an NLL
-    over labels of one class: its optimum is a constant, so nobody is best by it.
+    over labels of one class: its optimum is a constant, so nobody is best by it. `perfect` is
+    known only where the true CVR is.
     """
 
     metric: str
@@ -37,6 +47,14 @@ class Row:
     cells: dict[str, Cell]
     best: str | None
     degenerate: bool = False
+    perfect: Perfect | None = None
+
+    def share(self, method: str) -> float | None:
+        """How much of the gain from the mean CVR to the true CVR a method reached."""
+        mean, perfect = self.cells[method].mean, self.perfect
+        if mean is None or perfect is None or perfect.value is None or perfect.baseline is None:
+            return None
+        return share_of_gain(self.metric, mean, perfect.value, perfect.baseline)
 
 
 @dataclass(frozen=True)
@@ -63,6 +81,7 @@ class Summary:
                     "space": row.space,
                     "best": row.best,
                     "degenerate": row.degenerate,
+                    "perfect": None if row.perfect is None else vars(row.perfect),
                     "methods": {name: vars(cell) for name, cell in row.cells.items()},
                 }
                 for row in self.rows
@@ -104,12 +123,24 @@ def protocol(
     }
 
 
-def summarise(results: pl.DataFrame, plan: Plan, protocol: dict[str, Any]) -> Summary:
-    """Summarise tidy results of one protocol (see `postclick.experiments.compare.COLUMNS`)."""
-    return Summary(plan.labels, len(plan.seeds), tuple(_rows(results, plan)), protocol)
+def summarise(
+    results: pl.DataFrame,
+    plan: Plan,
+    protocol: dict[str, Any],
+    oracle: Sequence[MetricValue] = (),
+) -> Summary:
+    """Summarise tidy results of one protocol (see `postclick.experiments.compare.COLUMNS`).
+
+    `oracle` has the metrics of perfect predictions, where the true CVR is known.
+    """
+    perfect = {(m.metric, m.space): Perfect(m.value, baseline_value(m)) for m in oracle}
+    rows = tuple(_rows(results, plan, perfect))
+    return Summary(plan.labels, len(plan.seeds), rows, protocol)
 
 
-def _rows(results: pl.DataFrame, plan: Plan) -> Iterator[Row]:
+def _rows(
+    results: pl.DataFrame, plan: Plan, perfect: Mapping[tuple[str, str], Perfect]
+) -> Iterator[Row]:
     order = {name: k for k, name in enumerate(METRICS)}
     one_class = results.filter(pl.col("metric").str.ends_with("_auc") & pl.col("value").is_null())
     degenerate = {name.replace("_auc", "_nll") for name in one_class["metric"].unique()}
@@ -134,7 +165,8 @@ def _rows(results: pl.DataFrame, plan: Plan) -> Iterator[Row]:
         judged = not (metric in degenerate or len(values) < len(plan.labels))
         if judged and len(plan.labels) > 1 and len(plan.seeds) > 1:
             best = supported_best(values, metric)
-        yield Row(metric, space, cells, best, metric in degenerate)
+        known = perfect.get((metric, space))
+        yield Row(metric, space, cells, best, metric in degenerate, known)
 
 
 def _number(value: Any) -> float | None:

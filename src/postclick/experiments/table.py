@@ -22,6 +22,8 @@ TRUTH = tuple(
     for metric in ("true_cvr_auc", "true_cvr_nll", "cvr_relative_bias")
     for space in ("clicked", "unclicked", "entire")
 )
+# The metric whose possible gain, from the mean CVR to the true CVR, is 100 %.
+GAIN = ("true_cvr_nll", "entire")
 SHORT = {"cvr_relative_bias": "bias %", "true_cvr_auc": "true AUC", "true_cvr_nll": "true NLL"}
 
 
@@ -44,9 +46,16 @@ def _table(summary: Summary, columns: tuple[tuple[str, str], ...], title: str) -
     table.add_column("passes", justify="right")
     for row in shown:
         table.add_column(f"{SHORT.get(row.metric, row.metric)}\n{row.space}", justify="right")
+    gain = next((r for r in shown if (r.metric, r.space) == GAIN and r.perfect), None)
+    if gain:
+        table.add_column("share of\ngain %", justify="right")
     for method in summary.methods:
         passes = f"{summary.protocol['passes'][method]:.3g}"
-        table.add_row(method, passes, *(_text(row, row.cells[method], method) for row in shown))
+        cells = [_text(row, row.cells[method], method) for row in shown]
+        table.add_row(method, passes, *cells, *([_share(gain, method)] if gain else []))
+    if gain:
+        perfect = [_number(row, row.perfect and row.perfect.value) for row in shown]
+        table.add_row("the true CVR", "", *perfect, "100", style="dim")
     return table
 
 
@@ -63,11 +72,21 @@ def _shown(summary: Summary, columns: tuple[tuple[str, str], ...]) -> list[Row]:
 def _text(row: Row, cell: Cell, method: str) -> str:
     if cell.mean is None:
         return "undefined"
-    scale, digits = (100.0, 1) if row.metric == "cvr_relative_bias" else (1.0, 4)
-    text = f"{scale * cell.mean:.{digits}f}"
+    text = _number(row, cell.mean)
     if cell.sd is not None:
-        text += f" ±{scale * cell.sd:.{digits}f}"
+        text += f" ±{_number(row, cell.sd)}"
     return f"[bold]{text} *[/bold]" if row.best == method else text
+
+
+def _number(row: Row, value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{100 * value:.1f}" if row.metric == "cvr_relative_bias" else f"{value:.4f}"
+
+
+def _share(row: Row, method: str) -> str:
+    share = row.share(method)
+    return "" if share is None else f"{100 * share:.1f}"
 
 
 def footnotes(summary: Summary) -> list[str]:
@@ -86,6 +105,11 @@ def footnotes(summary: Summary) -> list[str]:
             ("* beats every other method: " if marked else "No method is marked as best: ")
             + protocol["test"]
             + ("." if marked else ", no difference to every other method holds.")
+        )
+    if any((row.metric, row.space) == GAIN and row.perfect for row in summary.rows):
+        notes.append(
+            "share of gain: of the way in true NLL (entire) from predicting the mean CVR to "
+            "predicting the true CVR; where a confounder is hidden no model can go all of it."
         )
     reasons = {
         f"{row.metric} ({row.space}): {cell.undefined}"
