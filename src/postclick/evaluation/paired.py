@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr
 
 from postclick.errors import InputError
@@ -31,6 +31,17 @@ class PairedResult:
     t: float | None
     p: float | None
     undefined: str | None
+
+
+def rounding(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """The size up to which differences between values of `a` and `b` are rounding, no finding.
+
+    At least the rounding of numbers around 1: distances to a target of 1 carry that.
+
+    >>> rounding(np.array([0.3]), np.array([0.1 + 0.2])) > 0.1 + 0.2 - 0.3 > 0
+    True
+    """
+    return _ROUNDING * float(max(1.0, np.abs(a).max(), np.abs(b).max()))
 
 
 def paired_test(a: ArrayLike, b: ArrayLike) -> PairedResult:
@@ -59,8 +70,7 @@ def paired_test(a: ArrayLike, b: ArrayLike) -> PairedResult:
     if mean is None or n < 2:
         reason = f"a paired test needs 2 pairs or more, there {'is' if n == 1 else 'are'} {n}"
         return PairedResult(n, mean, None, None, None, reason)
-    # At least the rounding of numbers around 1: distances to a target of 1 carry that.
-    negligible = _ROUNDING * float(max(1.0, np.abs(first).max(), np.abs(second).max()))
+    negligible = rounding(first, second)
     if float(np.abs(difference).max()) <= negligible:
         return PairedResult(n, mean, 0.0, 0.0, 1.0, None)
     if float(np.ptp(difference)) <= negligible:
