@@ -7,7 +7,7 @@ from postclick.errors import InputError
 
 
 def test_names() -> None:
-    assert list(DATASETS) == ["hillstrom", "coat", "aliccp", "aliexpress"]
+    assert list(DATASETS) == ["hillstrom", "coat", "aliccp", "aliexpress", "movielens"]
 
 
 @pytest.mark.parametrize("name", DATASETS)

@@ -5,11 +5,12 @@ from postclick.datasets.aliexpress import ALIEXPRESS
 from postclick.datasets.base import DataSet, LogSplits, Options
 from postclick.datasets.coat import COAT
 from postclick.datasets.hillstrom import HILLSTROM
+from postclick.datasets.movielens import MOVIELENS
 from postclick.datasets.simulated import SimulatedLog, simulate, write_simulated
 from postclick.errors import InputError
 
 DATASETS: dict[str, DataSet] = {
-    dataset.name: dataset for dataset in (HILLSTROM, COAT, ALICCP, ALIEXPRESS)
+    dataset.name: dataset for dataset in (HILLSTROM, COAT, ALICCP, ALIEXPRESS, MOVIELENS)
 }
 
 

@@ -1,7 +1,7 @@
 """What a data set's reader hands to `prepare`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ class DataSet:
         expects: what `--source` has to point to, and where a user gets it.
         options: the reader's options, a pydantic model.
         read: opens the files.
+        named: sources that have a name instead of a path, and where each lies.
     """
 
     name: str
@@ -52,14 +53,17 @@ class DataSet:
     expects: str
     options: type[Options]
     read: Callable[[Path, Any], LogSplits]
+    named: Mapping[str, Callable[[], Path]] = field(default_factory=dict)
 
     def load(self, source: str | Path, options: Mapping[str, Any] | None = None) -> LogSplits:
-        """Open the data set at `source`.
+        """Open the data set at `source`, a path or, where no such path exists, a name in `named`.
 
         Raises:
             InputError: the path does not hold the data set, or an option is wrong.
         """
         path = Path(source)
+        if not path.exists() and str(source) in self.named:
+            path = self.named[str(source)]()
         if not path.exists():
             raise InputError(f"{path} does not exist; {self.name} expects {self.expects}")
         try:
