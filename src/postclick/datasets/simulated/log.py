@@ -1,38 +1,16 @@
-"""Logs with known truth, drawn from one of `WORLDS`: in memory or as files."""
+"""Logs with known truth, drawn in memory from one of `WORLDS`."""
 
-import json
-import os
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from postclick.data.schema import Categorical, LogSchema, Numeric, Truth, first_message
-from postclick.datasets.simulated.impressions import draw_impressions
-from postclick.datasets.simulated.oracle import oracle_figures
+from postclick.data.schema import LogSchema, first_message
+from postclick.datasets.simulated.impressions import Impressions, draw_impressions
+from postclick.datasets.simulated.oracle import drawn_pcoc, expected_cvr, oracle_figures
 from postclick.datasets.simulated.worlds import get_world
 from postclick.errors import InputError
-
-SCHEMA = LogSchema(
-    click="click",
-    conversion="conversion",
-    categorical=(
-        *(Categorical(name=name, min_count=5) for name in ("user", "item", "shop")),
-        *(
-            Categorical(name=name)
-            for name in ("age_band", "gender", "city", "device", "category", "position")
-        ),
-    ),
-    numeric=(
-        Numeric(name="activity", transform="log1p"),
-        Numeric(name="price", transform="log1p"),
-        Numeric(name="rating"),
-    ),
-    truth=Truth(ctr="true_ctr", cvr="true_cvr", conversion="potential_conversion"),
-)
 
 
 @dataclass(frozen=True)
@@ -40,17 +18,18 @@ class SimulatedLog:
     """A simulated log, split, with what only its maker knows.
 
     Attributes:
-        train, test: impressions, drawn alike.
+        train, test: impressions, drawn alike unless the world shifts between them.
         schema: what the columns mean.
-        oracle: figures of the test impressions that no method can expect to beat; see
-            `postclick.datasets.simulated.oracle.oracle_figures`.
+        oracle: figures of the test impressions that no method can expect to beat, and the
+            calibration of the true CVR on the labels drawn; see
+            `postclick.datasets.simulated.oracle`. None where a figure is undefined.
         settings: what it was drawn with, defaults filled in.
     """
 
     train: pl.DataFrame
     test: pl.DataFrame
     schema: LogSchema
-    oracle: dict[str, float]
+    oracle: dict[str, float | None]
     settings: dict[str, str | int | float]
 
 
@@ -77,11 +56,11 @@ def _settings(**values: Any) -> _Settings:
 
 def simulate(
     world: str = "confounded",
-    rows: int = 400_000,
+    rows: int | None = None,
     seed: int = 0,
     *,
-    ctr: float = 0.05,
-    cvr: float = 0.03,
+    ctr: float | None = None,
+    cvr: float | None = None,
     dependence: float | None = None,
     test_fraction: float = 0.25,
     users: int = 20_000,
@@ -107,17 +86,21 @@ def simulate(
     P(click | features) and P(conversion | do(click), features); in `hidden` both are given the
     features **and H**, per row, so that no model of the features can reach them.
 
+    In `shift` the test split's users and items come from other probabilities, so that its rates
+    differ, while a, b, A and B are the same functions of the features in both splits.
+
     Args:
         world: a name from `WORLDS`.
-        rows: impressions in train and test together, 1,000 to 100 million; about 250 bytes of
-            memory each.
+        rows: impressions in train and test together, 1,000 to 100 million; the memory each takes
+            is `bytes_per_row` of the world.
         seed: the same seed and settings give the same log; users and items do not depend on
-            the world.
+            the world, only on its layout.
         ctr, cvr: 0.0001 to 0.99.
-        dependence: correlation of the click and the conversion signal, position apart, -1 to 1;
-            by default the world's own.
+        dependence: correlation of the click and the conversion signal, position apart, -1 to 1.
         test_fraction: share of the rows that become the test split, 0.001 to 0.999.
         users, items: how many there are to draw from, 20 to 10 million.
+
+    `rows`, `ctr`, `cvr` and `dependence` are by default the world's own.
 
     Raises:
         InputError: a setting is out of range.
@@ -128,92 +111,49 @@ def simulate(
     >>> log.oracle["cvr_clicked"] > 2 * log.oracle["cvr_unclicked"]
     True
     """
+    chosen = get_world(world)
     settings = _settings(
         world=world,
-        rows=rows,
+        rows=chosen.rows if rows is None else rows,
         seed=seed,
-        ctr=ctr,
-        cvr=cvr,
-        dependence=get_world(world).dependence if dependence is None else dependence,
+        ctr=chosen.ctr if ctr is None else ctr,
+        cvr=chosen.cvr if cvr is None else cvr,
+        dependence=chosen.dependence if dependence is None else dependence,
         test_fraction=test_fraction,
         users=users,
         items=items,
     )
+    test_rows = round(settings.rows * settings.test_fraction)
     drawn = draw_impressions(
-        get_world(world),
+        chosen,
         settings.dependence,
         seed=settings.seed,
         rows=settings.rows,
+        test_rows=test_rows,
         users=settings.users,
         items=settings.items,
         ctr=settings.ctr,
         cvr=settings.cvr,
     )
-    cut = settings.rows - round(settings.rows * settings.test_fraction)
-    test = drawn.frame[cut:]
-    oracle = oracle_figures(
-        test["true_ctr"].to_numpy(),
-        test["true_cvr"].to_numpy(),
-        drawn.click_score[cut:],
-        drawn.conversion_score[cut:],
+    cut = settings.rows - test_rows
+    schema = chosen.layout.schema
+    return SimulatedLog(
+        drawn.frame[:cut],
+        drawn.frame[cut:],
+        schema,
+        _oracle(drawn, schema, cut),
+        settings.model_dump(),
     )
-    return SimulatedLog(drawn.frame[:cut], test, SCHEMA, oracle, settings.model_dump())
 
 
-class OtherSettings(TypedDict, total=False):
-    """The settings of `simulate` that have to be named."""
-
-    ctr: float
-    cvr: float
-    dependence: float | None
-    test_fraction: float
-    users: int
-    items: int
-
-
-def write_simulated(
-    out_dir: str | Path,
-    world: str = "confounded",
-    rows: int = 400_000,
-    seed: int = 0,
-    **others: Unpack[OtherSettings],
-) -> SimulatedLog:
-    """Simulate a log, settings as in `simulate`, and write it as a folder, whole or not at all.
-
-    The folder holds `train.parquet`, `test.parquet`, `schema.yaml` and `world.json` (settings and
-    oracle figures).
-
-    Raises:
-        InputError: a setting is out of range, or `out_dir` is a file, is a folder that is not
-            empty, or cannot be written.
-
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     log = write_simulated(Path(folder) / "log", rows=2_000)
-    ...     sorted(path.name for path in (Path(folder) / "log").iterdir())
-    ['schema.yaml', 'test.parquet', 'train.parquet', 'world.json']
-    """
-    out = Path(out_dir)
-    try:
-        if out.is_dir() and any(out.iterdir()):
-            raise InputError(f"{out} is not empty: name a new folder, or remove it first")
-        if out.exists() and not out.is_dir():
-            raise InputError(f"{out} is a file: name a new folder")
-        log = simulate(world, rows, seed, **others)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
-            # One level down: the scratch folder itself can be entered by its owner alone.
-            folder = Path(scratch) / "log"
-            folder.mkdir()
-            _write(folder, log)
-            os.replace(folder, out)
-    except OSError as error:
-        raise InputError(f"{out} cannot be written: {error}") from None
-    return log
-
-
-def _write(folder: Path, log: SimulatedLog) -> None:
-    log.train.write_parquet(folder / "train.parquet")
-    log.test.write_parquet(folder / "test.parquet")
-    (folder / "schema.yaml").write_text(log.schema.to_yaml(), encoding="utf-8")
-    world = {"settings": log.settings, "oracle": log.oracle}
-    (folder / "world.json").write_text(json.dumps(world, indent=2) + "\n", encoding="utf-8")
+def _oracle(drawn: Impressions, schema: LogSchema, cut: int) -> dict[str, float | None]:
+    test, truth = drawn.frame[cut:], schema.truth
+    true_cvr = test[str(truth.cvr)].to_numpy()
+    expected = oracle_figures(
+        test[str(truth.ctr)].to_numpy(),
+        true_cvr,
+        drawn.click_score[cut:],
+        expected_cvr(drawn.conversion_logit[cut:], drawn.hidden_sd),
+    )
+    click, potential = (test[str(c)].to_numpy() == 1 for c in (schema.click, truth.conversion))
+    return expected | drawn_pcoc(true_cvr, click, potential)

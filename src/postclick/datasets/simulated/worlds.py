@@ -1,59 +1,30 @@
-"""The worlds that `simulate` draws from: who is shown what, and what moves clicks and conversions.
-
-A click signal A and a conversion signal B, uncorrelated and of unit variance, are built from the
-same attributes of users and items with different effects. A world couples them.
-"""
+"""The worlds that `simulate` draws from: what moves clicks and conversions, by name."""
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-import polars as pl
-
+from postclick.datasets.simulated.aliccp_like import ALICCP_LIKE
+from postclick.datasets.simulated.aliexpress_like import ALIEXPRESS_LIKE
+from postclick.datasets.simulated.population import Layout
+from postclick.datasets.simulated.shop import SHOP
 from postclick.errors import InputError
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int32]
-
-# Share of each signal's variance. Attributes of few values and numerics carry 0.70, what can be
-# learned only from ids (shop, user, item) 0.18, and the match of user and item factors 0.12.
-SHARES = {
-    "age_band": 0.10,
-    "gender": 0.04,
-    "city": 0.10,
-    "device": 0.06,
-    "activity": 0.08,
-    "user": 0.05,
-    "category": 0.14,
-    "price": 0.10,
-    "rating": 0.08,
-    "shop": 0.08,
-    "item": 0.05,
-    "match": 0.12,
-}
-USER_LABELS = {
-    "age_band": ("25-34", "35-44", "18-24", "45-54", "55-64", "65+"),
-    "gender": ("female", "male", "unknown"),
-    "city": tuple(f"city_{number:02d}" for number in range(20)),
-    "device": ("android", "ios", "desktop", "tablet"),
-}
-CATEGORIES = tuple(f"category_{number:02d}" for number in range(25))
-FACTORS = 4
-POSITIONS = 10
-ZIPF_EXPONENT = 1.0
-# Zipf-Mandelbrot offset: without it the first user alone would be a tenth of the log.
-ZIPF_OFFSET = 20.0
 
 
 @dataclass(frozen=True)
 class World:
-    """How clicks and conversions hang together.
+    """How clicks and conversions hang together, and what a log of it is like by default.
 
     Attributes:
         name, summary: as given to `--world`, and what it is for.
         dependence: default correlation of the click and the conversion signal.
         logit_sd: standard deviation of either logit's signal.
         hidden: the dependence comes from a confounder that no feature shows.
+        position_sd: standard deviation of what the position adds to the click logit.
+        shift: how far the test split's users and items are from the training split's: the
+            standard deviation of the log-odds between the two, 0 if both are drawn alike.
+        ctr, cvr, rows: default rates and length.
+        bytes_per_row: memory that drawing and writing a log takes at most, in bytes an
+            impression, for logs of a million impressions and more.
+        layout: its columns.
     """
 
     name: str
@@ -61,6 +32,13 @@ class World:
     dependence: float
     logit_sd: float = 1.3
     hidden: bool = False
+    position_sd: float = 0.4
+    shift: float = 0.0
+    ctr: float = 0.05
+    cvr: float = 0.03
+    rows: int = 400_000
+    bytes_per_row: int = 350
+    layout: Layout = SHOP
 
 
 WORLDS: dict[str, World] = {
@@ -78,6 +56,46 @@ WORLDS: dict[str, World] = {
             # Wider by 1 / sqrt(1 - 0.4), so that the features weigh what they weigh elsewhere.
             logit_sd=1.68,
             hidden=True,
+        ),
+        World(
+            "position",
+            "the position decides most clicks and no conversion; features drive them independently",
+            0.0,
+            position_sd=1.5,
+        ),
+        World(
+            "sparse",
+            "confounded at the rates of the papers' logs: 4 % clicks, 0.5 % of them convert",
+            0.75,
+            ctr=0.04,
+            cvr=0.005,
+            rows=2_000_000,
+        ),
+        World(
+            "shift",
+            "confounded, and the test split shows other users and items than the training split",
+            0.75,
+            shift=0.5,
+        ),
+        World(
+            "aliccp_like",
+            "confounded, with the fields, weighted lists and rates of Ali-CCP",
+            0.75,
+            ctr=0.0389,
+            cvr=0.0055,
+            rows=1_000_000,
+            bytes_per_row=1_250,
+            layout=ALICCP_LIKE,
+        ),
+        World(
+            "aliexpress_like",
+            "confounded, with the columns and rates of AliExpress NL: 63 numbers and no ids",
+            0.75,
+            ctr=0.0206,
+            cvr=0.0356,
+            rows=1_000_000,
+            bytes_per_row=650,
+            layout=ALIEXPRESS_LIKE,
         ),
     )
 }
@@ -98,109 +116,3 @@ def get_world(name: str) -> World:
         raise InputError(
             f"no world is called {name!r}: choose one of {', '.join(WORLDS)}"
         ) from None
-
-
-@dataclass(frozen=True)
-class Side:
-    """The users or the items of a world, the most frequent first.
-
-    Attributes:
-        probability: of being in an impression, shape (n,).
-        attributes: their feature columns, n rows, the id first.
-        effect: what each adds to signal A and B, shape (2, n).
-        factors: for the match of users and items, shape (2, n, FACTORS).
-    """
-
-    probability: Floats
-    attributes: pl.DataFrame
-    effect: Floats
-    factors: Floats
-
-
-def standardized(values: Floats, weight: Floats | None = None) -> Floats:
-    """`values` less their weighted mean, in units of their standard deviation (0 if constant)."""
-    centred = values - np.average(values, weights=weight)
-    spread = float(np.sqrt(np.average(centred**2, weights=weight)))
-    # A column of equal numbers keeps a spread of rounding errors.
-    return centred / spread if spread > 1e-12 else np.zeros_like(centred)
-
-
-def _zipf(size: int) -> Floats:
-    weight = (np.arange(size) + 1.0 + ZIPF_OFFSET) ** -ZIPF_EXPONENT
-    probability: Floats = weight / weight.sum()
-    return probability
-
-
-def _levels(rng: np.random.Generator, count: int, size: int) -> Ints:
-    """Draw codes 0..count-1, the earlier the more frequent."""
-    edges = np.cumsum(1.0 / (np.arange(count) + 3.0))
-    draws: Floats = rng.random(size) * edges[-1]
-    return np.searchsorted(edges[:-1], draws, side="right").astype(np.int32)
-
-
-def _effects(
-    rng: np.random.Generator,
-    probability: Floats,
-    codes: dict[str, Ints],
-    drivers: dict[str, Floats],
-    id_name: str,
-) -> Floats:
-    """Sum of the main effects on A and B, each scaled to its share; `drivers` act linearly."""
-    total = np.zeros((2, probability.size))
-    for name, code in codes.items():
-        for signal in total:
-            effect = rng.standard_normal(code.max() + 1)[code]
-            signal += np.sqrt(SHARES[name]) * standardized(effect, probability)
-    for name, values in drivers.items():
-        for signal in total:
-            direction = rng.choice((-1.0, 1.0))
-            signal += direction * np.sqrt(SHARES[name]) * standardized(values, probability)
-    for signal in total:
-        own = rng.standard_normal(probability.size)
-        signal += np.sqrt(SHARES[id_name]) * standardized(own, probability)
-    return total
-
-
-def _factors(rng: np.random.Generator, probability: Floats, *codes: Ints) -> Floats:
-    """Latent factors of attributes plus a smaller part of one's own, centred."""
-    total = 0.4 * rng.standard_normal((2, probability.size, FACTORS))
-    for code in codes:
-        total += rng.standard_normal((2, code.max() + 1, FACTORS))[:, code]
-    centre: Floats = np.einsum("n,snf->sf", probability, total)[:, None]
-    return total - centre
-
-
-def draw_users(rng: np.random.Generator, size: int) -> Side:
-    """Draw the users of a world and their effects; `activity` is a heavy-tailed count."""
-    probability = _zipf(size)
-    codes = {name: _levels(rng, len(labels), size) for name, labels in USER_LABELS.items()}
-    activity = np.floor(rng.lognormal(2.0, 1.0, size))
-    attributes = {
-        "user": np.arange(size, dtype=np.int32),
-        **{name: np.array(USER_LABELS[name])[code] for name, code in codes.items()},
-        "activity": activity.astype(np.int32),
-    }
-    effect = _effects(rng, probability, codes, {"activity": np.log1p(activity)}, "user")
-    factors = _factors(rng, probability, codes["age_band"], codes["city"])
-    return Side(probability, pl.DataFrame(attributes), effect, factors)
-
-
-def draw_items(rng: np.random.Generator, size: int) -> Side:
-    """Draw the items of a world and their effects; a shop sells within one category."""
-    probability = _zipf(size)
-    shops = max(2, size // 20)
-    shop = _levels(rng, shops, size)
-    codes = {"category": _levels(rng, len(CATEGORIES), shops)[shop], "shop": shop}
-    level = rng.normal(3.0, 0.7, len(CATEGORIES))[codes["category"]]
-    price = np.round(np.exp(level + 0.6 * rng.standard_normal(size)), 2)
-    rating = rng.normal(3.8, 0.6, size).clip(1.0, 5.0).round(1)
-    attributes = {
-        "item": np.arange(size, dtype=np.int32),
-        "category": np.array(CATEGORIES)[codes["category"]],
-        "shop": shop,
-        "price": price,
-        "rating": rating,
-    }
-    effect = _effects(rng, probability, codes, {"price": np.log1p(price), "rating": rating}, "item")
-    factors = _factors(rng, probability, codes["category"])
-    return Side(probability, pl.DataFrame(attributes), effect, factors)
