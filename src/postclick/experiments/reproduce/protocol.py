@@ -1,0 +1,55 @@
+"""With which settings an experiment runs, and who states each of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from postclick.experiments.plan import Plan
+from postclick.experiments.reproduce.experiment import Experiment
+from postclick.training.settings import RunSettings
+
+# Neither has a say in the numbers.
+SILENT = {"device", "threads", "checkpoint_minutes", "eval_batch_size"}
+EXPERTS = {"experts", "expert_width", "expert_dropout"}
+
+
+@dataclass(frozen=True)
+class Used:
+    """A setting as it was used by all arms, and where it comes from."""
+
+    key: str
+    value: Any
+    source: str
+
+
+def paper_overrides(experiment: Experiment) -> list[str]:
+    """What the paper or its code states, as `--set` takes it."""
+    return [setting.override for setting in experiment.paper.settings]
+
+
+def used_settings(experiment: Experiment, overrides: Sequence[str]) -> tuple[Used, ...]:
+    """Every setting of network and training, `overrides` winning over the paper's.
+
+    Options of methods are not among them: they differ from arm to arm.
+
+    Raises:
+        InputError: an unknown setting or value, for any arm.
+    """
+    paper = paper_overrides(experiment)
+    settings, plain = _settings(experiment, [*paper, *overrides]), _settings(experiment, paper)
+    stated = {setting.key: setting.source for setting in experiment.paper.settings}
+    found = []
+    for section in ("network", "training"):
+        now, before = (getattr(s, section).model_dump(mode="json") for s in (settings, plain))
+        for name, value in now.items():
+            if name in SILENT or (name in EXPERTS and settings.network.backbone != "mmoe"):
+                continue
+            key = f"{section}.{name}"
+            source = "paper" if name == "backbone" else stated.get(key, "library default")
+            found.append(Used(key, value, source if value == before[name] else "given with --set"))
+    return tuple(found)
+
+
+def _settings(experiment: Experiment, overrides: Sequence[str]) -> RunSettings:
+    plan = Plan.make(experiment.arms, 1, overrides, experiment.paper.backbone)
+    return plan.jobs[0].settings
