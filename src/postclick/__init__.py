@@ -25,6 +25,7 @@ _PUBLIC = {
     "evaluate": "postclick.training.run",
     "get_dataset": "postclick.datasets",
     "prepare": "postclick.data.prepare",
+    "reproduce": "postclick.experiments.reproduce",
     "propose_schema": "postclick.data.propose",
     "simulate": "postclick.datasets.simulated",
     "train": "postclick.training.run",
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from postclick.datasets.simulated import simulate
     from postclick.errors import InputError
     from postclick.experiments.compare import compare
+    from postclick.experiments.reproduce import reproduce
     from postclick.training.run import Run, evaluate, train
     from postclick.training.settings import RunSettings
 
@@ -59,6 +61,7 @@ __all__ = [
     "open_splits",
     "prepare",
     "propose_schema",
+    "reproduce",
     "simulate",
     "train",
 ]

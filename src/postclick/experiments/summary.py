@@ -133,7 +133,9 @@ def summarise(
 
     `oracle` has the metrics of perfect predictions, where the true CVR is known.
     """
-    perfect = {(m.metric, m.space): Perfect(m.value, baseline_value(m)) for m in oracle}
+    perfect: dict[tuple[str, str], Perfect] = {
+        (m.metric, m.space): Perfect(m.value, baseline_value(m)) for m in oracle
+    }
     rows = tuple(_rows(results, plan, perfect))
     return Summary(plan.labels, len(plan.seeds), rows, protocol)
 

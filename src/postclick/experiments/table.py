@@ -54,7 +54,7 @@ def _table(summary: Summary, columns: tuple[tuple[str, str], ...], title: str) -
         cells = [_text(row, row.cells[method], method) for row in shown]
         table.add_row(method, passes, *cells, *([_share(gain, method)] if gain else []))
     if gain:
-        perfect = [_number(row, row.perfect and row.perfect.value) for row in shown]
+        perfect = [_number(row, row.perfect.value if row.perfect else None) for row in shown]
         table.add_row("the true CVR", "", *perfect, "100", style="dim")
     return table
 

@@ -1,0 +1,162 @@
+"""From raw logs to prepared ones: simulate, check, prepare."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from postclick.cli.shared import Json, Out, Seed, Sets, app
+from postclick.console import one_line_errors, print_json, reporting
+
+BadRows = Literal["error", "drop", "keep"]
+
+
+def _list_worlds(asked: bool) -> None:
+    if asked:
+        from postclick.datasets.simulated.describe import world_lines
+
+        print(*world_lines(), sep="\n")
+        raise typer.Exit
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    world: Annotated[
+        str,
+        typer.Option(
+            help="independent, confounded, adverse, hidden, position, sparse, shift, aliccp_like "
+            "or aliexpress_like."
+        ),
+    ] = "confounded",
+    worlds: Annotated[
+        bool,
+        typer.Option("--worlds", is_eager=True, callback=_list_worlds, help="List the worlds."),
+    ] = False,
+    rows: Annotated[
+        int | None, typer.Option(help="Impressions, train and test together [the world's own].")
+    ] = None,
+    seed: Seed = 0,
+    ctr: Annotated[float | None, typer.Option(help="Mean click rate [the world's own].")] = None,
+    cvr: Annotated[
+        float | None, typer.Option(help="Mean conversion rate of clicks [the world's own].")
+    ] = None,
+    dependence: Annotated[
+        float | None,
+        typer.Option(help="Correlation of clicking and converting, -1 to 1 [the world's own]."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write a simulated log whose true CVR is known for every impression.
+
+    Example: `postclick simulate world --world confounded --rows 400000 --seed 0`
+    """
+    from postclick.datasets.simulated import write_simulated
+    from postclick.datasets.simulated.describe import oracle_lines
+
+    with one_line_errors():
+        log = write_simulated(out, world, rows, seed, ctr=ctr, cvr=cvr, dependence=dependence)
+    if json:
+        return print_json({"out": str(out), "oracle": log.oracle})
+    print(f"{out}: train.parquet ({log.train.height:,} rows), test.parquet ({log.test.height:,})")
+    print(*oracle_lines(log.oracle), sep="\n")
+    return None
+
+
+@app.command()
+def check(
+    logs: Annotated[list[Path], typer.Argument(help="CSV or Parquet files, or folders.")],
+    schema: Annotated[Path | None, typer.Option(help="The log's schema (YAML).")] = None,
+    test: Annotated[list[Path] | None, typer.Option(help="Test log, for overlap checks.")] = None,
+    propose: Annotated[bool, typer.Option("--propose", help="Print a draft schema.")] = False,
+    json: Json = False,
+) -> None:
+    """Check a log's funnel and features before anything is trained; exit code 2 on errors.
+
+    Example: `postclick check --schema schema.yaml log.csv`
+
+    Example: `postclick check --propose log.csv > schema.yaml`
+    """
+    from postclick.console import BAD_INPUT, fail
+    from postclick.data.checks import check_log
+    from postclick.data.propose import propose_schema
+    from postclick.data.schema import LogSchema
+    from postclick.data.source import open_log
+
+    with one_line_errors():
+        log = open_log(*logs)
+        if propose:
+            return print(propose_schema(log), end="")
+        if schema is None:
+            fail("check needs --schema, or --propose to draft one")
+        held_out = open_log(*test) if test else None
+        report = check_log(LogSchema.load(schema), log, test=held_out)
+    if json:
+        print_json(report.to_dict())
+    else:
+        for line in report.lines():
+            print(line)
+    if report.errors:
+        raise typer.Exit(BAD_INPUT)
+    return None
+
+
+@app.command()
+def prepare(
+    out: Out,
+    schema: Annotated[Path | None, typer.Option(help="The log's schema (YAML).")] = None,
+    train: Annotated[list[Path] | None, typer.Option(help="Training log.")] = None,
+    valid: Annotated[list[Path] | None, typer.Option(help="Validation log.")] = None,
+    test: Annotated[list[Path] | None, typer.Option(help="Test log.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="A public data set by name.")] = None,
+    source: Annotated[Path | None, typer.Option(help="Where the data set lies.")] = None,
+    sets: Sets = [],  # noqa: B006 - typer copies it
+    seed: Seed = 0,
+    valid_fraction: Annotated[float, typer.Option(help="Drawn from train without --valid.")] = 0.1,
+    test_fraction: Annotated[float, typer.Option(help="Drawn from train without --test.")] = 0.25,
+    on_bad_rows: Annotated[
+        BadRows, typer.Option(help="Rows that break the funnel: error, drop or keep.")
+    ] = "error",
+    json: Json = False,
+) -> None:
+    """Turn raw logs into a prepared log: checked, encoded, shuffled, in Parquet shards.
+
+    Example: `postclick prepare --schema schema.yaml --train train.csv --test test.csv --out data`
+
+    Example: `postclick prepare --dataset hillstrom --source hillstrom.csv --out data`
+    """
+    from postclick.data.prepare import prepare as run
+    from postclick.datasets.opening import open_request
+    from postclick.progress import stages
+
+    with one_line_errors(), reporting(json) as reporter:
+        splits = open_request(
+            dataset=dataset,
+            source=source,
+            options=sets,
+            schema=schema,
+            train=train or [],
+            test=test or [],
+            valid=valid or [],
+        )
+        log = run(
+            splits,
+            out,
+            seed=seed,
+            valid_fraction=valid_fraction,
+            test_fraction=test_fraction,
+            on_bad_rows=on_bad_rows,
+            progress=stages(reporter),
+        )
+    if json:
+        return print_json(log.manifest.model_dump(mode="json"))
+    for finding in log.manifest.findings:
+        print(f"{finding['severity']}: {finding['message']}")
+    for note in log.manifest.notes:
+        print(f"note: {note}")
+    for name, split in log.manifest.splits.items():
+        print(
+            f"{name:<6} {split.rows:>12,} impressions {split.clicks:>10,} clicks "
+            f"{split.conversions:>8,} conversions"
+        )
+    return None

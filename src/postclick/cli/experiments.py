@@ -1,0 +1,121 @@
+"""Many runs, and what they show: compare, audit, reproduce."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from postclick.cli.shared import Data, Json, Kept, Sets, Workers, app, names
+from postclick.console import one_line_errors, print_json, print_tables, reporting
+
+
+@app.command()
+def compare(
+    data: Data,
+    out: Kept,
+    methods: Annotated[str, typer.Option(help="Names or variants, comma separated, or all.")] = (
+        "all"
+    ),
+    seeds: Annotated[int, typer.Option(help="Runs per method.")] = 5,
+    sets: Sets = [],  # noqa: B006
+    backbone: Annotated[
+        str, typer.Option(help="share_bottom or mmoe for all, or auto: each paper's own.")
+    ] = "share_bottom",
+    split: Annotated[str, typer.Option(help="The split to judge on.")] = "test",
+    trials: Annotated[
+        int, typer.Option(help="Settings tried per method for the tuned table; 0: no such table.")
+    ] = 6,
+    workers: Workers = None,
+    json: Json = False,
+) -> None:
+    """Train methods x seeds on one log and judge them by one protocol.
+
+    Example: `postclick compare data --methods esmm,evi,choruscvr --seeds 5 --out results`
+    """
+    from postclick.experiments.compare import compare as run
+    from postclick.experiments.table import footnotes, tables
+
+    with one_line_errors(), reporting(json) as reporter:
+        result = run(
+            data,
+            methods,
+            out,
+            seeds=seeds,
+            overrides=sets,
+            backbone=backbone,
+            split=split,
+            trials=trials,
+            workers=workers,
+            reporter=reporter,
+        )
+    summaries = [s for s in (result.summary, result.tuned) if s is not None]
+    if json:
+        return print_json([summary.as_dict() for summary in summaries])
+    for summary in summaries:
+        print_tables(tables(summary), footnotes(summary))
+    print(f"results: {out}/results.parquet, {out}/summary.json")
+    return None
+
+
+@app.command()
+def reproduce(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="choruscvr-table1, choruscvr-fig3, evi-table1, evi-table2, evi-fig2 or evi-fig3."
+        ),
+    ],
+    data: Annotated[Path, typer.Option("--data", help="A prepared log.")],
+    out: Kept,
+    seeds: Annotated[int | None, typer.Option(help="Runs per arm; by default five.")] = None,
+    sets: Sets = [],  # noqa: B006
+    workers: Workers = None,
+    json: Json = False,
+) -> None:
+    """Measure a table or figure of the papers on a prepared log, and test what they say of it.
+
+    Example: `postclick reproduce evi-table1 --data data --out reproduction --seeds 5`
+    """
+    from postclick.experiments.reproduce import reproduce as run
+    from postclick.experiments.reproduce.document import to_json
+
+    with one_line_errors(), reporting(json) as reporter:
+        found = run(
+            name, data, out, seeds=seeds, overrides=sets, workers=workers, reporter=reporter
+        )
+    if json:
+        return print_json(to_json(found))
+    for finding in found.findings:
+        print(f"{finding.verdict:<14} {finding.claim.text}")
+    print(f"written: {', '.join(map(str, found.files))}")
+    return None
+
+
+@app.command()
+def audit(
+    methods: Annotated[
+        str, typer.Option(help="Names or variants, comma separated, or all with variants.")
+    ] = "all",
+    populations: Annotated[
+        str, typer.Option(help="none, positive, negative, hidden; comma separated.")
+    ] = "none,positive,negative,hidden",
+    workers: Workers = None,
+    json: Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
+) -> None:
+    """Show what each method converges to when data are infinite and everything is known.
+
+    Example: `postclick audit --methods esmm,evi,choruscvr --populations positive`
+    """
+    from postclick.audit import audit as run
+    from postclick.audit.table import footnotes, markdown_table, terminal_table
+    from postclick.experiments.workers import cores
+
+    chosen = None if methods == "all" else names(methods)
+    with one_line_errors(), reporting(json or markdown) as reporter:
+        entries = run(chosen, names(populations), workers=workers or cores(), reporter=reporter)
+    if json:
+        return print_json([entry.as_dict() for entry in entries])
+    if markdown:
+        return print(markdown_table(entries), end="")
+    return print_tables([terminal_table(entries)], footnotes())

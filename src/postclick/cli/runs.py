@@ -1,0 +1,91 @@
+"""Single runs: methods, train, evaluate."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from postclick.cli.shared import Data, Json, Out, Sets, app
+from postclick.console import one_line_errors, print_json, reporting
+
+
+@app.command()
+def methods(
+    json: Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print docs/methods.md.")] = False,
+) -> None:
+    """List the methods, one line each, with the paper.
+
+    Example: `postclick methods`
+    """
+    from postclick.methods import METHODS
+    from postclick.methods.describe import describe, to_markdown
+
+    if markdown:
+        return print(to_markdown(), end="")
+    entries = [describe(method) for method in METHODS.values()]
+    if json:
+        return print_json(entries)
+    for entry in entries:
+        print(f"{entry['method']:<12} {entry['summary']}  [{entry['reference']}]")
+        if entry["variants"]:
+            print(f"{'':<12} variants: {', '.join(entry['variants'])}")
+    return None
+
+
+@app.command()
+def train(
+    data: Data,
+    out: Out,
+    method: Annotated[str | None, typer.Option(help="A name from 'postclick methods'.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Settings (YAML), as a run writes.")] = None,
+    sets: Sets = [],  # noqa: B006
+    seed: Annotated[int | None, typer.Option(help="Same seed, same weights.")] = None,
+    json: Json = False,
+) -> None:
+    """Train one method; an interrupted run is resumed by the same command.
+
+    Example: `postclick train data --method choruscvr --set epochs=5 --seed 0 --out run`
+    """
+    from postclick.training.run import train as run
+    from postclick.training.settings import RunSettings, load_config
+
+    with one_line_errors(), reporting(json) as reporter:
+        loaded = load_config(config) if config else None
+        settings = RunSettings.make(method, config=loaded, overrides=sets, seed=seed)
+        trained = run(data, settings, out, reporter=reporter)
+    if json:
+        return print_json({"run": str(out), "history": trained.history})
+    print(f"{out}: {len(trained.history)} epochs; judge it with 'postclick evaluate {out} {data}'")
+    return None
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    data: Data,
+    split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
+    json: Json = False,
+) -> None:
+    """Judge a run on a split and write RUN/metrics.json.
+
+    Example: `postclick evaluate run data --split test`
+    """
+    from postclick.data.prepared import PreparedLog
+    from postclick.training.run import Run
+
+    with one_line_errors():
+        trained = Run(run)
+        judgement = trained.evaluate(PreparedLog(data), split)
+    if json:
+        return print_json(trained.metrics[split])
+    for metric in judgement.metrics:
+        value = (
+            f"{metric.value:.6f}" if metric.value is not None else f"undefined: {metric.undefined}"
+        )
+        print(f"{metric.metric:<20} {metric.space:<10} {value}")
+    if judgement.propensity is not None:
+        held = judgement.propensity
+        print(f"{'mean c/pi':<20} {'entire':<10} {held.click_over_pi:.6f}")
+        print(f"{'mean (1-c)/(1-pi)':<20} {'entire':<10} {held.unclick_over_rest:.6f}")
+    return None

@@ -1,0 +1,31 @@
+"""The application, and the options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from postclick.console import OneLineGroup
+
+app = typer.Typer(
+    name="postclick",
+    help="Post-click conversion-rate (CVR) estimation over the entire impression space.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    cls=OneLineGroup,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder to write; must not exist.")]
+Kept = Annotated[Path, typer.Option("--out", help="Folder; finished runs in it are kept.")]
+Data = Annotated[Path, typer.Argument(help="A prepared log.")]
+Sets = Annotated[list[str], typer.Option("--set", help="A setting as key=value; may be repeated.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
+Workers = Annotated[int | None, typer.Option(help="Processes; one per core.")]
+
+
+def names(text: str) -> list[str]:
+    """Comma-separated names."""
+    return [name.strip() for name in text.split(",") if name.strip()]
