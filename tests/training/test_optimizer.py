@@ -22,14 +22,18 @@ def make(config: TrainingConfig, dtype: torch.dtype = torch.float32) -> tuple[To
 def train_dense(config: TrainingConfig, steps: int, dtype: torch.dtype = torch.float32) -> Toy:
     """The same training by torch alone."""
     toy = Toy(sparse=False).to(dtype)
-    adam = torch.optim.Adam(
-        toy.parameters(), config.lr, config.betas, config.eps, config.weight_decay
-    )
+    network = config.weight_decay if config.network_decay is None else config.network_decay
+    groups = [
+        {"params": [p], "weight_decay": config.weight_decay if name in TABLES else network}
+        for name, p in toy.named_parameters()
+    ]
+    adam = torch.optim.Adam(groups, config.lr, config.betas, config.eps)
     for step, (ids, target) in enumerate(toy.batches(steps)):
         toy.backward(ids, target)
         if config.clip_norm is not None:
             nn.utils.clip_grad_norm_(toy.parameters(), config.clip_norm)
-        adam.param_groups[0]["lr"] = config.lr * lr_factor(config, step, steps)
+        for group in adam.param_groups:
+            group["lr"] = config.lr * lr_factor(config, step, steps)
         adam.step()
     return toy
 
@@ -46,6 +50,8 @@ EXACT: list[dict[str, Any]] = [
     {"weight_decay": 1e-5},
     {"weight_decay": 1e-4, "clip_norm": 0.05},
     {"weight_decay": 1e-5, "schedule": "linear", "warmup_steps": 20},
+    {"weight_decay": 1e-2, "network_decay": 0.0},
+    {"weight_decay": 0.0, "network_decay": 1e-2},
     {"weight_decay": 1e-2, "betas": (0.5, 0.99), "eps": 1e-6},
 ]
 

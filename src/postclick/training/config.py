@@ -16,6 +16,9 @@ class TrainingConfig(BaseModel):
             and momentum of a row when it is next touched; `exact_adam` is dense Adam, number
             for number, over all rows.
         weight_decay: L2 added to the gradient (coupled), embeddings included.
+        network_decay: the same for everything but the embedding tables; `None` takes
+            `weight_decay`. Gradients of a CVR head that learns through CTCVR are so small that
+            a decay which suits embeddings can hold the head at its start.
         warmup_steps: steps over which the learning rate rises linearly from 0.
         schedule: what happens after the warm-up, over all planned steps.
         clip_norm: largest norm of the whole gradient; none by default.
@@ -35,6 +38,7 @@ class TrainingConfig(BaseModel):
     optimizer: Literal["lazy_adam", "exact_adam"] = "lazy_adam"
     lr: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1e-5, ge=0)
+    network_decay: float | None = Field(default=None, ge=0)
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = Field(default=1e-8, gt=0)
     warmup_steps: int = Field(default=0, ge=0)

@@ -36,14 +36,22 @@ class Optimizer:
             {} if exact else {name: LazyAdam(p.data, config) for name, p in self._tables.items()}
         )
         self._buffers = {n: torch.zeros_like(p) for n, p in self._tables.items()} if exact else {}
-        named = {**self._dense, **(self._tables if exact else {})}
-        self._names = list(named)
+        self._dense_adam = {**self._dense, **(self._tables if exact else {})}
+        network = config.network_decay
+        decays = (
+            (self._dense, config.weight_decay if network is None else network),
+            (self._tables if exact else {}, config.weight_decay),
+        )
+        groups = [
+            {"params": list(named.values()), "weight_decay": decay}
+            for named, decay in decays
+            if named
+        ]
         self._adam = torch.optim.Adam(
-            list(named.values()) or [torch.zeros(1)],
+            groups or [torch.zeros(1)],
             lr=config.lr,
             betas=config.betas,
             eps=config.eps,
-            weight_decay=config.weight_decay,
             fused=True,
         )
         self.steps = 0
@@ -58,7 +66,8 @@ class Optimizer:
             if table.grad is not None
         }
         norm = self._clip(rows) if self.config.clip_norm is not None else None
-        self._adam.param_groups[0]["lr"] = lr
+        for group in self._adam.param_groups:
+            group["lr"] = lr
         for name, buffer in self._buffers.items():
             if name in rows:
                 buffer.index_copy_(0, rows[name].rows, rows[name].values)
@@ -89,7 +98,7 @@ class Optimizer:
     def tensors(self) -> dict[str, Tensor]:
         """All state as tensors, for a checkpoint."""
         state: dict[str, Tensor] = {"steps": torch.tensor(self.steps)}
-        for name, parameter in zip(self._names, self._adam.param_groups[0]["params"], strict=False):
+        for name, parameter in self._dense_adam.items():
             for key in STATE_KEYS:
                 if key in self._adam.state[parameter]:
                     state[f"adam/{key}/{name}"] = self._adam.state[parameter][key]
@@ -100,7 +109,7 @@ class Optimizer:
     def load(self, state: dict[str, Tensor]) -> None:
         """Take up the state that `tensors` gave."""
         self.steps = int(state["steps"])
-        for name, parameter in zip(self._names, self._adam.param_groups[0]["params"], strict=False):
+        for name, parameter in self._dense_adam.items():
             for key in STATE_KEYS:
                 full = f"adam/{key}/{name}"
                 if full in state:
