@@ -17,7 +17,11 @@ from postclick.data.prepared import PreparedLog
 from postclick.datasets.simulated import SimulatedLog
 from postclick.methods import METHODS
 
-COMMANDS = ("methods", "simulate", "check", "prepare", "train", "evaluate", "compare")
+COMMANDS = (
+    *("methods", "simulate", "check", "prepare", "train", "evaluate", "compare"),
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("reproduce", "audit")),
+)
+NAMES = [command if isinstance(command, str) else command.values[0] for command in COMMANDS]
 
 
 @pytest.fixture(scope="module")
@@ -133,9 +137,10 @@ def test_evaluate_prints_and_writes(place: Path) -> None:
 
 def test_compare_prints_a_table_with_its_protocol(place: Path, tmp_path: Path) -> None:
     arguments = ["compare", place / "data", "--methods", "naive,esmm", "--seeds", "2"]
-    arguments += ["--out", tmp_path / "c", "--workers", "1", *SETS]
+    arguments += ["--out", tmp_path / "c", "--workers", "1", "--trials", "1", *SETS]
     text = succeed(*arguments)
-    assert "Recorded labels (test split)" in text
+    assert "Recorded labels, same length for all (test split)" in text
+    assert "Recorded labels, tuned on validation (test split)" in text
     assert "backbone share_bottom (the same for all)" in text
     assert "Against known truth" not in text
     summary = json.loads(succeed(*arguments, "--json"))
@@ -178,7 +183,9 @@ def test_every_help_shows_an_example_that_works(
             shutil.rmtree("data", ignore_errors=True)
         extra = SETS if command in ("train", "compare") else []
         if command == "compare":  # its evi needs a tower as deep as it transfers
-            extra = [*SETS, "--set", "tower=[16,8,4]", "--workers", "1"]
+            extra = [*SETS, "--set", "tower=[16,8,4]", "--workers", "1", "--trials", "0"]
+        if command == "reproduce":
+            extra = [*SETS, "--set", "tower=[16,8,4]", "--set", "expert_width=8", "--workers", "1"]
         if "hillstrom" in words:  # the last example; skips where the data is not there
             folder: Path = request.getfixturevalue("shared_data") / "hillstrom"
             Path("hillstrom.csv").symlink_to(folder / "hillstrom.csv")
@@ -189,7 +196,7 @@ def test_every_help_shows_an_example_that_works(
 
 def test_help_of_the_whole_names_every_command() -> None:
     text = succeed("--help")
-    assert all(re.search(rf"│ {command} ", text) for command in COMMANDS)
+    assert all(re.search(rf"│ {command} ", text) for command in NAMES)
     bare = run()
     assert bare.code == 2
     assert "Usage: postclick" in bare.out + bare.err

@@ -48,11 +48,11 @@ def compare(
             workers=workers,
             reporter=reporter,
         )
-    summaries = [s for s in (result.summary, result.tuned) if s is not None]
     if json:
-        return print_json([summary.as_dict() for summary in summaries])
-    for summary in summaries:
-        print_tables(tables(summary), footnotes(summary))
+        return print_json(result.as_dict())
+    for summary in (result.summary, result.tuned):
+        if summary is not None:
+            print_tables(tables(summary), footnotes(summary))
     print(f"results: {out}/results.parquet, {out}/summary.json")
     return None
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import polars as pl
 
@@ -50,6 +51,11 @@ class Comparison:
     results: pl.DataFrame
     summary: Summary
     tuned: Summary | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As written to summary.json."""
+        parts = {"fixed": self.summary, "tuned": self.tuned}
+        return {"protocols": {name: s.as_dict() for name, s in parts.items() if s is not None}}
 
 
 def compare(
@@ -115,8 +121,9 @@ def compare(
         parquet = io.BytesIO()
         results.write_parquet(parquet)
         write_bytes(out / RESULTS, parquet.getvalue())
-        write_json(out / SUMMARY, {"protocols": {n: s.as_dict() for n, s in summaries.items()}})
-    return Comparison(out, results, summaries["fixed"], summaries.get("tuned"))
+        found = Comparison(out, results, summaries["fixed"], summaries.get("tuned"))
+        write_json(out / SUMMARY, found.as_dict())
+    return found
 
 
 @dataclass(frozen=True)
