@@ -33,6 +33,7 @@ SETTINGS = [
     "epochs=1",
     "patience=null",
     "weight_decay=1e-5",
+    "network_decay=null",
 ]
 
 

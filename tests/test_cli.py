@@ -19,7 +19,7 @@ from postclick.methods import METHODS
 
 COMMANDS = (
     *("methods", "simulate", "check", "prepare", "train", "evaluate", "compare"),
-    *(pytest.param(name, marks=pytest.mark.slow) for name in ("reproduce", "audit")),
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("report", "reproduce", "audit")),
 )
 NAMES = [command if isinstance(command, str) else command.values[0] for command in COMMANDS]
 
@@ -172,6 +172,9 @@ def test_every_help_shows_an_example_that_works(
     shutil.copy("train.csv", "log.csv")
     if command != "prepare":
         shutil.copytree(place / "data", "data")
+    if command == "report":
+        small = ["--methods", "naive", "--seeds", "1", "--trials", "0", "--workers", "1", *SETS]
+        succeed("compare", "data", "--out", "results", *small)
     if command == "evaluate":
         shutil.copytree(place / "run", "run")
     smaller = {"400000": "2000", "5": "1", "epochs=5": "epochs=1"}

@@ -1,4 +1,4 @@
-"""Many runs, and what they show: compare, audit, reproduce."""
+"""Many runs, and what they show: compare, report, reproduce, audit."""
 
 from pathlib import Path
 from typing import Annotated
@@ -53,8 +53,23 @@ def compare(
     for summary in (result.summary, result.tuned):
         if summary is not None:
             print_tables(tables(summary), footnotes(summary))
-    print(f"results: {out}/results.parquet, {out}/summary.json")
+    print(f"results: {out}/report.html, {out}/results.parquet, {out}/summary.json")
     return None
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="What 'postclick compare' wrote.")],
+) -> None:
+    """Write a comparison's report.html again: one page, to be opened without a network.
+
+    Example: `postclick report results`
+    """
+    from postclick.report import report as run
+
+    with one_line_errors():
+        page = run(folder)
+    print(page)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.evaluation.metric import MetricValue
 from postclick.evaluation.oracle import oracle_metrics
+from postclick.experiments.diagnostics import DIAGNOSTICS, diagnose
 from postclick.experiments.plan import FIXED_BACKBONE, Arm, Job, Plan
 from postclick.experiments.summary import Summary, protocol, summarise
 from postclick.experiments.trials import Choice, choose, passes, trial_jobs, tuned_jobs
@@ -39,7 +40,7 @@ class Comparison:
     """Results of a comparison.
 
     Attributes:
-        folder: where runs, results.parquet, summary.json and diagnostics.json are.
+        folder: where runs, results.parquet, summary.json, diagnostics.json and report.html are.
         results: one row per protocol, method, seed, metric and space; `value` is null where
             `undefined` gives the reason.
         summary: means, standard deviations and supported winners, every method trained for the
@@ -123,6 +124,15 @@ def compare(
         write_bytes(out / RESULTS, parquet.getvalue())
         found = Comparison(out, results, summaries["fixed"], summaries.get("tuned"))
         write_json(out / SUMMARY, found.as_dict())
+        places = {
+            name: {a: [job.place for job in part.jobs if job.arm == a] for a in plan.labels}
+            for name, part in protocols.items()
+        }
+        write_json(out / DIAGNOSTICS, diagnose(log, split, out, places))
+        # Here, for the report reads the names of a comparison's files from this module.
+        from postclick.report import report
+
+        report(out)
     return found
 
 

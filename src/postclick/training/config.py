@@ -10,6 +10,9 @@ Monitor = Literal["cvr_nll", "cvr_auc", "ctcvr_nll", "ctcvr_auc", "ctr_nll", "ct
 class TrainingConfig(BaseModel):
     """Settings of a training run.
 
+    Defaults were chosen once, on validation rows of simulated worlds and MovieLens, for all methods
+    (docs/training.md); `benchmarks/sensitivity.py` shows what each is worth.
+
     Attributes:
         epochs: passes over the training split at the most.
         optimizer: `lazy_adam` updates only the embedding rows of a batch and catches up decay
@@ -33,12 +36,12 @@ class TrainingConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    epochs: int = Field(default=10, ge=1)
+    epochs: int = Field(default=2, ge=1)
     batch_size: int = Field(default=2048, ge=1)
     optimizer: Literal["lazy_adam", "exact_adam"] = "lazy_adam"
     lr: float = Field(default=1e-3, gt=0)
-    weight_decay: float = Field(default=1e-5, ge=0)
-    network_decay: float | None = Field(default=None, ge=0)
+    weight_decay: float = Field(default=1e-4, ge=0)
+    network_decay: float | None = Field(default=0.0, ge=0)
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = Field(default=1e-8, gt=0)
     warmup_steps: int = Field(default=0, ge=0)

@@ -41,6 +41,7 @@ EVI = Paper(
         Setting("training.optimizer", "exact_adam", "authors' code"),
         Setting("training.lr", "0.001", "authors' code"),
         Setting("training.weight_decay", "0.000001", "authors' code"),
+        Setting("training.network_decay", "null", "authors' code"),
         Setting("training.batch_size", "8000", "authors' code"),
         Setting("training.epochs", "1", "authors' code"),
         Setting("training.keep", "last", "authors' code"),

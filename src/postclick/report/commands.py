@@ -1,0 +1,96 @@
+"""The commands, or the lines of Python, that repeat a comparison and its single runs."""
+
+import json
+import shlex
+from typing import Any
+
+from postclick.experiments.plan import FIXED_BACKBONE, FIXED_LENGTH
+from postclick.report.folder import ComparisonFolder
+from postclick.training.settings import SECTIONS, RunSettings
+
+Changes = dict[str, Any]
+
+
+def compare_again(comparison: ComparisonFolder) -> str:
+    """Repeat the comparison: a command, or Python where arms have settings of their own."""
+    settings, data = comparison.settings, data_folder(comparison)
+    backbones = {entry["network"]["backbone"] for entry in settings.values()}
+    # Different ones are settings of the arms' own.
+    backbone = backbones.pop() if len(backbones) == 1 else FIXED_BACKBONE
+    changes = {arm: _changes(entry, backbone) for arm, entry in settings.items()}
+    shared = _shared(list(changes.values()))
+    own = {
+        arm: {key: value for key, value in found.items() if key not in shared}
+        for arm, found in changes.items()
+    }
+    summary = comparison.parts[0].summary
+    common = [f"{key}={json.dumps(value)}" for key, value in shared.items()]
+    named_alike = all(entry["method"] == arm for arm, entry in settings.items())
+    if named_alike and not any(own.values()):
+        words = ["postclick", "compare", data, "--methods", ",".join(settings)]
+        words += ["--seeds", str(summary.seeds), "--backbone", backbone]
+        words += [word for text in common for word in ("--set", text)]
+        words += ["--split", comparison.split, "--trials", str(comparison.trials)]
+        return shlex.join([*words, "--out", "DIR"])
+    arms = [
+        f"    Arm({arm!r}, {entry['method']!r}, "
+        f"{tuple(f'{key}={json.dumps(value)}' for key, value in own[arm].items())!r}),"
+        for arm, entry in settings.items()
+    ]
+    return "\n".join(
+        [
+            "from postclick.experiments.compare import compare",
+            "from postclick.experiments.plan import Arm",
+            "",
+            "arms = [",
+            *arms,
+            "]",
+            "compare(",
+            f"    {data!r},",
+            "    arms,",
+            "    'DIR',",
+            f"    seeds={summary.seeds},",
+            f"    overrides={common!r},",
+            f"    backbone={backbone!r},",
+            f"    split={comparison.split!r},",
+            f"    trials={comparison.trials},",
+            ")",
+        ]
+    )
+
+
+def train_again(comparison: ComparisonFolder, config: str) -> str:
+    """Repeat one run from its configuration, and judge it."""
+    data = data_folder(comparison)
+    train = shlex.join(["postclick", "train", data, "--config", config, "--out", "RUN"])
+    judged = shlex.join(["postclick", "evaluate", "RUN", data, "--split", comparison.split])
+    return f"{train}\n{judged}"
+
+
+def data_folder(comparison: ComparisonFolder) -> str:
+    """The prepared log that the runs were trained on, as they recorded it."""
+    first = next(iter(comparison.parts[0].runs.values()))
+    return str(first.info["data"])
+
+
+def _changes(entry: dict[str, Any], backbone: str) -> Changes:
+    """`section.key` -> value for what differs from a comparison without overrides."""
+    usual = ("training.threads=1", f"network.backbone={backbone}", *FIXED_LENGTH)
+    plain = RunSettings.make(entry["method"], overrides=usual).model_dump(mode="json")
+    return {
+        f"{section}.{key}": value
+        for section in SECTIONS
+        for key, value in entry[section].items()
+        if key not in plain[section] or plain[section][key] != value
+    }
+
+
+def _shared(changes: list[Changes]) -> Changes:
+    """What is changed alike in all of them."""
+    first, *others = changes
+    absent = object()
+    return {
+        key: value
+        for key, value in first.items()
+        if all(found.get(key, absent) == value for found in others)
+    }

@@ -1,0 +1,152 @@
+"""A comparison's folder as the report reads it: the one place that knows its files."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from polars.exceptions import PolarsError
+
+from postclick.data.manifest import Manifest
+from postclick.errors import InputError
+from postclick.experiments.compare import RESULTS, SUMMARY
+from postclick.experiments.diagnostics import DIAGNOSTICS, FORMAT
+from postclick.experiments.plan import PLAN
+from postclick.experiments.summary import Cell, Perfect, Row, Summary
+from postclick.files import read_json
+from postclick.training.folder import CONFIG, RUN_INFO
+from postclick.training.history import History
+from postclick.training.run import HISTORY, METRICS
+
+# The first of these that a comparison has is the one that its answer rests on.
+PROTOCOLS = {"tuned": "Tuned on validation", "fixed": "Same training length for all"}
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """What a run left beside its weights; each file is read when it is asked for."""
+
+    folder: Path
+
+    @cached_property
+    def history(self) -> list[dict[str, Any]]:
+        return History(self.folder / HISTORY).records()
+
+    @property
+    def config(self) -> str:
+        try:
+            return (self.folder / CONFIG).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{self.folder / CONFIG} cannot be read: {error}") from None
+
+    @property
+    def info(self) -> dict[str, Any]:
+        found: dict[str, Any] = read_json(self.folder / RUN_INFO)
+        return found
+
+    def propensity(self, split: str) -> dict[str, float]:
+        """Held-out means that are 1 for right propensities; empty for methods without."""
+        found: dict[str, float] = read_json(self.folder / METRICS)[split].get("propensity", {})
+        return found
+
+
+@dataclass(frozen=True)
+class Part:
+    """One protocol of a comparison: its summary, results, curves, and first seed's runs."""
+
+    name: str
+    summary: Summary
+    results: pl.DataFrame
+    curves: dict[str, Any]
+    differences: dict[str, Any]
+    runs: dict[str, RunFiles]
+
+    @property
+    def title(self) -> str:
+        return PROTOCOLS[self.name]
+
+
+@dataclass(frozen=True)
+class ComparisonFolder:
+    """Everything of a comparison that its report shows; the main protocol comes first.
+
+    Attributes:
+        settings: of each arm with the same training length for all, without the seed.
+        trials: settings tried per method, 0 without tuning.
+    """
+
+    folder: Path
+    parts: tuple[Part, ...]
+    diagnostics: dict[str, Any]
+    settings: dict[str, dict[str, Any]]
+    trials: int
+    manifest: Manifest
+
+    @property
+    def split(self) -> str:
+        return str(self.diagnostics["split"])
+
+
+def read_comparison(folder: Path) -> ComparisonFolder:
+    """Read a comparison.
+
+    Raises:
+        InputError: `folder` holds no finished comparison, or a file of it is damaged.
+    """
+    missing = [n for n in (PLAN, RESULTS, SUMMARY, DIAGNOSTICS) if not (folder / n).is_file()]
+    if missing:
+        raise InputError(
+            f"{folder} holds no finished comparison ({missing[0]} is missing): name the --out of "
+            "'postclick compare', or run it again"
+        )
+    plan, diagnostics = read_json(folder / PLAN), read_json(folder / DIAGNOSTICS)
+    if not isinstance(diagnostics, dict) or diagnostics.get("format") != FORMAT:
+        raise _other_version(folder)
+    try:
+        results = pl.read_parquet(folder / RESULTS)
+    except (OSError, PolarsError) as error:
+        raise InputError(f"{folder / RESULTS} is damaged: {error}") from None
+    try:
+        summaries = read_json(folder / SUMMARY)["protocols"]
+        parts = tuple(
+            _part(name, folder, summaries[name], results, diagnostics["protocols"][name])
+            for name in PROTOCOLS
+            if name in summaries
+        )
+        settings, trials = plan["settings"], plan["trials"]
+        first = next(iter(parts[0].runs.values())).folder
+    except (KeyError, IndexError, TypeError, StopIteration):
+        raise _other_version(folder) from None
+    return ComparisonFolder(folder, parts, diagnostics, settings, trials, Manifest.read(first))
+
+
+def _other_version(folder: Path) -> InputError:
+    return InputError(
+        f"{folder} was compared by another version of postclick: run 'postclick compare' with the "
+        "same settings again, finished runs are kept"
+    )
+
+
+def _part(
+    name: str, folder: Path, summary: dict[str, Any], results: pl.DataFrame, found: dict[str, Any]
+) -> Part:
+    curves = found["methods"]
+    runs = {method: RunFiles(folder / one["runs"][0]) for method, one in curves.items()}
+    mine = results.filter(pl.col("protocol") == name)
+    return Part(name, _summary(summary), mine, curves, found["differences"], runs)
+
+
+def _summary(data: dict[str, Any]) -> Summary:
+    rows = tuple(
+        Row(
+            entry["metric"],
+            entry["space"],
+            {method: Cell(**cell) for method, cell in entry["methods"].items()},
+            entry["best"],
+            entry["degenerate"],
+            None if entry["perfect"] is None else Perfect(**entry["perfect"]),
+        )
+        for entry in data["metrics"]
+    )
+    return Summary(tuple(data["methods"]), data["seeds"], rows, data["protocol"])

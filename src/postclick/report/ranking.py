@@ -1,0 +1,91 @@
+"""Who leads by a metric, and whether the seeds tell the leader from each other method."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from postclick.evaluation.metric import badness
+from postclick.evaluation.paired import holm, paired_test
+from postclick.experiments.summary import Cell, Summary
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A method that does not lead.
+
+    Attributes:
+        difference: the leader's mean minus this method's.
+        p: of the paired test over seeds, Holm-corrected over all rivals; `None` where the test
+            has none, and `untested` says why.
+    """
+
+    method: str
+    difference: float
+    p: float | None
+    untested: str | None
+
+    @property
+    def separated(self) -> bool:
+        return self.p is not None and self.p < ALPHA
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Methods by one metric.
+
+    Attributes:
+        best: the method with the best mean over seeds, `cell` its figures.
+        rivals: the others, best first.
+        undefined: methods that have no value, with the reason.
+    """
+
+    metric: str
+    space: str
+    best: str
+    cell: Cell
+    rivals: tuple[Rival, ...]
+    undefined: dict[str, str]
+
+    @property
+    def supported(self) -> bool:
+        """Whether the leader is told from every other method, as `supported_best` has it."""
+        told = all(rival.separated for rival in self.rivals)
+        return bool(self.rivals) and not self.undefined and told
+
+
+def rank(summary: Summary, results: pl.DataFrame, metric: str, space: str) -> Ranking | None:
+    """Rank methods by an AUC or NLL; `None` where no method has a value.
+
+    `results` are the tidy results that `summary` was made of.
+    """
+    row = summary.row(metric, space)
+    if row is None or row.degenerate:
+        return None
+    means = {name: cell.mean for name, cell in row.cells.items() if cell.mean is not None}
+    if not means:
+        return None
+    order = sorted(means, key=lambda name: badness(metric, means[name]))
+    found = results.filter((pl.col("metric") == metric) & (pl.col("space") == space)).sort("seed")
+    losses = {
+        name: np.array(
+            [badness(metric, value) for value in found.filter(pl.col("method") == name)["value"]]
+        )
+        for name in order
+    }
+    best, others = order[0], order[1:]
+    tests = [paired_test(losses[best], losses[name]) for name in others]
+    # A test without a p counts as 1 in the correction: it must not make the others easier.
+    adjusted = holm([1.0 if test.p is None else test.p for test in tests])
+    rivals = tuple(
+        Rival(name, means[best] - means[name], None if test.p is None else p, test.undefined)
+        for name, test, p in zip(others, tests, adjusted, strict=True)
+    )
+    reasons = {
+        name: cell.undefined or "not measured"
+        for name, cell in row.cells.items()
+        if cell.mean is None
+    }
+    return Ranking(metric, space, best, row.cells[best], rivals, reasons)

@@ -1,0 +1,181 @@
+"""The three sentences, in every case that they have to put into words."""
+
+import re
+
+import polars as pl
+import pytest
+
+from helpers.parts import part_of
+from postclick.data.prepared import PreparedLog
+from postclick.evaluation.paired import supported_best
+from postclick.experiments.summary import Summary
+from postclick.report.answer import answer, other_protocol
+from postclick.report.folder import Part
+from postclick.report.ranking import rank
+
+AUC, TRUE_NLL = ("cvr_auc", "clicked"), ("true_cvr_nll", "entire")
+CLEAR = {"esmm": [0.60, 0.62, 0.61, 0.63], "evi": [0.70, 0.73, 0.71, 0.72]}
+NOISE = {"esmm": [0.60, 0.70, 0.61, 0.68], "evi": [0.70, 0.62, 0.69, 0.62]}
+INTERVAL = {"esmm": (-0.10, -0.13, -0.07)}
+
+
+def test_a_supported_lead(small_log: PreparedLog) -> None:
+    part = part_of({AUC: {"evi": CLEAR["evi"], "esmm": CLEAR["esmm"]}}, small_log, INTERVAL)
+    who, by, sure = answer(part, "test", None)
+    assert who == (
+        "Best by CVR-AUC on clicked test impressions is evi with 0.7150 ± 0.0129 "
+        "(mean ± standard deviation over 4 seeds)."
+    )
+    assert by == (
+        "The lead of evi in CVR-AUC over the runner-up esmm is 0.1000 "
+        "(95 % interval over test impressions: 0.0700 to 0.1300)."
+    )
+    assert sure == (
+        "The lead in CVR-AUC is supported: paired t-tests over 4 seeds (Holm-corrected, 5 % level) "
+        "tell evi from every other method."
+    )
+
+
+def test_a_lead_that_seeds_do_not_support(small_log: PreparedLog) -> None:
+    who, _, sure = answer(part_of({AUC: NOISE}, small_log), "test", None)
+    assert who.startswith("Best by CVR-AUC on clicked test impressions is evi with")
+    assert sure == (
+        "The lead in CVR-AUC is not supported: paired t-tests over 4 seeds (Holm-corrected, 5 % "
+        "level) do not tell evi from esmm."
+    )
+
+
+def test_a_lead_over_seeds_that_other_rows_could_turn(small_log: PreparedLog) -> None:
+    wide = {"esmm": (-0.10, -0.25, 0.05)}
+    part = part_of({AUC: {"evi": CLEAR["evi"], "esmm": CLEAR["esmm"]}}, small_log, wide)
+    _, by, sure = answer(part, "test", None)
+    assert "-0.0500 to 0.2500" in by
+    assert sure.endswith(
+        "tell evi from every other method, but with other test impressions it could turn, for the "
+        "interval of the lead over esmm includes 0."
+    )
+
+
+def test_references_are_told_beside_the_runner_up(small_log: PreparedLog) -> None:
+    values = {"evi": [0.72, 0.73], "dcmt": [0.71, 0.70], "esmm": [0.68, 0.69], "naive": [0.6, 0.61]}
+    _, by, _ = answer(part_of({AUC: values}, small_log), "test", None)
+    assert by == (
+        "The lead of evi in CVR-AUC over the runner-up dcmt is 0.0200, over esmm 0.0400, "
+        "over naive 0.1200."
+    )
+
+
+def test_many_that_are_not_told_apart_are_counted(small_log: PreparedLog) -> None:
+    names = ["evi", "dcmt", "esmm", "naive", "nise", "ddpo", "ukd"]
+    values = {name: [0.7 + 0.01 * ((k + s) % 3) for s in range(3)] for k, name in enumerate(names)}
+    sure = answer(part_of({AUC: values}, small_log), "test", None)[2]
+    assert re.search(r"do not tell \w+ from \w+, \w+, \w+, \w+ and 2 others\.$", sure)
+
+
+def test_one_seed_is_no_test(small_log: PreparedLog) -> None:
+    one = {name: values[:1] for name, values in CLEAR.items()}
+    who, by, sure = answer(part_of({AUC: one}, small_log), "test", None)
+    assert who.endswith("is evi with 0.7000 (one seed).")
+    assert by == "The lead of evi in CVR-AUC over the runner-up esmm is 0.1000."
+    assert sure.startswith("How sure this is cannot be said: with one seed")
+    assert "supported" not in sure
+
+
+def test_seeds_that_change_nothing_are_no_test(small_log: PreparedLog) -> None:
+    same = {"esmm": [0.6, 0.6, 0.6], "evi": [0.7, 0.7, 0.7]}
+    who, _, sure = answer(part_of({AUC: same}, small_log), "test", None)
+    assert "0.7000 ± 0.0000" in who
+    assert sure == (
+        "The lead in CVR-AUC cannot be tested: the difference is the same in all 3 pairs: no noise "
+        "to test it against."
+    )
+
+
+def test_one_method_has_nothing_to_lead(small_log: PreparedLog) -> None:
+    part = part_of({AUC: {"esmm": [0.6, 0.62]}, TRUE_NLL: {"esmm": [0.3, 0.31]}}, small_log)
+    who, by, sure = answer(part, "valid", "true_cvr")
+    assert who.startswith("Only esmm was trained: its CVR-AUC on clicked valid impressions is 0.61")
+    assert who.endswith(
+        "and its NLL against the known true CVR of all valid impressions is 0.3050 ± 0.0071."
+    )
+    assert by == "There is no other method to compare with."
+    assert sure == "Without a lead there is nothing to test."
+
+
+@pytest.mark.parametrize(
+    ("nll", "told"),
+    [
+        ({"esmm": [0.3, 0.31, 0.32, 0.3], "evi": [0.2, 0.21, 0.2, 0.2]}, "and it is also best by"),
+        ({"esmm": [0.2, 0.21, 0.2, 0.2], "evi": [0.3, 0.31, 0.32, 0.3]}, "but best by"),
+    ],
+)
+def test_truth_is_told_beside_recorded_labels(
+    small_log: PreparedLog, nll: dict[str, list[float | str]], told: str
+) -> None:
+    part = part_of({AUC: NOISE, TRUE_NLL: nll}, small_log)
+    who, by, sure = answer(part, "test", "true_cvr")
+    assert f", {told} NLL against the known true CVR of all test impressions" in who
+    assert "; the lead of" in by and "in NLL over the runner-up" in by
+    assert "lead in CVR-AUC is not supported" in sure and "lead in NLL is supported" in sure
+    drawn = answer(part, "test", "potential_conversion")[0]
+    assert "NLL against the known potential conversions of all test impressions" in drawn
+
+
+def test_without_truth_it_is_not_mentioned(small_log: PreparedLog) -> None:
+    part = part_of({AUC: CLEAR, TRUE_NLL: CLEAR}, small_log)
+    assert not any("NLL" in sentence for sentence in answer(part, "test", None))
+
+
+def test_an_undefined_metric_is_said_to_be_so(small_log: PreparedLog) -> None:
+    gone = {AUC: {"esmm": ["no conversions"] * 2, "evi": ["no conversions"] * 2}}
+    who, by, sure = answer(part_of(gone, small_log), "test", None)
+    assert who == (
+        "CVR-AUC on clicked test impressions is undefined (no conversions), so no method is best "
+        "on recorded labels."
+    )
+    assert by == "No lead can be measured."
+    assert sure == "Without a lead there is nothing to test."
+
+
+def test_a_method_without_a_value_is_left_out_and_named(small_log: PreparedLog) -> None:
+    some = {AUC: {**CLEAR, "ukd": ["logits are not finite"] * 4}}
+    who, _, sure = answer(part_of(some, small_log), "test", None)
+    assert "(undefined for ukd) is evi with" in who
+    assert sure.endswith("tell evi from every other method that has a value.")
+
+
+def test_the_support_is_that_of_the_table(small_log: PreparedLog) -> None:
+    for values in (CLEAR, NOISE, {**CLEAR, "dcmt": [0.71, 0.72, 0.705, 0.725]}):
+        part = part_of({AUC: values}, small_log)
+        ranking = rank(part.summary, part.results, *AUC)
+        assert ranking is not None
+        assert (ranking.best if ranking.supported else None) == supported_best(values, "cvr_auc")
+
+
+def test_the_other_table_agrees_or_does_not(small_log: PreparedLog) -> None:
+    tuned = part_of({AUC: CLEAR}, small_log, name="tuned")
+    turned = {"esmm": CLEAR["evi"], "evi": CLEAR["esmm"]}
+    assert "evi also leads by CVR-AUC, with 0.7150 ± 0.0129; the test over seeds supports" in (
+        other_protocol(tuned, part_of({AUC: CLEAR}, small_log))
+    )
+    assert "esmm leads instead" in other_protocol(tuned, part_of({AUC: turned}, small_log))
+    assert "does not support" in other_protocol(tuned, part_of({AUC: NOISE}, small_log))
+    alone = part_of({AUC: {"esmm": [0.6, 0.7]}}, small_log)
+    assert other_protocol(tuned, alone) == ""
+
+
+def test_a_rival_without_a_test_does_not_ease_that_of_another(small_log: PreparedLog) -> None:
+    same = [value - 0.1 for value in CLEAR["evi"]]
+    values = {"evi": CLEAR["evi"], "esmm": same, "dcmt": [0.69, 0.70, 0.70, 0.70]}
+    ranking = rank(*_tables(part_of({AUC: values}, small_log)), *AUC)
+    alone = rank(*_tables(part_of({AUC: {n: values[n] for n in ("evi", "dcmt")}}, small_log)), *AUC)
+    assert ranking is not None and alone is not None
+    dcmt, esmm = ranking.rivals
+    assert (dcmt.method, esmm.p, esmm.separated) == ("dcmt", None, False)
+    assert "the same in all 4 pairs" in (esmm.untested or "")
+    assert dcmt.p == pytest.approx(2 * (alone.rivals[0].p or 0))
+    assert not ranking.supported
+
+
+def _tables(part: Part) -> tuple[Summary, pl.DataFrame]:
+    return part.summary, part.results
