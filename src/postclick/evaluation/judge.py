@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from postclick.data.batch import Batch
 from postclick.data.prepared import PreparedLog
 from postclick.errors import RunFailedError
 from postclick.evaluation.accumulator import EvaluationSums
@@ -86,7 +88,7 @@ def judge(
             ctcvr_logprob=None if log_ctcvr is None else log_ctcvr.cpu().numpy(),
         )
         if keep is not None:
-            keep.add(prediction, method.soft_label(method.config, method(on_device)))
+            keep.add(prediction, _soft_label(method, on_device))
         if method.clip is not None:
             weighing = prediction.ctr if prediction.propensity is None else prediction.propensity
             pi = weighing.cpu().double().sigmoid().clamp(*method.clip)
@@ -98,3 +100,10 @@ def judge(
     if rows_seen:
         check = PropensityCheck(over_pi / rows_seen, over_rest / rows_seen)
     return Judgement(tuple(sums.compute()), check)
+
+
+def _soft_label(method: Method[Any], batch: Batch) -> Tensor | None:
+    """All heads are needed for it: left out where a method labels nothing."""
+    if type(method).soft_label is Method.soft_label:
+        return None
+    return method.soft_label(method.config, method(batch))

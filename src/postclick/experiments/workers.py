@@ -1,5 +1,6 @@
 """Runs side by side: one process per core, each working off runs on one thread."""
 
+import gc
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
@@ -67,6 +68,12 @@ def run_job(job: Job, data: Path, out: Path, split: str, reporter: Reporter) -> 
         run.evaluate(log, split, keep_predictions=True)
 
 
+def _settle() -> None:
+    """What is imported stays: no later run of this process has to look through it for garbage."""
+    gc.collect()
+    gc.freeze()
+
+
 def _work(job: Job, data: Path, out: Path, split: str, messages: Any) -> None:
     run_job(job, data, out, split, _Forward(job.name, messages))
 
@@ -122,7 +129,8 @@ def _run_side_by_side(
     jobs: Sequence[Job], data: Path, out: Path, split: str, workers: int, reporter: Reporter
 ) -> Iterator[Job]:
     context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager, ProcessPoolExecutor(workers, mp_context=context) as pool:
+    pool_of = ProcessPoolExecutor(workers, mp_context=context, initializer=_settle)
+    with context.Manager() as manager, pool_of as pool:
         messages = manager.Queue()
         waiting: dict[Future[None], Job] = {
             pool.submit(_work, job, data, out, split, messages): job for job in jobs
