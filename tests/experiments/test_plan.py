@@ -18,13 +18,19 @@ from postclick.methods import METHODS
 
 
 def test_all_methods_with_all_seeds() -> None:
-    plan = Plan.make(["all"], 3)
+    plan = Plan.make(["all"], 3, backbone="auto")
     assert plan.labels == tuple(METHODS)
     assert plan.seeds == (0, 1, 2)
     assert [(job.arm, job.seed) for job in plan.jobs] == [
         (name, seed) for name in METHODS for seed in range(3)
     ]
     assert all(job.settings.seed == job.seed for job in plan.jobs)
+
+
+def test_on_one_backbone_no_method_is_there_twice() -> None:
+    """Two runs that are equal to the last digit could never be told apart, nor beaten."""
+    assert set(METHODS) - set(Plan.make(["all"], 1).labels) == {"mmoe"}
+    assert Plan.make(["naive", "mmoe"], 1).labels == ("naive", "mmoe"), "who asks for it gets it"
 
 
 def test_the_backbone_is_the_same_for_all_unless_asked() -> None:

@@ -91,11 +91,14 @@ class Plan:
     ) -> "Plan":
         """Runs of `methods` (names, variants, `all`, or arms) with seeds 0, 1, ...
 
+        `all` leaves out what is the same method twice on one backbone (MMOE is naive there).
         `overrides` hold for every method; an option that only some methods have is an error.
         Each run uses one thread, so that results do not depend on how many run side by side.
         """
         arms = tuple(
-            Arm.of(name) for given in methods for name in (METHODS if given == "all" else (given,))
+            Arm.of(name)
+            for given in methods
+            for name in (_all(backbone) if given == "all" else (given,))
         )
         folders = [arm.folder for arm in arms]
         repeated = next((a.label for a in arms if folders.count(a.folder) > 1), None)
@@ -142,6 +145,10 @@ class Plan:
             mine["settings"] = {**before.get("settings", {}), **settings}
             mine["trials"] = trials or before.get("trials", 0)
         write_json(path, mine)
+
+
+def _all(backbone: str) -> list[str]:
+    return [name for name, m in METHODS.items() if backbone == "auto" or m.same_as is None]
 
 
 def _settings(arm: Arm, overrides: Sequence[str], seed: int) -> RunSettings:

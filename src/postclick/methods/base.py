@@ -161,6 +161,7 @@ class Method(nn.Module, ABC, Generic[C]):
         reference: authors, title, venue, year.
         expect: what a user should expect of it, with a warning where one is due.
         backbone: the paper's, used for `backbone="auto"`.
+        same_as: the method that this one is if both have the same backbone.
         Config: the options.
         variants: named sets of options (ablations, other readings), `name/variant`.
         spaces: for each loss term, the impressions that it is a mean over.
@@ -174,6 +175,7 @@ class Method(nn.Module, ABC, Generic[C]):
     reference: ClassVar[str]
     expect: ClassVar[str]
     backbone: ClassVar[str] = "share_bottom"
+    same_as: ClassVar[str | None] = None
     Config: ClassVar[type[MethodConfig]]
     variants: ClassVar[dict[str, dict[str, Any]]] = {}
     spaces: ClassVar[dict[str, str]]

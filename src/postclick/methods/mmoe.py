@@ -17,4 +17,5 @@ class Mmoe(Naive):
         "as biased as `naive`: the experts share what the tasks have in common and correct nothing."
     )
     backbone = "mmoe"
+    same_as = "naive"
     variants = {}
