@@ -7,6 +7,7 @@ import pytest
 from helpers.comparison import HOSTILE
 from helpers.parts import part_of
 from postclick.data.prepared import PreparedLog
+from postclick.evaluation import significance
 from postclick.report.folder import Part, read_comparison
 from postclick.report.metric_tables import (
     gain_table,
@@ -16,6 +17,7 @@ from postclick.report.metric_tables import (
     tuned_table,
     undefined,
 )
+from postclick.report.significance_table import significance_table
 from postclick.report.tables import Table, Value, findings_table, funnel_table
 
 AUC = ("cvr_auc", "clicked")
@@ -117,3 +119,16 @@ def test_the_funnel_and_the_findings(with_truth: Path, without_truth: Path) -> N
     )
     findings = findings_table(comparison)
     assert column(findings, "finding")["warning"].text == "few-conversions"
+
+
+def test_significance_of_every_method_against_the_best(small_log: PreparedLog) -> None:
+    part = part_of({AUC: VALUES}, small_log, {"esmm": (-0.1, -0.13, -0.07)})
+    table = significance_table(part, *AUC)
+    (expected,) = significance(VALUES, "cvr_auc", against="evi")
+    assert column(table, "gain")["esmm"].text == "-0.1000"
+    assert column(table, "effect size")["esmm"].sort == expected.effect_size
+    assert column(table, "paired t")["esmm"].sort == expected.paired_holm
+    assert column(table, "Wilcoxon")["esmm"].text == "0.125", "the least that 4 seeds can give"
+    one = {name: values[:1] for name, values in VALUES.items()}
+    assert significance_table(part_of({AUC: one}, small_log), *AUC) is None
+    assert significance_table(part, "true_cvr_nll", "entire") is None

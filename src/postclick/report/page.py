@@ -24,6 +24,7 @@ from postclick.report.metric_tables import (
     undefined,
 )
 from postclick.report.plots import curve_plots, truth_plots, validation_plots
+from postclick.report.significance_table import significance_table
 from postclick.report.tables import Table, findings_table, funnel_table
 from postclick.training.folder import CONFIG
 
@@ -113,7 +114,13 @@ def as_json(data: Any) -> Markup:
 
 
 def _results(part: Part, split: str) -> Results:
-    found = (recorded_table(part, split), truth_table(part, split), tuned_table(part))
+    found = (
+        recorded_table(part, split),
+        significance_table(part, "cvr_auc", "clicked"),
+        truth_table(part, split),
+        significance_table(part, "true_cvr_nll", "entire"),
+        tuned_table(part),
+    )
     return Results(part, [table for table in found if table is not None], undefined(part))
 
 
