@@ -1,5 +1,6 @@
 # make demo: a simulated log, five methods, a table against known truth.
-# make test: the tests. Both set up their own virtual environment first.
+# make test: the tests. make docs: the pages of docs/ as a site, in site/.
+# Each sets up its own virtual environment first.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -8,7 +9,7 @@ JOBS ?= 2
 # Slow tests are left out; PYTEST_ARGS= runs them too, as CI does.
 PYTEST_ARGS ?= -m "not slow"
 
-.PHONY: demo test lint types check bench clean
+.PHONY: demo test lint types check bench docs clean
 
 demo: $(VENV)/.installed
 	test -d $(DEMO)/log || $(BIN)/postclick simulate $(DEMO)/log --world confounded --rows 400000 --seed 0
@@ -32,6 +33,9 @@ check: lint types test
 bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/esmm_speed.py
 
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "postclick needs Python 3.11 or newer: make PYTHON=python3.11 ..."; exit 1; }
@@ -50,5 +54,9 @@ $(VENV)/.installed-bench: $(VENV)/.installed
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[bench]'
 	@touch $@
 
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[docs]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(DEMO)
+	rm -rf $(VENV) $(DEMO) site

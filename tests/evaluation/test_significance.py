@@ -1,8 +1,6 @@
-"""The tests over seeds against scipy's and against enumeration; the docs' example runs."""
+"""The tests over seeds against scipy's and against enumeration."""
 
-import re
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,8 +17,6 @@ from postclick.evaluation import (
     welch_test,
     wilcoxon_test,
 )
-
-DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 8, 12, 40])
@@ -242,14 +238,3 @@ def test_the_best_of_equals_is_marked_by_winning_all() -> None:
         winners += supported_best(values, "cvr_nll") is not None
     assert winners <= 5
     assert 30 <= single <= 70  # 47 expected
-
-
-def test_the_example_of_the_docs_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    page = (DOCS / "evaluation.md").read_text(encoding="utf-8")
-    section = page.split("\n## Is the gain real\n")[1].split("\n## ")[0]
-    blocks = re.findall(r"^```python\n(.*?)^```$", section, flags=re.DOTALL | re.MULTILINE)
-    printed = re.findall(r"^```text\n(.*?)^```$", section, flags=re.DOTALL | re.MULTILINE)
-    assert len(blocks) == len(printed) >= 2
-    for code, expected in zip(blocks, printed, strict=True):
-        exec(compile(code, "docs/evaluation.md", "exec"), {})
-        assert capsys.readouterr().out == expected

@@ -1,0 +1,219 @@
+"""The results of the docs: all methods on all worlds and data sets, as Markdown.
+
+    python benchmarks/results.py --out FOLDER --hillstrom FILE --coat FOLDER --movielens SOURCE
+
+Data sets whose path is not given are left out. Finished runs are kept, so that an interrupted
+command goes on where it was; `--only NAME,NAME` runs a part, `--write FILE` writes the tables of
+all that is in FOLDER.
+"""
+
+import argparse
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import postclick
+from postclick.data.prepared import PreparedLog
+from postclick.datasets.simulated import write_simulated
+from postclick.experiments.compare import Comparison, compare
+from postclick.experiments.summary import Row, Summary
+from postclick.progress import PlainReporter
+
+# Every method is tuned with this many trials in the second table, on the logs marked so.
+TRIALS, TUNED_METHODS = 3, "naive,esmm,escm2_ipw,choruscvr"
+SEEDS = 5
+COLUMNS = (
+    ("cvr_auc", "clicked", "CVR-AUC"),
+    ("ctcvr_auc", "entire", "CTCVR-AUC"),
+    ("ctr_auc", "entire", "CTR-AUC"),
+    ("cvr_nll", "clicked", "CVR-NLL"),
+    ("cvr_pcoc", "clicked", "PCOC"),
+    ("true_cvr_auc", "entire", "true AUC, entire"),
+    ("true_cvr_nll", "entire", "true NLL, entire"),
+    ("cvr_relative_bias", "clicked", "bias %, clicked"),
+    ("cvr_relative_bias", "unclicked", "bias %, unclicked"),
+    ("cvr_relative_bias", "entire", "bias %, entire"),
+)
+
+
+@dataclass(frozen=True)
+class Log:
+    """A log of the results: a world with settings, or a data set with options."""
+
+    name: str
+    world: dict[str, float | int] | None = None
+    dataset: str | None = None
+    options: tuple[str, ...] = ()
+    tuned: bool = False
+    title: str = field(default="", compare=False)
+
+
+def world(name: str, rows: int, *, rates: float | None = 0.1, tuned: bool = False) -> Log:
+    """Rates of .1 give 1 % conversions, so that differences show on few rows."""
+    settings: dict[str, float | int] = {"rows": rows}
+    if rates is not None:
+        settings |= {"ctr": rates, "cvr": rates}
+    return Log(name, world=settings, tuned=tuned)
+
+
+def arms(test: str) -> Log:
+    options = ("train_arms=Mens E-Mail", f"test_arms={test}")
+    return Log(f"hillstrom, men's mail to {test}", dataset="hillstrom", options=options)
+
+
+LOGS = (
+    world("confounded", 150_000, tuned=True),
+    world("adverse", 100_000, tuned=True),
+    world("hidden", 100_000, tuned=True),
+    Log("hillstrom", dataset="hillstrom", tuned=True),
+    Log("coat", dataset="coat", tuned=True),
+    Log("movielens, 200 items", dataset="movielens", options=("items=200",), tuned=True),
+    world("independent", 60_000),
+    world("position", 60_000),
+    world("shift", 60_000),
+    world("aliexpress_like", 50_000),
+    world("aliccp_like", 30_000),
+    world("sparse", 150_000, rates=None),
+    arms("Womens E-Mail"),
+    arms("No E-Mail"),
+)
+
+
+def prepared(log: Log, folder: Path, sources: dict[str, Path | None]) -> PreparedLog | None:
+    """The prepared log, made if it is not there; `None` where its source was not given."""
+    data = folder / "data"
+    if data.exists():
+        return PreparedLog(data)
+    if log.world is not None:
+        raw = folder / "log"
+        if not raw.exists():
+            write_simulated(raw, log.name, seed=1, **log.world)  # type: ignore[arg-type]
+        splits = postclick.open_splits(
+            raw / "schema.yaml", [raw / "train.parquet"], test=[raw / "test.parquet"]
+        )
+        return postclick.prepare(splits, data)
+    source = sources.get(log.dataset or "")
+    if source is None:
+        return None
+    assert log.dataset is not None
+    chosen = dict(option.split("=", 1) for option in log.options)
+    options = {key: int(v) if v.isdigit() else v for key, v in chosen.items()}
+    return postclick.prepare(postclick.get_dataset(log.dataset).load(source, options), data)
+
+
+def measure(log: Log, folder: Path, data: PreparedLog) -> None:
+    quiet = PlainReporter()
+    compare(data, "all", folder / "results", seeds=SEEDS, trials=0, reporter=quiet)
+    if log.tuned:
+        compare(data, TUNED_METHODS, folder / "results", seeds=SEEDS, trials=TRIALS, reporter=quiet)
+
+
+def minutes(folder: Path, kinds: tuple[str, ...]) -> float:
+    """From the first to the last run of these kinds, by the times of their files."""
+    found = [run for kind in kinds for run in (folder / "results" / kind).glob("*/*")]
+    began = min((run / "config.yaml").stat().st_mtime for run in found)
+    ended = max(path.stat().st_mtime for run in found for path in run.iterdir())
+    return (ended - began) / 60
+
+
+def collect(log: Log, folder: Path) -> tuple[Comparison, Comparison | None]:
+    """Summaries again from the runs, which all are there."""
+    data = PreparedLog(folder / "data")
+    tuned = None
+    if log.tuned:
+        tuned = compare(data, TUNED_METHODS, folder / "results", seeds=SEEDS, trials=TRIALS)
+    return compare(data, "all", folder / "results", seeds=SEEDS, trials=0), tuned
+
+
+def cell(row: Row | None, method: str) -> str:
+    if row is None or row.cells[method].mean is None:
+        return ""
+    found = row.cells[method]
+    percent = row.metric == "cvr_relative_bias"
+    scale, digits = (100, 1) if percent else (1, 4)
+    spread = f" ±{scale * (found.sd or 0):.{digits}f}"
+    mark = " **\\***" if row.best == method else ""
+    return f"{scale * (found.mean or 0):.{digits}f}{spread}{mark}"
+
+
+def table(summary: Summary) -> list[str]:
+    rows = [(summary.row(metric, space), title) for metric, space, title in COLUMNS]
+    kept = [
+        (row, title)
+        for row, title in rows
+        if row is not None
+        and not row.degenerate
+        and any(c.mean is not None for c in row.cells.values())
+    ]
+    gain = next((row for row, _ in kept if row.metric == "true_cvr_nll" and row.perfect), None)
+    header = ["method", "passes", *(title for _, title in kept)] + (["share %"] if gain else [])
+    lines = [f"| {' | '.join(header)} |", "|---" + "|---:" * (len(header) - 1) + "|"]
+    for method in summary.methods:
+        cells = [
+            f"{summary.protocol['passes'][method]:.3g}",
+            *(cell(row, method) for row, _ in kept),
+        ]
+        if gain:
+            share = gain.share(method)
+            cells.append("" if share is None else f"{100 * share:.0f}")
+        lines.append(f"| `{method}` | {' | '.join(cells)} |")
+    if gain:
+        perfect = ["", *(_perfect(row) for row, _ in kept), "100"]
+        lines.append(f"| the true CVR | {' | '.join(perfect)} |")
+    return lines
+
+
+def _perfect(row: Row) -> str:
+    if row.perfect is None or row.perfect.value is None:
+        return ""
+    percent = row.metric == "cvr_relative_bias"
+    return f"{100 * row.perfect.value:.1f}" if percent else f"{row.perfect.value:.4f}"
+
+
+def page(log: Log, folder: Path) -> list[str]:
+    fixed, tuned = collect(log, folder)
+    counts = PreparedLog(folder / "data").manifest.splits
+    funnel = "; ".join(
+        f"{name} {s.rows:,} impressions, {s.clicks:,} clicks, {s.conversions:,} conversions"
+        for name, s in counts.items()
+    )
+    lines = [f"## {log.name}", "", f"{funnel}.", "", *table(fixed.summary), ""]
+    length = fixed.summary.protocol["length"].capitalize()
+    lines += [f"{length}; {minutes(folder, ('runs',)):.1f} minutes.", ""]
+    if tuned is not None and tuned.tuned is not None:
+        chosen = tuned.tuned.protocol["tuned"]
+        told = "; ".join(
+            f"`{name}` lr {c['lr']:.2g}, decay {c['weight_decay']:.2g}, dropout {c['dropout']:g}, "
+            f"dim {c['embedding_dim'] or 'default'}"
+            for name, c in chosen.items()
+        )
+        lines += [f"Tuned, {TRIALS} trials each:", "", *table(tuned.tuned), ""]
+        spent = minutes(folder, ("trials", "tuned"))
+        lines += [f"Chosen on validation: {told}. {spent:.1f} minutes.", ""]
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--write", type=Path)
+    for name in ("hillstrom", "coat", "movielens"):
+        parser.add_argument(f"--{name}", type=Path)
+    given = parser.parse_args()
+    sources = {name: getattr(given, name) for name in ("hillstrom", "coat", "movielens")}
+    only = {name for name in given.only.split(",") if name}
+    lines: list[str] = []
+    for log in LOGS:
+        folder = given.out / log.name.replace(" ", "_").replace(",", "").replace("'", "")
+        if not only or log.name in only:
+            data = prepared(log, folder, sources)
+            if data is not None:
+                measure(log, folder, data)
+        if given.write and (folder / "results" / "summary.json").exists():
+            lines += page(log, folder)
+    if given.write:
+        given.write.write_text("\n".join(lines), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
