@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -51,3 +52,9 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
     )
     assert imported_by(code).isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("name", postclick.__all__)
+def test_no_module_hides_a_public_name(name: str) -> None:
+    """Importing a module `postclick.NAME` would put the module in the place of the function."""
+    assert find_spec(f"postclick.{name}") is None

@@ -25,7 +25,7 @@ _PUBLIC = {
     "evaluate": "postclick.training.run",
     "get_dataset": "postclick.datasets",
     "prepare": "postclick.data.prepare",
-    "report": "postclick.report",
+    "report": "postclick.reporting",
     "reproduce": "postclick.experiments.reproduce",
     "propose_schema": "postclick.data.propose",
     "simulate": "postclick.datasets.simulated",
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from postclick.errors import InputError
     from postclick.experiments.compare import compare
     from postclick.experiments.reproduce import reproduce
-    from postclick.report import report
+    from postclick.reporting import report
     from postclick.training.run import Run, evaluate, train
     from postclick.training.settings import RunSettings
 

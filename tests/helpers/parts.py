@@ -9,7 +9,7 @@ from postclick.data.prepared import PreparedLog
 from postclick.experiments.compare import COLUMNS
 from postclick.experiments.plan import Plan
 from postclick.experiments.summary import protocol, summarise
-from postclick.report.folder import Part
+from postclick.reporting.folder import Part
 
 # (metric, space) -> method -> value by seed, or the reason why there is none.
 Figures = Mapping[tuple[str, str], Mapping[str, list[float | str]]]

@@ -65,7 +65,7 @@ def report(
 
     Example: `postclick report results`
     """
-    from postclick.report import report as run
+    from postclick.reporting import report as run
 
     with one_line_errors():
         page = run(folder)

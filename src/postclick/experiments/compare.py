@@ -130,7 +130,7 @@ def compare(
         }
         write_json(out / DIAGNOSTICS, diagnose(log, split, out, places))
         # Here, for the report reads the names of a comparison's files from this module.
-        from postclick.report import report
+        from postclick.reporting import report
 
         report(out)
     return found

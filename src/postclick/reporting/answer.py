@@ -1,7 +1,7 @@
 """The answer of a comparison in three sentences: who leads, by how much, and how sure that is."""
 
-from postclick.report.folder import Part
-from postclick.report.ranking import Ranking, Rival, rank
+from postclick.reporting.folder import Part
+from postclick.reporting.ranking import Ranking, Rival, rank
 
 RECORDED, TRUTH = ("cvr_auc", "clicked"), ("true_cvr_nll", "entire")
 SHORT = {"cvr_auc": "CVR-AUC", "true_cvr_nll": "NLL"}

@@ -1,5 +1,5 @@
 """One self-contained HTML page from a comparison."""
 
-from postclick.report.page import report
+from postclick.reporting.page import report
 
 __all__ = ["report"]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from postclick.report.folder import ComparisonFolder
+from postclick.reporting.folder import ComparisonFolder
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ from postclick.experiments.compare import RESULTS, SUMMARY
 from postclick.experiments.diagnostics import DIAGNOSTICS
 from postclick.experiments.plan import PLAN, Plan
 from postclick.files import read_json, write_json, write_text
-from postclick.report import report
-from postclick.report.answer import answer
-from postclick.report.commands import compare_again
-from postclick.report.folder import read_comparison
-from postclick.report.page import as_json
+from postclick.reporting import report
+from postclick.reporting.answer import answer
+from postclick.reporting.commands import compare_again
+from postclick.reporting.folder import read_comparison
+from postclick.reporting.page import as_json
 
 
 class Page(HTMLParser):

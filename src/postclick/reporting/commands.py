@@ -5,7 +5,7 @@ import shlex
 from typing import Any
 
 from postclick.experiments.plan import FIXED_BACKBONE, FIXED_LENGTH
-from postclick.report.folder import ComparisonFolder
+from postclick.reporting.folder import ComparisonFolder
 from postclick.training.settings import SECTIONS, RunSettings
 
 Changes = dict[str, Any]

@@ -6,10 +6,10 @@ from typing import Any
 from postclick.evaluation.metric import METRICS
 from postclick.experiments.summary import Cell, Row
 from postclick.experiments.table import RECORDED, TRUTH
-from postclick.report.answer import signed
-from postclick.report.folder import ComparisonFolder, Part
-from postclick.report.ranking import Rival, rank
-from postclick.report.tables import Column, Table, Value, percent, words
+from postclick.reporting.answer import signed
+from postclick.reporting.folder import ComparisonFolder, Part
+from postclick.reporting.ranking import Rival, rank
+from postclick.reporting.tables import Column, Table, Value, percent, words
 
 METHOD = Column("method", numeric=False)
 # The row of what no method can be expected to beat.

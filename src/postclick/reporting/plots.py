@@ -5,7 +5,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from postclick.report.figure import (
+from postclick.reporting.figure import (
     GUIDE,
     Line,
     Plot,
@@ -18,8 +18,8 @@ from postclick.report.figure import (
     plain,
     whole_ticks,
 )
-from postclick.report.folder import ComparisonFolder, Part
-from postclick.report.metric_tables import gains
+from postclick.reporting.folder import ComparisonFolder, Part
+from postclick.reporting.metric_tables import gains
 
 # 95 % of draws lie so many standard deviations around their mean.
 NORMAL_95 = 1.96

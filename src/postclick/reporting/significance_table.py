@@ -4,9 +4,9 @@ import polars as pl
 
 from postclick.evaluation.metric import METRICS
 from postclick.evaluation.significance import Significance, significance
-from postclick.report.folder import Part
-from postclick.report.ranking import rank
-from postclick.report.tables import Column, Table, Value, words
+from postclick.reporting.folder import Part
+from postclick.reporting.ranking import rank
+from postclick.reporting.tables import Column, Table, Value, words
 
 COLUMNS = (
     Column("method", numeric=False),

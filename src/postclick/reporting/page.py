@@ -10,12 +10,12 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from postclick.files import write_text
-from postclick.report.answer import answer, other_protocol
-from postclick.report.commands import compare_again, train_again
-from postclick.report.figure import Plot, lines
-from postclick.report.folder import ComparisonFolder, Part, read_comparison
-from postclick.report.method_plots import method_plots
-from postclick.report.metric_tables import (
+from postclick.reporting.answer import answer, other_protocol
+from postclick.reporting.commands import compare_again, train_again
+from postclick.reporting.figure import Plot, lines
+from postclick.reporting.folder import ComparisonFolder, Part, read_comparison
+from postclick.reporting.method_plots import method_plots
+from postclick.reporting.metric_tables import (
     gain_table,
     propensity_table,
     recorded_table,
@@ -23,9 +23,9 @@ from postclick.report.metric_tables import (
     tuned_table,
     undefined,
 )
-from postclick.report.plots import curve_plots, truth_plots, validation_plots
-from postclick.report.significance_table import significance_table
-from postclick.report.tables import Table, findings_table, funnel_table
+from postclick.reporting.plots import curve_plots, truth_plots, validation_plots
+from postclick.reporting.significance_table import significance_table
+from postclick.reporting.tables import Table, findings_table, funnel_table
 from postclick.training.folder import CONFIG
 
 REPORT = "report.html"
@@ -76,7 +76,7 @@ def report(folder: str | Path) -> Path:
 def render(comparison: ComparisonFolder) -> str:
     """The page as text."""
     environment = Environment(
-        loader=PackageLoader("postclick.report", "."),
+        loader=PackageLoader("postclick.reporting", "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.comparison import EPOCHS, HOSTILE
-from postclick.report.figure import MOST_TICKS, Plot, lines, log_ticks, plain
-from postclick.report.folder import ComparisonFolder, Part, read_comparison
-from postclick.report.method_plots import method_plots
-from postclick.report.plots import curve_plots, truth_plots, validation_plots
+from postclick.reporting.figure import MOST_TICKS, Plot, lines, log_ticks, plain
+from postclick.reporting.folder import ComparisonFolder, Part, read_comparison
+from postclick.reporting.method_plots import method_plots
+from postclick.reporting.plots import curve_plots, truth_plots, validation_plots
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from postclick.report.figure import (
+from postclick.reporting.figure import (
     GUIDE,
     Plot,
     add_line,
@@ -11,7 +11,7 @@ from postclick.report.figure import (
     log_axis,
     whole_ticks,
 )
-from postclick.report.folder import ComparisonFolder, Part
+from postclick.reporting.folder import ComparisonFolder, Part
 
 
 def method_plots(comparison: ComparisonFolder, part: Part, method: str) -> list[Plot]:
