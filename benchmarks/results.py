@@ -14,7 +14,9 @@ from pathlib import Path
 import postclick
 from postclick.data.prepared import PreparedLog
 from postclick.datasets.simulated import write_simulated
-from postclick.experiments.compare import Comparison, compare
+from postclick.experiments.compare import compare
+from postclick.experiments.gather import fixed_part, gather, tuned_part
+from postclick.experiments.plan import Plan
 from postclick.experiments.summary import Row, Summary
 from postclick.progress import PlainReporter
 
@@ -115,13 +117,16 @@ def minutes(folder: Path, kinds: tuple[str, ...]) -> float:
     return (ended - began) / 60
 
 
-def collect(log: Log, folder: Path) -> tuple[Comparison, Comparison | None]:
-    """Summaries again from the runs, which all are there."""
-    data = PreparedLog(folder / "data")
-    tuned = None
-    if log.tuned:
-        tuned = compare(data, TUNED_METHODS, folder / "results", seeds=SEEDS, trials=TRIALS)
-    return compare(data, "all", folder / "results", seeds=SEEDS, trials=0), tuned
+def collect(log: Log, folder: Path) -> tuple[Summary, Summary | None]:
+    """Both tables, from the runs, which all are there."""
+    data, out = PreparedLog(folder / "data"), folder / "results"
+    plan = Plan.make(["all"], SEEDS)
+    fixed = gather(data, plan, {"fixed": fixed_part(plan)}, out, "test").summary
+    if not log.tuned:
+        return fixed, None
+    few = Plan.make(TUNED_METHODS.split(","), SEEDS)
+    parts = {"fixed": fixed_part(few), "tuned": tuned_part(few, TRIALS, out)}
+    return fixed, gather(data, few, parts, out, "test").tuned
 
 
 def cell(row: Row | None, method: str) -> str:
@@ -176,17 +181,17 @@ def page(log: Log, folder: Path) -> list[str]:
         f"{name} {s.rows:,} impressions, {s.clicks:,} clicks, {s.conversions:,} conversions"
         for name, s in counts.items()
     )
-    lines = [f"## {log.name}", "", f"{funnel}.", "", *table(fixed.summary), ""]
-    length = fixed.summary.protocol["length"].capitalize()
+    lines = [f"## {log.name}", "", f"{funnel}.", "", *table(fixed), ""]
+    length = fixed.protocol["length"].capitalize()
     lines += [f"{length}; {minutes(folder, ('runs',)):.1f} minutes.", ""]
-    if tuned is not None and tuned.tuned is not None:
-        chosen = tuned.tuned.protocol["tuned"]
+    if tuned is not None:
+        chosen = tuned.protocol["tuned"]
         told = "; ".join(
             f"`{name}` lr {c['lr']:.2g}, decay {c['weight_decay']:.2g}, dropout {c['dropout']:g}, "
             f"dim {c['embedding_dim'] or 'default'}"
             for name, c in chosen.items()
         )
-        lines += [f"Tuned, {TRIALS} trials each:", "", *table(tuned.tuned), ""]
+        lines += [f"Tuned, {TRIALS} trials each:", "", *table(tuned), ""]
         spent = minutes(folder, ("trials", "tuned"))
         lines += [f"Chosen on validation: {told}. {spent:.1f} minutes.", ""]
     return lines

@@ -16,7 +16,8 @@ from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.evaluation.metric import METRICS
 from postclick.experiments import workers
-from postclick.experiments.compare import COLUMNS, Comparison, compare
+from postclick.experiments.compare import compare
+from postclick.experiments.gather import COLUMNS, Comparison
 from postclick.experiments.workers import run_all
 from postclick.files import locked
 from postclick.progress import Silent

@@ -10,7 +10,8 @@ import pytest
 from helpers.runs import SMALL
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
-from postclick.experiments.compare import Comparison, compare
+from postclick.experiments.compare import compare
+from postclick.experiments.gather import Comparison
 from postclick.experiments.plan import Arm, Job, Plan
 from postclick.experiments.trials import (
     LONGER,

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from postclick.data.prepared import PreparedLog
-from postclick.experiments.compare import COLUMNS
+from postclick.experiments.gather import COLUMNS
 from postclick.experiments.plan import Plan
 from postclick.experiments.summary import protocol, summarise
 from postclick.reporting.folder import Part

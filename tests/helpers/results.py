@@ -6,7 +6,7 @@ import polars as pl
 
 from postclick.data.prepared import PreparedLog
 from postclick.evaluation.metric import MetricValue
-from postclick.experiments.compare import COLUMNS
+from postclick.experiments.gather import COLUMNS
 from postclick.experiments.plan import Plan
 from postclick.experiments.summary import Summary, protocol, summarise
 

@@ -129,7 +129,7 @@ def summarise(
     protocol: dict[str, Any],
     oracle: Sequence[MetricValue] = (),
 ) -> Summary:
-    """Summarise tidy results of one protocol (see `postclick.experiments.compare.COLUMNS`).
+    """Summarise tidy results of one protocol (see `postclick.experiments.gather.COLUMNS`).
 
     `oracle` has the metrics of perfect predictions, where the true CVR is known.
     """

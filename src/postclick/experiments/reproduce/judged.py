@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from postclick.evaluation.labels import SplitLabels
-from postclick.experiments.compare import Comparison
+from postclick.experiments.gather import Comparison
 from postclick.experiments.plan import Arm
 from postclick.training.run import Run
 
