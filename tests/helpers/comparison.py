@@ -14,9 +14,8 @@ from postclick.evaluation.accumulator import EvaluationSums
 from postclick.evaluation.labels import SplitLabels, split_labels
 from postclick.evaluation.metric import MetricValue
 from postclick.evaluation.oracle import oracle_metrics
-from postclick.experiments.compare import RESULTS, SUMMARY
 from postclick.experiments.diagnostics import DIAGNOSTICS, diagnose
-from postclick.experiments.gather import COLUMNS
+from postclick.experiments.gather import COLUMNS, RESULTS, SUMMARY
 from postclick.experiments.plan import Arm, Plan
 from postclick.experiments.summary import protocol, summarise
 from postclick.files import write_bytes, write_json, write_text

@@ -13,8 +13,8 @@ import pytest
 from helpers.comparison import HOSTILE
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
-from postclick.experiments.compare import RESULTS, SUMMARY
 from postclick.experiments.diagnostics import DIAGNOSTICS
+from postclick.experiments.gather import RESULTS, SUMMARY
 from postclick.experiments.plan import PLAN, Plan
 from postclick.files import read_json, write_json, write_text
 from postclick.reporting import report

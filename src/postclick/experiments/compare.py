@@ -7,14 +7,20 @@ from pathlib import Path
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.experiments.diagnostics import DIAGNOSTICS, diagnose
-from postclick.experiments.gather import Comparison, fixed_part, gather, tuned_part
+from postclick.experiments.gather import (
+    RESULTS,
+    SUMMARY,
+    Comparison,
+    fixed_part,
+    gather,
+    tuned_part,
+)
 from postclick.experiments.plan import FIXED_BACKBONE, Arm, Plan
 from postclick.experiments.trials import trial_jobs
 from postclick.experiments.workers import Team, cores
 from postclick.files import locked, make_folder, write_bytes, write_json
 from postclick.progress import Reporter, Silent
 
-RESULTS, SUMMARY = "results.parquet", "summary.json"
 TRIALS = 6
 
 
@@ -74,7 +80,7 @@ def compare(
         write_json(out / SUMMARY, found.as_dict())
         places = {name: part.places(plan) for name, part in parts.items()}
         write_json(out / DIAGNOSTICS, diagnose(log, split, out, places))
-        # Here, for the report reads the names of a comparison's files from this module.
+        # Imported here: plotly takes a second, and who only imports compare does without it.
         from postclick.reporting import report
 
         report(out)

@@ -16,6 +16,7 @@ from postclick.experiments.summary import Summary, protocol, summarise
 from postclick.experiments.trials import Choice, choose, passes, trial_jobs, tuned_jobs
 from postclick.training.run import Run
 
+RESULTS, SUMMARY = "results.parquet", "summary.json"
 COLUMNS = {
     "protocol": pl.String,
     "method": pl.String,

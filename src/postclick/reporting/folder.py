@@ -10,8 +10,8 @@ from polars.exceptions import PolarsError
 
 from postclick.data.manifest import Manifest
 from postclick.errors import InputError
-from postclick.experiments.compare import RESULTS, SUMMARY
 from postclick.experiments.diagnostics import DIAGNOSTICS, FORMAT
+from postclick.experiments.gather import RESULTS, SUMMARY
 from postclick.experiments.plan import PLAN
 from postclick.experiments.summary import Cell, Perfect, Row, Summary
 from postclick.files import read_json
