@@ -17,24 +17,14 @@ from postclick.datasets.simulated import write_simulated
 from postclick.experiments.compare import compare
 from postclick.experiments.gather import fixed_part, gather, tuned_part
 from postclick.experiments.plan import Plan
-from postclick.experiments.summary import Row, Summary
+from postclick.experiments.summary import Summary
+from postclick.experiments.table import GAIN
 from postclick.progress import PlainReporter
+from results_tables import across, defaults_against_tuned, minutes, table
 
 # Every method is tuned with this many trials in the second table, on the logs marked so.
 TRIALS, TUNED_METHODS = 3, "naive,esmm,escm2_ipw,choruscvr"
 SEEDS = 5
-COLUMNS = (
-    ("cvr_auc", "clicked", "CVR-AUC"),
-    ("ctcvr_auc", "entire", "CTCVR-AUC"),
-    ("ctr_auc", "entire", "CTR-AUC"),
-    ("cvr_nll", "clicked", "CVR-NLL"),
-    ("cvr_pcoc", "clicked", "PCOC"),
-    ("true_cvr_auc", "entire", "true AUC, entire"),
-    ("true_cvr_nll", "entire", "true NLL, entire"),
-    ("cvr_relative_bias", "clicked", "bias %, clicked"),
-    ("cvr_relative_bias", "unclicked", "bias %, unclicked"),
-    ("cvr_relative_bias", "entire", "bias %, entire"),
-)
 
 
 @dataclass(frozen=True)
@@ -63,12 +53,12 @@ def arms(test: str) -> Log:
 
 
 LOGS = (
-    world("confounded", 150_000, tuned=True),
-    world("adverse", 100_000, tuned=True),
-    world("hidden", 100_000, tuned=True),
+    world("confounded", 60_000, tuned=True),
+    world("adverse", 60_000, tuned=True),
+    world("hidden", 60_000, tuned=True),
     Log("hillstrom", dataset="hillstrom", tuned=True),
     Log("coat", dataset="coat", tuned=True),
-    Log("movielens, 200 items", dataset="movielens", options=("items=200",), tuned=True),
+    Log("movielens, 100 items", dataset="movielens", options=("items=100",), tuned=True),
     world("independent", 60_000),
     world("position", 60_000),
     world("shift", 60_000),
@@ -109,14 +99,6 @@ def measure(log: Log, folder: Path, data: PreparedLog) -> None:
         compare(data, TUNED_METHODS, folder / "results", seeds=SEEDS, trials=TRIALS, reporter=quiet)
 
 
-def minutes(folder: Path, kinds: tuple[str, ...]) -> float:
-    """From the first to the last run of these kinds, by the times of their files."""
-    found = [run for kind in kinds for run in (folder / "results" / kind).glob("*/*")]
-    began = min((run / "config.yaml").stat().st_mtime for run in found)
-    ended = max(path.stat().st_mtime for run in found for path in run.iterdir())
-    return (ended - began) / 60
-
-
 def collect(log: Log, folder: Path) -> tuple[Summary, Summary | None]:
     """Both tables, from the runs, which all are there."""
     data, out = PreparedLog(folder / "data"), folder / "results"
@@ -129,53 +111,8 @@ def collect(log: Log, folder: Path) -> tuple[Summary, Summary | None]:
     return fixed, gather(data, few, parts, out, "test").tuned
 
 
-def cell(row: Row | None, method: str) -> str:
-    if row is None or row.cells[method].mean is None:
-        return ""
-    found = row.cells[method]
-    percent = row.metric == "cvr_relative_bias"
-    scale, digits = (100, 1) if percent else (1, 4)
-    spread = f" ±{scale * (found.sd or 0):.{digits}f}"
-    mark = " **\\***" if row.best == method else ""
-    return f"{scale * (found.mean or 0):.{digits}f}{spread}{mark}"
-
-
-def table(summary: Summary) -> list[str]:
-    rows = [(summary.row(metric, space), title) for metric, space, title in COLUMNS]
-    kept = [
-        (row, title)
-        for row, title in rows
-        if row is not None
-        and not row.degenerate
-        and any(c.mean is not None for c in row.cells.values())
-    ]
-    gain = next((row for row, _ in kept if row.metric == "true_cvr_nll" and row.perfect), None)
-    header = ["method", "passes", *(title for _, title in kept)] + (["share %"] if gain else [])
-    lines = [f"| {' | '.join(header)} |", "|---" + "|---:" * (len(header) - 1) + "|"]
-    for method in summary.methods:
-        cells = [
-            f"{summary.protocol['passes'][method]:.3g}",
-            *(cell(row, method) for row, _ in kept),
-        ]
-        if gain:
-            share = gain.share(method)
-            cells.append("" if share is None else f"{100 * share:.0f}")
-        lines.append(f"| `{method}` | {' | '.join(cells)} |")
-    if gain:
-        perfect = ["", *(_perfect(row) for row, _ in kept), "100"]
-        lines.append(f"| the true CVR | {' | '.join(perfect)} |")
-    return lines
-
-
-def _perfect(row: Row) -> str:
-    if row.perfect is None or row.perfect.value is None:
-        return ""
-    percent = row.metric == "cvr_relative_bias"
-    return f"{100 * row.perfect.value:.1f}" if percent else f"{row.perfect.value:.4f}"
-
-
-def page(log: Log, folder: Path) -> list[str]:
-    fixed, tuned = collect(log, folder)
+def page(log: Log, folder: Path, fixed: Summary, tuned: Summary | None) -> list[str]:
+    """Both tables of a log, its funnel, and how long it took."""
     counts = PreparedLog(folder / "data").manifest.splits
     funnel = "; ".join(
         f"{name} {s.rows:,} impressions, {s.clicks:,} clicks, {s.conversions:,} conversions"
@@ -197,6 +134,26 @@ def page(log: Log, folder: Path) -> list[str]:
     return lines
 
 
+def overview(fixed: dict[str, Summary], pairs: dict[str, tuple[Summary, Summary]]) -> list[str]:
+    """All logs at once: who ranks best, who is nearest to the truth, and what tuning brings."""
+    parts = (
+        ("CVR-AUC on clicked test impressions", ("cvr_auc", "clicked"), False),
+        ("Share of the possible gain in true NLL, all impressions, %", GAIN, True),
+        ("Bias of pCVR over all impressions, %", ("cvr_relative_bias", "entire"), False),
+    )
+    lines = [
+        "# All tables",
+        "",
+        f"Made by `benchmarks/results.py`; {SEEDS} seeds. The best mean is bold, which does not say",
+        "that it beats the others beyond noise: the tables of each log mark that with a star.",
+        "",
+    ]
+    for title, (metric, space), share in parts:
+        lines += [f"## {title}", "", *across(fixed, metric, space, share=share), ""]
+    lines += ["## Tuned minus defaults, CVR-AUC", "", *defaults_against_tuned(pairs), ""]
+    return lines
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
@@ -207,6 +164,8 @@ def main() -> None:
     given = parser.parse_args()
     sources = {name: getattr(given, name) for name in ("hillstrom", "coat", "movielens")}
     only = {name for name in given.only.split(",") if name}
+    fixed: dict[str, Summary] = {}
+    pairs: dict[str, tuple[Summary, Summary]] = {}
     lines: list[str] = []
     for log in LOGS:
         folder = given.out / log.name.replace(" ", "_").replace(",", "").replace("'", "")
@@ -215,9 +174,12 @@ def main() -> None:
             if data is not None:
                 measure(log, folder, data)
         if given.write and (folder / "results" / "summary.json").exists():
-            lines += page(log, folder)
+            fixed[log.name], tuned = collect(log, folder)
+            if tuned is not None:
+                pairs[log.name] = fixed[log.name], tuned
+            lines += page(log, folder, fixed[log.name], tuned)
     if given.write:
-        given.write.write_text("\n".join(lines), encoding="utf-8")
+        given.write.write_text("\n".join([*overview(fixed, pairs), *lines]), encoding="utf-8")
 
 
 if __name__ == "__main__":

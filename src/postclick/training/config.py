@@ -1,10 +1,26 @@
 """`TrainingConfig`: how a run is optimised, the same words for every method."""
 
+import math
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+# Steps of a pass that a small log should have, and what batches that leads to.
+STEPS_PER_PASS, SMALLEST_BATCH, LARGEST_BATCH = 200, 256, 4096
 Monitor = Literal["cvr_nll", "cvr_auc", "ctcvr_nll", "ctcvr_auc", "ctr_nll", "ctr_auc"]
+
+
+def batch_size_for(rows: int) -> int:
+    """The power of two nearest to 1/200 of the training rows, from 256 to 4096.
+
+    A CVR head learns from few conversions: with the large batches that large logs are trained
+    with, two passes over a small one have too few steps to move it.
+
+    >>> [batch_size_for(rows) for rows in (10_000, 70_000, 300_000, 40_000_000)]
+    [256, 256, 2048, 4096]
+    """
+    nearest = 2 ** round(math.log2(max(rows, 1) / STEPS_PER_PASS))
+    return int(min(max(nearest, SMALLEST_BATCH), LARGEST_BATCH))
 
 
 class TrainingConfig(BaseModel):
@@ -15,6 +31,8 @@ class TrainingConfig(BaseModel):
 
     Attributes:
         epochs: passes over the training split at the most.
+        batch_size: rows of a step; `None` takes a size by the number of training rows, see
+            `batch_size_for`.
         optimizer: `lazy_adam` updates only the embedding rows of a batch and catches up decay
             and momentum of a row when it is next touched; `exact_adam` is dense Adam, number
             for number, over all rows.
@@ -37,7 +55,7 @@ class TrainingConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     epochs: int = Field(default=2, ge=1)
-    batch_size: int = Field(default=2048, ge=1)
+    batch_size: int | None = Field(default=None, ge=1)
     optimizer: Literal["lazy_adam", "exact_adam"] = "lazy_adam"
     lr: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1e-4, ge=0)
@@ -55,6 +73,19 @@ class TrainingConfig(BaseModel):
     threads: int | None = Field(default=None, ge=1)
     precision: Literal["fp32", "bf16"] = "fp32"
     checkpoint_minutes: float = Field(default=2.0, gt=0)
+
+    def for_rows(self, rows: int) -> Self:
+        """These settings with a batch size for a training split of `rows` rows."""
+        if self.batch_size is not None:
+            return self
+        return self.model_copy(update={"batch_size": batch_size_for(rows)})
+
+    @property
+    def rows_per_step(self) -> int:
+        """The batch size, once it is known."""
+        if self.batch_size is None:
+            raise ValueError("no batch size yet: take for_rows(rows) of these settings")
+        return self.batch_size
 
     @model_validator(mode="after")
     def _betas_are_rates(self) -> Self:

@@ -59,7 +59,7 @@ class TrainingLoop:
         self.weights = method.weights()
         self.best: dict[str, Tensor] = {}
         self.position = Position()
-        self.steps_per_epoch = log.steps("train", config.batch_size)
+        self.steps_per_epoch = log.steps("train", config.rows_per_step)
         self.phases = method.schedule(config.epochs)
         self.optimizers: dict[str, Optimizer] = {}
         if path.exists():
@@ -121,10 +121,10 @@ class TrainingLoop:
         label += f" ({self.phase.name})" if len(self.phases) > 1 else ""
         self.reporter.start(label, self.log.split("train").rows, "rows")
         if position.step:
-            self.reporter.advance(min(position.step * config.batch_size, meter.rows))
+            self.reporter.advance(min(position.step * config.rows_per_step, meter.rows))
         saved = time.monotonic()
         seed = (self.seed + 1) * 1_000_003 + position.epoch
-        batches = self.log.shuffled("train", config.batch_size, seed, skip=position.step)
+        batches = self.log.shuffled("train", config.rows_per_step, seed, skip=position.step)
         for batch in batches:
             self.method.progress = position.phase_steps / self._planned()
             on_device = batch.to(self.device)

@@ -166,6 +166,8 @@ def train(
     """
     log = data if isinstance(data, PreparedLog) else PreparedLog(data)
     settings = method if isinstance(method, RunSettings) else RunSettings.make(method, seed=seed)
+    training = settings.training.for_rows(log.split("train").rows)
+    settings = settings.model_copy(update={"training": training})
     out, reporter = Path(out), reporter or Silent()
     if "valid" not in log.manifest.splits:
         raise InputError(
