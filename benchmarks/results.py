@@ -144,7 +144,7 @@ def overview(fixed: dict[str, Summary], pairs: dict[str, tuple[Summary, Summary]
     lines = [
         "# All tables",
         "",
-        f"Made by `benchmarks/results.py`; {SEEDS} seeds. The best mean is bold, which does not say",
+        f"Made by `benchmarks/results.py`; {SEEDS} seeds. The best mean is bold; that does not say",
         "that it beats the others beyond noise: the tables of each log mark that with a star.",
         "",
     ]

@@ -36,6 +36,13 @@ CASES = [
         id="evi-exact-mmoe-dropout",
         marks=pytest.mark.slow,
     ),
+    # Methods with phases: a teacher first, rounds of two steps, steps that alternate.
+    *(
+        pytest.param(
+            name, (LAZY, "epochs=4", "dropout=0.3", "keep=last"), id=name, marks=pytest.mark.slow
+        )
+        for name in ("ukd", "mrdr", "mrdr_gpl")
+    ),
 ]
 
 
