@@ -12,11 +12,11 @@ PYTEST_ARGS ?= -m "not slow"
 .PHONY: demo test lint types check bench docs clean
 
 demo: $(VENV)/.installed
-	test -d $(DEMO)/log || $(BIN)/postclick simulate $(DEMO)/log --world confounded --rows 400000 --seed 0
+	test -d $(DEMO)/log || $(BIN)/postclick simulate $(DEMO)/log --world confounded --rows 200000 --seed 0
 	$(BIN)/postclick prepare --schema $(DEMO)/log/schema.yaml --train $(DEMO)/log/train.parquet \
 	  --test $(DEMO)/log/test.parquet --out $(DEMO)/data
 	$(BIN)/postclick compare $(DEMO)/data --methods naive,esmm,escm2_ipw,evi,choruscvr \
-	  --seeds 3 --set epochs=2 --out $(DEMO)/results
+	  --seeds 3 --trials 2 --out $(DEMO)/results
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n $(JOBS) -q $(PYTEST_ARGS)
