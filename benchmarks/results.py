@@ -8,7 +8,7 @@ all that is in FOLDER.
 """
 
 import argparse
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import postclick
@@ -36,7 +36,6 @@ class Log:
     dataset: str | None = None
     options: tuple[str, ...] = ()
     tuned: bool = False
-    title: str = field(default="", compare=False)
 
 
 def world(name: str, rows: int, *, rates: float | None = 0.1, tuned: bool = False) -> Log:

@@ -138,27 +138,6 @@ def test_labels_count_a_conversion_only_with_a_click() -> None:
 
 
 @every_case
-def test_soft_labels_are_one_logit_per_row(case: Case) -> None:
-    """Methods that label unclicked impressions say with what; the others say nothing."""
-    method = case.make().eval()
-    click, conversion = PATTERNS["mixed"]
-    batch = make_batch(click, conversion)
-    label = method.soft_label(method.config, method(batch))
-    assert label is None or (label.shape == (len(batch),) and bool(torch.isfinite(label).all()))
-
-
-def test_who_makes_soft_labels() -> None:
-    batch = make_batch([1, 0, 0], [1, 0, 0])
-    made = {
-        name
-        for name in METHODS
-        for method in [make_method(name).eval()]
-        if method.soft_label(method.config, method(batch)) is not None
-    }
-    assert made == {"ukd", "ddpo", "nise", "evi", "choruscvr"}
-
-
-@every_case
 def test_recorded_conversions_of_unclicked_rows_do_not_count(case: Case) -> None:
     method = case.make().eval()
     click, conversion = PATTERNS["mixed"]

@@ -103,6 +103,30 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
+def losses_by_seed(
+    values: Mapping[str, Sequence[float]], metric: str | Metric
+) -> dict[str, NDArray[np.float64]]:
+    """Each method's metric by seed on a scale where lower is better (`badness`), shape (seeds,).
+
+    Raises `InputError` for an unknown metric, unequal numbers of seeds, or values not finite.
+
+    >>> losses_by_seed({"esmm": [0.5, 0.75]}, "cvr_auc")
+    {'esmm': array([-0.5 , -0.75])}
+    """
+    lengths = {name: len(series) for name, series in values.items()}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise InputError(f"methods have different numbers of seeds ({told}); pair them by seed")
+    label = metric if isinstance(metric, str) else metric.name
+    return {
+        name: np.array(
+            [badness(metric, v) for v in finite_vector(f"{label} of {name}", series)],
+            dtype=np.float64,
+        )
+        for name, series in values.items()
+    }
+
+
 def supported_best(
     values: Mapping[str, Sequence[float]], metric: str | Metric, *, alpha: float = 0.05
 ) -> str | None:
@@ -121,16 +145,8 @@ def supported_best(
     >>> supported_best({"esmm": [0.62, 0.67], "evi": [0.66, 0.63]}, "cvr_auc") is None
     True
     """
-    lengths = {name: len(series) for name, series in values.items()}
-    if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise InputError(f"methods have different numbers of seeds ({told}); pair them by seed")
-    label = metric if isinstance(metric, str) else metric.name
-    losses = {
-        name: np.array([badness(metric, v) for v in finite_vector(f"{label} of {name}", series)])
-        for name, series in values.items()
-    }
-    if len(losses) < 2 or min(lengths.values()) < 2:
+    losses = losses_by_seed(values, metric)
+    if len(losses) < 2 or min(loss.size for loss in losses.values()) < 2:
         return None
     best = min(losses, key=lambda name: float(losses[name].mean()))
     tests = [paired_test(losses[best], loss) for name, loss in losses.items() if name != best]

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from postclick.errors import InputError
-from postclick.evaluation.inputs import finite_vector
 from postclick.evaluation.interval import tail
-from postclick.evaluation.metric import Metric, badness, metric_named
-from postclick.evaluation.paired import PairedResult, holm, paired_test
+from postclick.evaluation.metric import Metric, metric_named
+from postclick.evaluation.paired import PairedResult, holm, losses_by_seed, paired_test
 from postclick.evaluation.seed_tests import WelchResult, WilcoxonResult, welch_test, wilcoxon_test
 
 
@@ -74,7 +73,7 @@ def significance(
     """
     entry = metric_named(metric) if isinstance(metric, str) else metric
     below = tail(level)
-    losses = _losses(values, entry)
+    losses = losses_by_seed(values, entry)
     if against is not None and against not in losses:
         raise InputError(f"there is no method '{against}' to test against: {', '.join(losses)}")
     if len(losses) < 2:
@@ -114,22 +113,6 @@ def significance(
             )
         )
     return tuple(found)
-
-
-def _losses(
-    values: Mapping[str, Sequence[float]], metric: Metric
-) -> dict[str, NDArray[np.float64]]:
-    lengths = {name: len(series) for name, series in values.items()}
-    if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise InputError(f"methods have different numbers of seeds ({told}); pair them by seed")
-    return {
-        name: np.array(
-            [badness(metric, v) for v in finite_vector(f"{metric.name} of {name}", series)],
-            dtype=np.float64,
-        )
-        for name, series in values.items()
-    }
 
 
 def _mean(loss: NDArray[np.float64]) -> float:

@@ -84,7 +84,7 @@ def gather(
         InputError: a run is missing or damaged.
     """
     results = pl.concat(_collect(name, part.jobs, out, split) for name, part in parts.items())
-    known = "true_cvr" in next(log.windows(split)).truth
+    known = "true_cvr" in log.split(split).truth
     oracle = oracle_metrics(log, split) if known else []
     summaries = {}
     for name, part in parts.items():

@@ -96,8 +96,7 @@ class Evi(Method[EviConfig]):
     expect = (
         "WARNING: the default follows the released code, whose teacher is fitted to recorded "
         "conversions, 0 wherever nobody clicked. It learns CTCVR, and the student's pCVR ends "
-        "at about .52 to .57 of the truth. `evi/click_teacher` is consistent in the "
-        "limit, but was far too high on unclicked impressions after two passes (docs/results.md)."
+        "at about .51 to .57 of the truth. `evi/click_teacher` is consistent in the limit."
     )
     backbone = "mmoe"
     Config = EviConfig

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
 from postclick.evaluation.metric import badness
-from postclick.evaluation.paired import holm, paired_test
+from postclick.evaluation.significance import Significance, significance
 from postclick.experiments.summary import Cell, Summary
 
 ALPHA = 0.05
@@ -18,14 +17,21 @@ class Rival:
 
     Attributes:
         difference: the leader's mean minus this method's.
-        p: of the paired test over seeds, Holm-corrected over all rivals; `None` where the test
-            has none, and `untested` says why.
+        test: this method against the leader over seeds.
     """
 
     method: str
     difference: float
-    p: float | None
-    untested: str | None
+    test: Significance
+
+    @property
+    def p(self) -> float | None:
+        """Of the paired test, Holm-corrected over all rivals; `untested` says why there is none."""
+        return self.test.paired_holm
+
+    @property
+    def untested(self) -> str | None:
+        return self.test.paired.undefined
 
     @property
     def separated(self) -> bool:
@@ -69,19 +75,11 @@ def rank(summary: Summary, results: pl.DataFrame, metric: str, space: str) -> Ra
         return None
     order = sorted(means, key=lambda name: badness(metric, means[name]))
     found = results.filter((pl.col("metric") == metric) & (pl.col("space") == space)).sort("seed")
-    losses = {
-        name: np.array(
-            [badness(metric, value) for value in found.filter(pl.col("method") == name)["value"]]
-        )
-        for name in order
-    }
-    best, others = order[0], order[1:]
-    tests = [paired_test(losses[best], losses[name]) for name in others]
-    # A test without a p counts as 1 in the correction: it must not make the others easier.
-    adjusted = holm([1.0 if test.p is None else test.p for test in tests])
+    values = {name: found.filter(pl.col("method") == name)["value"].to_list() for name in order}
+    best = order[0]
     rivals = tuple(
-        Rival(name, means[best] - means[name], None if test.p is None else p, test.undefined)
-        for name, test, p in zip(others, tests, adjusted, strict=True)
+        Rival(test.method, means[best] - means[test.method], test)
+        for test in significance(values, metric, against=best)
     )
     reasons = {
         name: cell.undefined or "not measured"

@@ -1,9 +1,6 @@
 """Every method against the best over seeds: gain, interval, effect size and three tests."""
 
-import polars as pl
-
-from postclick.evaluation.metric import METRICS
-from postclick.evaluation.significance import Significance, significance
+from postclick.evaluation.significance import Significance
 from postclick.reporting.folder import Part
 from postclick.reporting.ranking import rank
 from postclick.reporting.tables import Column, Table, Value, words
@@ -24,12 +21,7 @@ def significance_table(part: Part, metric: str, space: str) -> Table | None:
     ranking = rank(part.summary, part.results, metric, space)
     if ranking is None or part.summary.seeds < 2:
         return None
-    found = part.results.filter(
-        (pl.col("metric") == metric) & (pl.col("space") == space)
-    ).sort("seed")  # fmt: skip
-    names = [ranking.best, *(rival.method for rival in ranking.rivals)]
-    values = {name: found.filter(pl.col("method") == name)["value"].to_list() for name in names}
-    rows = tuple(_row(one) for one in significance(values, METRICS[metric], against=ranking.best))
+    rows = tuple(_row(rival.test) for rival in ranking.rivals)
     title = f"{part.title}: {metric} ({space}) against {ranking.best}, over seeds"
     return Table(title, COLUMNS, rows) if rows else None
 
