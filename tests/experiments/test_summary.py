@@ -105,7 +105,7 @@ def test_the_protocol_is_said(small_log: PreparedLog, backbone: str, note: str) 
     protocol = summary_of({CVR_AUC: CLEAR}, small_log, 4, backbone).protocol
     assert (protocol["backbone"], protocol["backbone_note"]) == (backbone, note)
     assert (protocol["split"], protocol["rows"]) == ("test", small_log.split("test").rows)
-    assert protocol["length"] == "7 passes for all, the last weights"
+    assert protocol["length"] == "7 passes of the CVR model for all, the last weights"
     assert (protocol["passes"], protocol["tuned"]) == ({"esmm": 7.0, "evi": 7.0}, {})
     assert "Holm" in protocol["test"]
     assert protocol["data_fingerprint"] == small_log.fingerprint

@@ -70,7 +70,7 @@ def test_what_is_undefined_for_all_is_no_column(small_log: PreparedLog) -> None:
 def test_footnotes_tell_the_protocol(small_log: PreparedLog) -> None:
     notes = footnotes(summary_of(RECORDED, small_log, 4, "share_bottom"))
     assert notes[0].startswith("4 seeds, mean ± standard deviation; backbone share_bottom")
-    assert "(the same for all); 7 passes for all, the last weights." in notes[0]
+    assert "(the same for all); 7 passes of the CVR model for all, the last weights." in notes[0]
     assert notes[1].startswith("* beats every other method: paired over seeds")
 
 

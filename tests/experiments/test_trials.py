@@ -95,7 +95,9 @@ def test_both_tables_are_there(comparison: Comparison) -> None:
     told = comparison.tuned.protocol
     assert set(told["tuned"]) == {"naive", "slow"}
     assert "at most 2 passes, best cvr_nll on validation" in told["length"]
-    assert comparison.summary.protocol["length"] == "1 pass for all, the last weights"
+    assert (
+        comparison.summary.protocol["length"] == "1 pass of the CVR model for all, the last weights"
+    )
     assert comparison.summary.protocol["passes"] == {"naive": 1.0, "slow": 1.0}
     written = json.loads((comparison.folder / "summary.json").read_text())
     assert set(written["protocols"]) == {"fixed", "tuned"}

@@ -124,10 +124,10 @@ def test_log_propensities_are_the_plain_formulas() -> None:
 
 @every_staged
 def test_a_propensity_phase_comes_first_and_is_not_judged(name: str) -> None:
-    for share, epochs, first in ((0.2, 10, 2), (0.5, 10, 5), (0.2, 1, 1), (0.99, 3, 2)):
+    for share, epochs, first in ((0.2, 10, 2), (0.5, 10, 5), (0.2, 1, 1), (2.0, 3, 6)):
         phases = make_method(name, {"propensity_share": share}).schedule(epochs)
         assert [phase.name for phase in phases] == ["propensity", "alternate"]
-        assert [phase.epochs for phase in phases] == [first, max(1, epochs - first)]
+        assert [phase.epochs for phase in phases] == [first, epochs]
         assert [phase.judged for phase in phases] == [False, True]
         assert [step.name for step in phases[1].steps][-2:] == ["imputation", "prediction"]
 
@@ -136,9 +136,10 @@ def test_a_propensity_phase_comes_first_and_is_not_judged(name: str) -> None:
 def test_epoch_copy_takes_turns_epoch_by_epoch(name: str) -> None:
     phases = make_method(name, {"turns": "epoch_copy"}).schedule(5)
     turn = ["regularise"] * (name == "mrdr_gpl") + ["imputation", "prediction"]
-    assert [phase.name for phase in phases] == ["propensity", *turn * 4]
-    assert all(phase.epochs == 1 and len(phase.steps) == 1 for phase in phases)
-    assert [phase.name for phase in phases if phase.judged] == ["prediction"] * 4
+    assert [phase.name for phase in phases] == ["propensity", *turn * 5]
+    assert phases[0].epochs == 2
+    assert all(phase.epochs == 1 and len(phase.steps) == 1 for phase in phases[1:])
+    assert [phase.name for phase in phases if phase.judged] == ["prediction"] * 5
 
 
 @pytest.mark.parametrize("own", [True, False])
@@ -220,3 +221,12 @@ def test_steps_whose_terms_weigh_nothing_are_left_out(name: str) -> None:
     gpl = {"regulariser_weight": 0.0} if name == "mrdr_gpl" else {}
     (phase,) = make_method(name, {**alone, **gpl, "ctr_weight": 1.0}).schedule(7)
     assert (phase.name, phase.epochs, phase.judged) == ("propensity", 7, True)
+
+
+@pytest.mark.parametrize("turns", ["alternate", "epoch_copy"])
+@every_staged
+def test_the_length_of_a_run_is_known_before_it_begins(name: str, turns: str) -> None:
+    method = make_method(name, {"turns": turns})
+    for epochs in (1, 2, 7):
+        planned = sum(phase.epochs for phase in method.schedule(epochs))
+        assert planned == epochs + method.extra_epochs(method.config, epochs) > epochs

@@ -156,7 +156,7 @@ def test_heads_of_each_step() -> None:
     assert set(method(batch).logits) == set(HEADS)
 
 
-@pytest.mark.parametrize(("epochs", "counts"), [(1, [1, 1]), (2, [1, 1]), (10, [3, 7])])
+@pytest.mark.parametrize(("epochs", "counts"), [(1, [1, 1]), (2, [2, 2]), (10, [10, 10])])
 def test_schedule(epochs: int, counts: list[int]) -> None:
     phases = make_method("ukd").schedule(epochs)
     assert [(phase.name, phase.judged) for phase in phases] == [
@@ -164,6 +164,7 @@ def test_schedule(epochs: int, counts: list[int]) -> None:
         ("student", True),
     ]
     assert [phase.epochs for phase in phases] == counts
+    assert sum(counts) == epochs + Ukd.extra_epochs(Ukd.Config(), epochs)
     no_teacher = {"teacher_weight": 0.0, "adversarial_weight": 0.0}
     assert [p.name for p in make_method("ukd", no_teacher).schedule(3)] == ["student"]
     no_student = {"ctr_weight": 0.0, "cvr_weight": 0.0, "agreement_weight": 0.0}

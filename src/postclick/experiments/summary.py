@@ -105,7 +105,7 @@ def protocol(
     """
     if training.keep == "last" and training.patience is None:
         passes_each = f"{training.epochs} pass{'es' if training.epochs > 1 else ''}"
-        length = f"{passes_each} for all, the last weights"
+        length = f"{passes_each} of the CVR model for all, the last weights"
     else:
         length = f"at most {training.epochs} passes, best {training.monitor} on validation"
         if training.patience is not None:

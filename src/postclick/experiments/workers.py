@@ -90,7 +90,7 @@ class Team:
 
     def run(self, jobs: Sequence[Job]) -> None:
         """Run `jobs`, side by side, and tell each as it ends."""
-        rows = sum(job.settings.training.epochs for job in jobs) * self.log.split("train").rows
+        rows = sum(job.settings.epochs for job in jobs) * self.log.split("train").rows
         self.reporter.start(f"{len(jobs)} runs, at most", rows, "rows")
         data = self.log.folder.resolve()
         ended = run_all(jobs, data, self.out, self.split, self.workers, self.reporter)

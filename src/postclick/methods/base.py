@@ -132,6 +132,11 @@ class Step(NamedTuple):
     parameters: tuple[str, ...] = ()
 
 
+def preparing_epochs(share: float, epochs: int) -> int:
+    """Epochs of a phase that comes before the `epochs` of the CVR model; at least one."""
+    return max(1, round(share * epochs))
+
+
 class Phase(NamedTuple):
     """A stretch of training: some epochs, and the steps taken on each of their batches.
 
@@ -232,8 +237,17 @@ class Method(nn.Module, ABC, Generic[C]):
         x: Tensor = self.embedding(batch.ids, batch.numeric, batch.bags)
         return x
 
+    @classmethod
+    def extra_epochs(cls, config: Any, epochs: int) -> int:
+        """Epochs that `schedule` adds to `epochs`, at the most: how long a run is."""
+        return 0
+
     def schedule(self, epochs: int) -> tuple[Phase, ...]:
-        """The phases of a run of `epochs` epochs: one joint phase unless stages are needed."""
+        """The phases of a run: one joint phase unless stages are needed.
+
+        `epochs` counts what is judged, the training of the CVR model; preparing phases add their
+        own, so that every method's CVR model has seen the data equally often.
+        """
         return (Phase("joint", epochs),)
 
     def begin(self, phase: Phase) -> None:

@@ -14,7 +14,14 @@ from torch import Tensor, nn
 
 from postclick.data.batch import Batch
 from postclick.data.prepared import BaseRates, InputSpec
-from postclick.methods.base import Method, Outputs, Phase, Prediction, Step
+from postclick.methods.base import (
+    Method,
+    Outputs,
+    Phase,
+    Prediction,
+    Step,
+    preparing_epochs,
+)
 from postclick.methods.imputation_losses import CLICK_TERMS, ImputationConfig
 from postclick.nn.config import NetworkConfig
 from postclick.nn.embedding import FeatureEmbedding
@@ -50,6 +57,8 @@ class ImputationMethod(Method[C]):
     """
 
     click_models: tuple[str, ...] = ("click_model",)
+    # How many steps `later_steps` has.
+    round_length = 2
 
     def __init__(
         self, config: C, network: NetworkConfig, inputs: InputSpec, rates: BaseRates, dim: int
@@ -138,21 +147,26 @@ class ImputationMethod(Method[C]):
             Step("prediction", ("cvr",), ("embedding.", "net.", *attached)),
         )
 
+    @classmethod
+    def extra_epochs(cls, config: Any, epochs: int) -> int:
+        """The propensity's, and those of other steps where steps have epochs of their own."""
+        others = cls.round_length - 1 if config.turns == "epoch_copy" else 0
+        return preparing_epochs(config.propensity_share, epochs) + others * epochs
+
     def schedule(self, epochs: int) -> tuple[Phase, ...]:
         """A propensity phase, then the rest; steps whose terms weigh nothing are left out."""
         first = self._weighty((self.first_step(),))
         later = self._weighty(self.later_steps())
-        count = max(1, min(epochs - 1, round(self.config.propensity_share * epochs)))
-        rest = max(1, epochs - count) if first else epochs
+        count = preparing_epochs(self.config.propensity_share, epochs)
         phases: tuple[Phase, ...] = ()
         if first:
             phases = (Phase("propensity", count if later else epochs, first, judged=not later),)
         if not later:
             return phases
         if self.config.turns == "alternate":
-            return (*phases, Phase("alternate", rest, later))
+            return (*phases, Phase("alternate", epochs, later))
         one_round = tuple(Phase(s.name, 1, (s,), judged=s == later[-1]) for s in later)
-        return phases + one_round * rest
+        return phases + one_round * epochs
 
     def _weighty(self, steps: tuple[Step, ...]) -> tuple[Step, ...]:
         weights = self.weights()

@@ -28,7 +28,8 @@ class ImputationConfig(PropensityConfig):
         turns: `alternate` takes an imputation and a prediction step on every batch;
             `epoch_copy` is the official code's: in every epoch the prediction model is copied
             into the imputation model, which then takes a pass, followed by a prediction pass.
-        propensity_share: share of the epochs for the propensity, which is then frozen.
+        propensity_share: the propensity's epochs, which come first, as a share of `epochs`; it is
+            then frozen.
         detach_propensity: `False` lets the prediction loss go on training the propensity after
             that; the imputation loss never does.
     """
@@ -40,7 +41,7 @@ class ImputationConfig(PropensityConfig):
     imputation_norm: Literal["entire", "clicked"] = "entire"
     imputation_embeddings: Literal["shared", "own"] = "shared"
     turns: Literal["alternate", "epoch_copy"] = "alternate"
-    propensity_share: float = Field(default=0.2, gt=0, lt=1)
+    propensity_share: float = Field(default=0.5, gt=0)
 
 
 def prediction_loss(outputs: Outputs, labels: Labels, pi: LogPropensity) -> Tensor:

@@ -39,7 +39,7 @@ class DrJl(ImputationMethod[ImputationConfig]):
     reference = "Wang et al., Doubly Robust Joint Learning, ICML 2019"
     expect = (
         "right where either the propensity or the imputed label is. The propensity has a model "
-        "of its own and is frozen after propensity_share of the epochs, so pCTR shares nothing "
+        "of its own and is frozen after a phase of its own, so pCTR shares nothing "
         "with pCVR. Squared imputation loss is dominated by rows whose pCVR is far from 1/2."
     )
     Config = ImputationConfig

@@ -27,6 +27,7 @@ from postclick.methods.base import (
     Step,
     Terms,
     Weight,
+    preparing_epochs,
 )
 from postclick.methods.ukd_networks import Teacher, TwoHeadedStudent, reversal_strength
 from postclick.nn.config import NetworkConfig
@@ -46,7 +47,7 @@ class UkdConfig(MethodConfig):
     """Options of UKD.
 
     Attributes:
-        teacher_share: share of the epochs for the teacher, which is then frozen.
+        teacher_share: the teacher's epochs as a share of the student's; it is then frozen.
         cvr_weight: of both students' losses; the EVI authors' code has the CTR weight, .2, here.
         agreement_weight: of both divergences between the students.
         unclicked_weight: of unclicked impressions beside clicked ones.
@@ -63,7 +64,7 @@ class UkdConfig(MethodConfig):
     kl_space: Literal["unclicked", "all"] = "unclicked"
     uncertainty: bool = True
     exponent: float = Field(default=100.0, ge=0)
-    teacher_share: float = Field(default=0.3, gt=0, lt=1)
+    teacher_share: float = Field(default=1.0, gt=0)
 
 
 class Ukd(Method[UkdConfig]):
@@ -91,7 +92,7 @@ class Ukd(Method[UkdConfig]):
         "a teacher trained on clicks alone, so right where the features explain who clicks. "
         "WARNING: the adversarial term takes from it whatever tells clicked from unclicked "
         "impressions; where conversion depends on that too, soft labels move towards the clicked "
-        "CVR (compare `ukd/no_adversary`). Two phases: plan more epochs than for other methods."
+        "CVR (compare `ukd/no_adversary`)."
     )
     Config = UkdConfig
     spaces = {
@@ -136,14 +137,18 @@ class Ukd(Method[UkdConfig]):
         starts = self.start(self.config, rates)
         self.student = TwoHeadedStudent(self.embedding.width, starts, self.network, self.kind)
 
+    @classmethod
+    def extra_epochs(cls, config: UkdConfig, epochs: int) -> int:
+        """The teacher's."""
+        return preparing_epochs(config.teacher_share, epochs)
+
     def schedule(self, epochs: int) -> tuple[Phase, ...]:
         """The teacher's phase, if it has a loss, and then the student's."""
         weights, phases = self.weights(), []
-        count = max(1, min(epochs - 1, round(self.config.teacher_share * epochs)))
+        count = preparing_epochs(self.config.teacher_share, epochs)
         student = any(weights[term] for term in STUDENT.terms)
         if any(weights[term] for term in TEACHER.terms):
             phases.append(Phase("teacher", count if student else epochs, (TEACHER,), not student))
-            epochs = max(1, epochs - count)
         if student:
             phases.append(Phase("student", epochs, (STUDENT,)))
         return tuple(phases)

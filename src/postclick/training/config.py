@@ -30,7 +30,8 @@ class TrainingConfig(BaseModel):
     (docs/training.md); `benchmarks/sensitivity.py` shows what each is worth.
 
     Attributes:
-        epochs: passes over the training split at the most.
+        epochs: passes over the training split that the CVR model takes at the most; methods that
+            prepare a propensity or a teacher first take more for that.
         batch_size: rows of a step; `None` takes a size by the number of training rows, see
             `batch_size_for`.
         optimizer: `lazy_adam` updates only the embedding rows of a batch and catches up decay

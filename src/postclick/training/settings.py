@@ -41,6 +41,12 @@ class RunSettings(BaseModel):
         method, _ = find_method(self.method)
         return method.Config.parse(self.method, self.options)
 
+    @property
+    def epochs(self) -> int:
+        """Of the whole run at the most, preparing phases included."""
+        method, _ = find_method(self.method)
+        return self.training.epochs + method.extra_epochs(self.method_config, self.training.epochs)
+
     @classmethod
     def make(
         cls,
