@@ -1,6 +1,7 @@
 """Heads start at their base rates; serving runs only the heads it needs."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 from postclick.nn.conditioning import Conditioned, OuterProductLinear
 from postclick.nn.config import NetworkConfig
-from postclick.nn.heads import Head, HeadNetwork, full_precision
+from postclick.nn.heads import Head, HeadNetwork, first_activations, full_precision
 
 INPUTS = 12
 RATES = {"ctr": 0.04, "cvr": 0.3, "uncvr": 0.7}
@@ -130,3 +131,50 @@ def test_config_refuses(options: dict[str, object]) -> None:
 def test_config_is_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         NetworkConfig().tower = ()  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("bottom", [(), (16,)])
+@pytest.mark.parametrize("only", [None, ("ctr", "cvr")])
+def test_towers_that_read_the_same_are_begun_by_one_product(
+    bottom: tuple[int, ...], only: tuple[str, ...] | None
+) -> None:
+    """Outputs and gradients are those of each tower by itself."""
+    torch.manual_seed(0)
+    config = NetworkConfig(bottom=bottom, tower=(8, 4))
+    rates = {"ctr": 0.1, "uncvr": 0.9, "cvr": 0.2}
+    net = HeadNetwork(6, rates, config, "share_bottom").double()
+    x = torch.randn(11, 6, dtype=torch.float64)
+    gradients = []
+    for together in (True, False):
+        net.zero_grad()
+        if together:
+            found = net(x, only=only)
+        else:
+            read = net.backbone(x)[0]
+            found = {name: net.heads[name](read) for name in (only or rates)}
+        total = torch.stack([output.logit.square().sum() for output in found.values()]).sum()
+        total = total + sum(a.sum() for output in found.values() for a in output.activations)
+        total.backward()
+        gradients.append((found, {n: p.grad for n, p in net.named_parameters()}))
+    (one, first), (each, second) = gradients
+    assert set(one) == set(each) == set(only or rates)
+    for name in one:
+        torch.testing.assert_close(one[name].logit, each[name].logit)
+        torch.testing.assert_close(one[name].activations, each[name].activations)
+    for name, gradient in first.items():
+        if gradient is None:
+            assert second[name] is None
+        else:
+            torch.testing.assert_close(gradient, second[name])
+
+
+@pytest.mark.parametrize(
+    "changes", [{"batch_norm": True}, {"tower": ()}, {"backbone": "mmoe"}], ids=str
+)
+def test_towers_that_differ_are_left_alone(changes: dict[str, Any]) -> None:
+    config = NetworkConfig.model_validate({"tower": (8, 4), **changes})
+    kind = changes.get("backbone", "share_bottom")
+    net = HeadNetwork(6, {"ctr": 0.1, "cvr": 0.2}, config, kind)
+    x = torch.randn(11, 6)
+    assert first_activations(dict(net.heads.items()), net.backbone(x)) == {}
+    assert net(x)["ctr"].logit.shape == (11,)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from helpers.toy import Toy
+from postclick.training.compiled_adam import CompiledAdam
 from postclick.training.config import TrainingConfig
 from postclick.training.lazy_adam import LazyAdam
 from postclick.training.optimizer import Optimizer
@@ -28,6 +29,7 @@ def trained(mode: str, dtype: torch.dtype, steps: int = STEPS, **changes: Any) -
     toy = Toy(sparse=True).to(dtype)
     optimizer = Optimizer(toy.named_parameters(), {"table"}, config)
     for ids, target in toy.batches(steps):
+        optimizer.prepare(ids)
         toy.backward(ids, target)
         optimizer.step(config.lr * lr_factor(config, optimizer.steps, steps))
     optimizer.catch_up()
@@ -88,8 +90,11 @@ def test_forgetting_the_wait_would_be_noticed() -> None:
     config = TrainingConfig(weight_decay=1e-5)
     optimizer = Optimizer(toy.named_parameters(), {"table"}, config)
     for ids, target in toy.batches(STEPS):
+        rowwise = optimizer._rowwise["table"]
+        assert isinstance(rowwise, CompiledAdam)
+        rowwise._index[:, 0] = 2 * optimizer.steps
+        optimizer.prepare(ids)
         toy.backward(ids, target)
-        optimizer._lazy["table"].last.fill_(optimizer.steps)
         optimizer.step(config.lr)
     assert rms(toy.table - exact) > 0.2 * rms(exact)
 
@@ -113,7 +118,7 @@ def test_rows_never_touched_decay_like_dense_adam(decay: float, std: float, boun
     lazy = LazyAdam(start.clone(), TrainingConfig(weight_decay=decay))
     for step in range(1, 401):
         adam.step()
-        lazy.step(no_rows(4), 1e-3)
+        lazy.step(*no_rows(4), 1e-3)
         if step in (1, 5, 20, 100, 400):
             now = LazyAdam(start.clone(), TrainingConfig(weight_decay=decay))
             now.load(lazy.tensors(), lazy.steps)
@@ -136,7 +141,7 @@ def test_a_row_touched_at_every_step_is_exactly_adam(dtype: torch.dtype, decay: 
         values = torch.randn(3, 3, generator=generator, dtype=torch.float64).to(dtype)
         dense.grad = torch.zeros_like(start).index_copy_(0, rows, values)
         adam.step()
-        lazy.step(RowGradient(rows, values), 1e-2)
+        lazy.step(rows, values, 1e-2)
     tolerance = 1e-6 if dtype == torch.float32 else 1e-14
     assert float((lazy.table[rows] - dense.detach()[rows]).abs().max()) < tolerance
     untouched = torch.tensor([1, 3, 5])
@@ -147,6 +152,7 @@ def test_catching_up_twice_is_catching_up_once() -> None:
     toy = Toy(sparse=True)
     optimizer = Optimizer(toy.named_parameters(), {"table"}, TrainingConfig())
     for ids, target in toy.batches(50):
+        optimizer.prepare(ids)
         toy.backward(ids, target)
         optimizer.step(1e-3)
     before = toy.table.detach().clone()
@@ -165,6 +171,7 @@ def test_looking_in_between_changes_little() -> None:
         toy = Toy(sparse=True)
         optimizer = Optimizer(toy.named_parameters(), {"table"}, config)
         for ids, target in toy.batches(STEPS):
+            optimizer.prepare(ids)
             toy.backward(ids, target)
             optimizer.step(config.lr)
             if optimizer.steps % every == 0:
@@ -185,7 +192,7 @@ def test_more_steps_than_were_planned_for() -> None:
     for step in range(2_500):
         dense.grad = torch.tensor([[1.0], [0.0]]) if step == 0 else torch.zeros_like(start)
         adam.step()
-        lazy.step(first if step == 0 else no_rows(1), 1e-3)
+        lazy.step(*(first if step == 0 else no_rows(1)), 1e-3)
     lazy.catch_up_all()
     assert lazy.steps == 2_500
     torch.testing.assert_close(lazy.table, dense.detach(), rtol=0, atol=4e-4)

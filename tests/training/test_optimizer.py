@@ -10,6 +10,7 @@ from helpers.toy import Toy
 from postclick.training.config import TrainingConfig
 from postclick.training.optimizer import Optimizer
 from postclick.training.schedule import lr_factor
+from postclick.training.tables import RowCollector
 
 TABLES = {"table"}
 
@@ -41,6 +42,7 @@ def train_dense(config: TrainingConfig, steps: int, dtype: torch.dtype = torch.f
 def train(toy: Toy, optimizer: Optimizer, batches: Any, planned: int) -> None:
     config = optimizer.config
     for ids, target in batches:
+        optimizer.prepare(ids)
         toy.backward(ids, target)
         optimizer.step(config.lr * lr_factor(config, optimizer.steps, planned))
 
@@ -62,6 +64,7 @@ def test_exact_adam_is_torch_adam_with_dense_gradients(changes: dict[str, Any]) 
     toy, optimizer = make(config)
     start = toy.table.detach().clone()
     train(toy, optimizer, toy.batches(200), planned=200)
+    optimizer.catch_up()
     dense = train_dense(config, 200)
     largest = toy.difference(dense)
     print(f"\nexact Adam, {changes}: largest weight difference after 200 steps {largest:.2e}")
@@ -73,6 +76,7 @@ def test_exact_adam_in_float64_differs_by_rounding_only() -> None:
     config = TrainingConfig(optimizer="exact_adam", weight_decay=1e-5)
     toy, optimizer = make(config, torch.float64)
     train(toy, optimizer, toy.batches(200), planned=200)
+    optimizer.catch_up()
     assert toy.difference(train_dense(config, 200, torch.float64)) <= 1e-13
 
 
@@ -81,6 +85,7 @@ def test_exact_adam_moves_rows_that_no_batch_touches() -> None:
     toy, optimizer = make(config)
     before = toy.table.detach().clone()
     train(toy, optimizer, toy.batches(20), planned=20)
+    optimizer.catch_up()
     untouched = slice(int(0.9 * toy.rows) + 1, None)
     assert (toy.table[untouched].abs() < before[untouched].abs()).all()
 
@@ -97,10 +102,10 @@ def test_clipping_is_torch_clipping_of_the_dense_gradient(mode: str, clip_norm: 
     dense.backward(ids, target)
     expected = float(nn.utils.clip_grad_norm_(dense.parameters(), clip_norm))
     clipped: dict[str, Tensor] = {}
-    collect = optimizer._collect["table"]
+    collect = RowCollector(toy.table)
 
-    def remember(gradient: Tensor) -> Any:
-        rows = collect(gradient)
+    def remember(ids: Tensor, values: Tensor) -> Any:
+        rows = collect(ids, values)
         clipped["rows"], clipped["values"] = rows.rows, rows.values  # scaled in place later
         return rows
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from postclick.training.tables import RowCollector
+from postclick.training.tables import RowCollector, RowGradient
 
 
 def sparse_and_dense(table: Tensor, ids: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
@@ -18,6 +18,10 @@ def sparse_and_dense(table: Tensor, ids: Tensor, out: Tensor) -> tuple[Tensor, T
     assert leaf.grad.is_sparse
     dense = torch.zeros_like(table).index_put_((ids.flatten(),), out.flatten(0, -2), True)
     return leaf.grad, dense
+
+
+def collected_from(table: Tensor, sparse: Tensor) -> RowGradient:
+    return RowCollector(table)(sparse._indices()[0], sparse._values())
 
 
 @given(
@@ -31,7 +35,7 @@ def test_collected_rows_are_the_dense_gradient(ids: list[int], dim: int, seed: i
     index = torch.tensor(ids, dtype=torch.long)
     out = torch.randn(len(ids), dim, generator=generator, dtype=torch.float64)
     sparse, dense = sparse_and_dense(table, index, out)
-    collected = RowCollector(table)(sparse)
+    collected = collected_from(table, sparse)
     assert sorted(collected.rows.tolist()) == sorted(set(ids)), "each touched row once"
     rebuilt = torch.zeros_like(table).index_copy_(0, collected.rows, collected.values)
     torch.testing.assert_close(rebuilt, dense, rtol=0, atol=1e-12)
@@ -46,7 +50,7 @@ def test_a_collector_can_be_used_again_and_again() -> None:
         ids = torch.randint(0, 1000, (size, 2), generator=generator)
         out = torch.randn(size, 2, 3, generator=generator)
         sparse, dense = sparse_and_dense(table, ids, out)
-        collected = collect(sparse)
+        collected = collect(sparse._indices()[0], sparse._values())
         assert len(collected.rows) == len(ids.unique())
         rebuilt = torch.zeros_like(table).index_copy_(0, collected.rows, collected.values)
         torch.testing.assert_close(rebuilt, dense)
@@ -61,7 +65,7 @@ def test_the_order_of_rows_is_always_the_same(threads: int) -> None:
         table = torch.zeros(100_000, 2)
         ids = torch.randint(0, 5_000, (200_000,), generator=torch.Generator().manual_seed(0))
         sparse, _ = sparse_and_dense(table, ids, torch.ones(len(ids), 2))
-        first, second = (RowCollector(table)(sparse).rows for _ in range(2))
+        first, second = (collected_from(table, sparse).rows for _ in range(2))
     finally:
         torch.set_num_threads(before)
     assert torch.equal(first, second)
@@ -77,7 +81,7 @@ def test_pooled_histories_and_ids_in_one_gradient() -> None:
     looked_up = F.embedding(torch.tensor([3, 0]), table, sparse=True)
     (pooled.sum() + looked_up.sum()).backward()
     assert table.grad is not None
-    rows, summed = RowCollector(table.data)(table.grad)
+    rows, summed = collected_from(table.data, table.grad)
     order = rows.argsort()
     assert rows[order].tolist() == [0, 3, 7, 29]
     expected = torch.tensor([1.0, 2.5, 2.0, -1.0]).unsqueeze(1).expand(4, 4)
@@ -87,5 +91,5 @@ def test_pooled_histories_and_ids_in_one_gradient() -> None:
 def test_no_ids_give_no_rows() -> None:
     table = torch.randn(5, 2)
     sparse, _ = sparse_and_dense(table, torch.empty(0, dtype=torch.long), torch.empty(0, 2))
-    rows, values = RowCollector(table)(sparse)
+    rows, values = collected_from(table, sparse)
     assert (rows.shape, values.shape) == ((0,), (0, 2))

@@ -1,10 +1,11 @@
 """A backbone with one tower per head: what every method here is made of."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from postclick.nn.backbone import make_backbone
@@ -39,11 +40,11 @@ class Head(nn.Module):
         self.last = read(self.tower.width, 1)
         nn.init.constant_(self.last.get_parameter("bias"), math.log(base_rate / (1 - base_rate)))
 
-    def activations(self, x: LayerInput) -> list[Tensor]:
-        return self.tower.activations(x)
+    def activations(self, x: LayerInput, first: Tensor | None = None) -> list[Tensor]:
+        return self.tower.activations(x, first)
 
-    def forward(self, x: LayerInput) -> HeadOutput:
-        activations = self.activations(x)
+    def forward(self, x: LayerInput, first: Tensor | None = None) -> HeadOutput:
+        activations = self.activations(x, first)
         top = self.tower.dropout(activations[-1]) if activations else x
         return HeadOutput(full_precision(self.last(top).squeeze(1)), activations)
 
@@ -82,12 +83,31 @@ class HeadNetwork(nn.Module):
 
     def forward(self, x: LayerInput, only: Iterable[str] | None = None) -> dict[str, HeadOutput]:
         """Run all heads, or those named in `only` (serving needs two)."""
-        wanted = set(self.heads if only is None else only)
-        representations = self.backbone(x)
-        return {
-            name: head(representation)
-            for (name, head), representation in zip(
-                self.heads.items(), representations, strict=True
-            )
-            if name in wanted
+        read = dict(zip(self.heads, self.backbone(x), strict=True))
+        wanted = {
+            name: head for name, head in self.heads.items() if only is None or name in set(only)
         }
+        known = first_activations(wanted, [read[name] for name in wanted])
+        return {name: head(read[name], known.get(name)) for name, head in wanted.items()}
+
+
+def first_activations(
+    heads: Mapping[str, nn.Module], read: Sequence[LayerInput]
+) -> dict[str, Tensor]:
+    """First ReLU outputs of heads that all read the same tensor, by one product for all of them.
+
+    Nothing where heads read different things, or have a first layer that is not plain.
+    """
+    x = read[0] if read else None
+    towers = [head.tower for head in heads.values() if isinstance(head, Head)]
+    if len(towers) < 2 or not isinstance(x, Tensor) or any(other is not x for other in read):
+        return {}
+    layers = [tower.linear[0] for tower in towers if len(tower.linear)]
+    plain = all(type(layer) is nn.Linear for layer in layers) and len(layers) == len(heads)
+    if not plain or any(not isinstance(tower.norm[0], nn.Identity) for tower in towers):
+        return {}
+    weight = torch.cat([layer.get_parameter("weight") for layer in layers])
+    bias = torch.cat([layer.get_parameter("bias") for layer in layers])
+    hidden = F.linear(x, weight, bias).relu_()
+    widths = [layer.get_parameter("bias").numel() for layer in layers]
+    return dict(zip(heads, torch.split(hidden, widths, dim=1), strict=True))

@@ -57,10 +57,12 @@ class MLP(nn.Module):
         activations = self.activations(x)
         return self.dropout(activations[-1]) if activations else x
 
-    def activations(self, x: LayerInput) -> list[Tensor]:
-        """ReLU outputs of all layers, first to last."""
-        outputs: list[Tensor] = []
-        for k, (linear, norm) in enumerate(zip(self.linear, self.norm, strict=True)):
-            below = x if k == 0 else self.dropout(outputs[-1])
-            outputs.append(norm(linear(below)).relu())
+    def activations(self, x: LayerInput, first: Tensor | None = None) -> list[Tensor]:
+        """ReLU outputs of all layers, first to last; `first` is the first one's if it is known."""
+        outputs: list[Tensor] = [] if first is None else [first]
+        layers = list(zip(self.linear, self.norm, strict=True))
+        for linear, norm in layers[len(outputs) :]:
+            below = self.dropout(outputs[-1]) if outputs else x
+            # In place: what a layer returns is nobody else's.
+            outputs.append(norm(linear(below)).relu_())
         return outputs

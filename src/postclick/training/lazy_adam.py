@@ -1,4 +1,4 @@
-"""Adam on the touched rows of an embedding table, with the untouched steps caught up.
+"""Adam on the touched rows of an embedding table, with the untouched steps caught up, in torch.
 
 Under dense Adam a row that no batch touches still moves: its momentum runs out, and coupled
 weight decay, divided by a shrinking second moment, pulls it to zero. Both depend on nothing but
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from postclick.training.config import TrainingConfig
-from postclick.training.tables import RowGradient
+from postclick.training.tables import RowCollector
 
 # The waiting time is integrated in this many stretches; see `_drift`.
 STRETCHES = 2
@@ -23,7 +23,9 @@ FIRST_STEPS = 1024
 class LazyAdam:
     """Adam for one table [rows, dim]; `step` costs by touched rows, not by table size.
 
-    Before a table is read as a whole (validation, saving), call `catch_up_all`.
+    Runs on any device and in any precision; `CompiledAdam` does the same faster in CPU memory.
+    Call `prepare` with the ids of a batch before the table is read for it, then `step` with the
+    gradient, and `catch_up_all` before the table is read as a whole (validation, saving).
     """
 
     def __init__(self, table: Tensor, config: TrainingConfig) -> None:
@@ -35,14 +37,26 @@ class LazyAdam:
         self.square = torch.zeros_like(table, requires_grad=False)
         self.last = torch.zeros(table.shape[0], dtype=torch.int32, device=table.device)
         self.steps = 0
+        self._collect = RowCollector(table)
         # Sum of the learning rates of steps 1..k at index k: a schedule changes them while a
         # row waits, and it has to move as far as it would have moved then.
         self._paid = torch.zeros(FIRST_STEPS, dtype=torch.float64, device=table.device)
 
     @torch.no_grad()
-    def step(self, gradient: RowGradient, lr: float) -> None:
-        """One Adam step on the rows of `gradient`, after what they missed."""
-        rows, values = gradient
+    def prepare(self, ids: Tensor) -> None:
+        """Bring the rows of `ids` (int64, any shape, repeats allowed) to the present."""
+        rows = torch.unique(ids)
+        late = rows[self.last[rows] < self.steps]
+        if len(late):
+            self._store(late, *self._caught_up(late))
+
+    @torch.no_grad()
+    def step(self, ids: Tensor, values: Tensor, lr: float) -> None:
+        """One Adam step on the rows of `ids` [k], after what they missed.
+
+        Gradients `values` [k, dim] are summed where ids repeat.
+        """
+        rows, values = self._collect(ids, values)
         weight, mean, square = self._caught_up(rows)
         self.steps += 1
         if self.steps == len(self._paid):

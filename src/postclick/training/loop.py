@@ -2,6 +2,7 @@
 
 import gc
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -62,6 +63,11 @@ class TrainingLoop:
         self.steps_per_epoch = log.steps("train", config.rows_per_step)
         self.phases = method.schedule(config.epochs)
         self.optimizers: dict[str, Optimizer] = {}
+        self.tables = {
+            f"{name}.table"
+            for name, module in method.named_modules()
+            if isinstance(module, FeatureEmbedding)
+        }
         if path.exists():
             self._resume()
         else:
@@ -128,6 +134,7 @@ class TrainingLoop:
         for batch in batches:
             self.method.progress = position.phase_steps / self._planned()
             on_device = batch.to(self.device)
+            self._bring_rows(on_device)
             total = sum(
                 self._step(on_device, step, meter, again=k > 0)
                 for k, step in enumerate(self.phase.steps)
@@ -139,6 +146,12 @@ class TrainingLoop:
                 position.meter, position.meter_rows = meter.sums, meter.rows
                 self._save()
                 saved = time.monotonic()
+
+    def _bring_rows(self, batch: Batch) -> None:
+        """Embeddings that a batch reads have to be what they are by now."""
+        ids = torch.cat([batch.ids.flatten(), *(bag.values for bag in batch.bags)])
+        for step in self.phase.steps:
+            self._optimizer(step).prepare(ids)
 
     def _step(self, batch: Batch, step: Step, meter: EpochMeter, *, again: bool) -> float:
         optimizer = self._optimizer(step)
@@ -204,13 +217,12 @@ class TrainingLoop:
     def _optimizer(self, step: Step) -> Optimizer:
         """The step's own optimizer; a step of the same name goes on with it."""
         if step.name not in self.optimizers:
-            tables = {
-                f"{name}.table"
-                for name, module in self.method.named_modules()
-                if isinstance(module, FeatureEmbedding)
-            }
-            trained = self.method.trained(step)
-            self.optimizers[step.name] = Optimizer(trained, tables, self.config)
+            steps = {s.name: s for p in self.phases for s in p.steps}
+            trained = {n: list(self.method.trained(s)) for n, s in steps.items()}
+            owners = Counter(name for found in trained.values() for name, _ in found)
+            tables = {name for name in owners if name in self.tables}
+            shared = {name for name in tables if owners[name] > 1}
+            self.optimizers[step.name] = Optimizer(trained[step.name], tables, self.config, shared)
         return self.optimizers[step.name]
 
     def _save(self) -> None:

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 import torch
 
+from postclick.training.memory import memory_kept
+
 # Relative error above which a product is not float32 any more.
 FLOAT32_ERROR = 1e-5
 
@@ -31,7 +33,7 @@ def float32_matmul_precision() -> str:
 
 @contextmanager
 def training_process(threads: int | None) -> Iterator[None]:
-    """Set threads and matrix precision, and keep the garbage collector out of the loop."""
+    """Set threads and matrix precision; keep garbage collection and malloc out of the loop."""
     threads_before = torch.get_num_threads()
     precision_before = torch.get_float32_matmul_precision()
     collecting = gc.isenabled()
@@ -44,7 +46,8 @@ def training_process(threads: int | None) -> Iterator[None]:
         gc.freeze()
     gc.disable()
     try:
-        yield
+        with memory_kept():
+            yield
     finally:
         if not frozen:
             gc.unfreeze()

@@ -1,85 +1,99 @@
 """The optimizer of a run: Adam for the networks, lazy or exact Adam for embedding tables."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import torch
 from torch import Tensor, nn
 
+from postclick.training.compiled_adam import CompiledAdam
 from postclick.training.config import TrainingConfig
+from postclick.training.dense_adam import DenseAdam
 from postclick.training.lazy_adam import LazyAdam
 from postclick.training.tables import RowCollector, RowGradient
-
-STATE_KEYS = ("exp_avg", "exp_avg_sq", "step")
 
 
 class Optimizer:
     """One Adam over parameters with dense and with sparse gradients.
 
-    In exact mode a table has a persistent dense gradient buffer: the batch's rows are added to
-    it, torch's fused Adam runs over the table, and only the touched rows are cleared. The
-    result is `torch.optim.Adam`'s.
+    Tables in CPU memory are updated by the compiled kernel in both modes. Elsewhere `lazy_adam` is
+    torch code, and `exact_adam` keeps a dense gradient buffer: the batch's rows are written to it,
+    torch's fused Adam runs over the table, and only the touched rows are cleared.
+
+    Args:
+        parameters: name and parameter; those that need no gradient are left out.
+        tables: names of embedding tables, whose gradients are sparse.
+        shared: tables that another optimizer trains too. Exact mode sweeps them at every step: what
+            a row does while it waits would depend on both.
     """
 
     def __init__(
         self,
         parameters: Iterable[tuple[str, nn.Parameter]],
-        tables: set[str],
+        tables: Collection[str],
         config: TrainingConfig,
+        shared: Collection[str] = (),
     ) -> None:
         self.config = config
         trained = [(name, p) for name, p in parameters if p.requires_grad]
         self._tables = {name: p for name, p in trained if name in tables}
         self._dense = {name: p for name, p in trained if name not in tables}
-        self._collect = {name: RowCollector(p) for name, p in self._tables.items()}
+        self._collect: dict[str, RowCollector] = {}
         exact = config.optimizer == "exact_adam"
-        self._lazy = (
-            {} if exact else {name: LazyAdam(p.data, config) for name, p in self._tables.items()}
-        )
-        self._buffers = {n: torch.zeros_like(p) for n, p in self._tables.items()} if exact else {}
-        self._dense_adam = {**self._dense, **(self._tables if exact else {})}
+        self._rowwise: dict[str, CompiledAdam | LazyAdam] = {}
+        self._buffers: dict[str, Tensor] = {}
+        for name, table in self._tables.items():
+            if CompiledAdam.suits(table.data) and not (exact and name in shared):
+                self._rowwise[name] = CompiledAdam(table.data, config, exact=exact)
+            elif exact:
+                self._buffers[name] = torch.zeros_like(table)
+            else:
+                self._rowwise[name] = LazyAdam(table.data, config)
         network = config.network_decay
-        decays = (
-            (self._dense, config.weight_decay if network is None else network),
-            (self._tables if exact else {}, config.weight_decay),
-        )
-        groups = [
-            {"params": list(named.values()), "weight_decay": decay}
-            for named, decay in decays
-            if named
-        ]
-        self._adam = torch.optim.Adam(
-            groups or [torch.zeros(1)],
-            lr=config.lr,
-            betas=config.betas,
-            eps=config.eps,
-            fused=True,
+        of_networks = config.weight_decay if network is None else network
+        self._adam = DenseAdam(
+            {
+                **{name: (p, of_networks) for name, p in self._dense.items()},
+                **{name: (self._tables[name], config.weight_decay) for name in self._buffers},
+            },
+            config,
         )
         self.steps = 0
+
+    def prepare(self, ids: Tensor) -> None:
+        """Bring the table rows `ids` to the present, before a batch reads them."""
+        for rowwise in self._rowwise.values():
+            rowwise.prepare(ids)
 
     @torch.no_grad()
     def step(self, lr: float) -> float | None:
         """Apply the gradients; returns their norm before clipping if clipping is on."""
         self.steps += 1
         rows = {
-            name: self._collect[name](table.grad)
+            name: RowGradient(table.grad._indices()[0], table.grad._values())
             for name, table in self._tables.items()
             if table.grad is not None
         }
-        norm = self._clip(rows) if self.config.clip_norm is not None else None
-        for group in self._adam.param_groups:
-            group["lr"] = lr
+        clipping = self.config.clip_norm is not None
+        for name in rows.keys() if clipping else rows.keys() & self._buffers.keys():
+            rows[name] = self._collected(name, rows[name])
+        norm = self._clip(rows) if clipping else None
         for name, buffer in self._buffers.items():
             if name in rows:
                 buffer.index_copy_(0, rows[name].rows, rows[name].values)
             self._tables[name].grad = buffer
-        self._adam.step()
+        self._adam.step(lr)
         for name, buffer in self._buffers.items():
             if name in rows:
                 buffer.index_fill_(0, rows[name].rows, 0.0)
-        for name, lazy in self._lazy.items():
+        for name, rowwise in self._rowwise.items():
             if name in rows:
-                lazy.step(rows[name], lr)
+                rowwise.step(rows[name].rows, rows[name].values, lr)
         return norm
+
+    def _collected(self, name: str, gradient: RowGradient) -> RowGradient:
+        if name not in self._collect:
+            self._collect[name] = RowCollector(self._tables[name])
+        return self._collect[name](gradient.rows, gradient.values)
 
     def _clip(self, rows: dict[str, RowGradient]) -> float:
         assert self.config.clip_norm is not None
@@ -92,28 +106,22 @@ class Optimizer:
 
     def catch_up(self) -> None:
         """Bring lazily updated tables to the present, before they are read as a whole."""
-        for lazy in self._lazy.values():
-            lazy.catch_up_all()
+        for rowwise in self._rowwise.values():
+            rowwise.catch_up_all()
 
     def tensors(self) -> dict[str, Tensor]:
         """All state as tensors, for a checkpoint."""
         state: dict[str, Tensor] = {"steps": torch.tensor(self.steps)}
-        for name, parameter in self._dense_adam.items():
-            for key in STATE_KEYS:
-                if key in self._adam.state[parameter]:
-                    state[f"adam/{key}/{name}"] = self._adam.state[parameter][key]
-        for name, lazy in self._lazy.items():
-            state |= {f"lazy/{key}/{name}": tensor for key, tensor in lazy.tensors().items()}
+        state |= {f"adam/{key}": tensor for key, tensor in self._adam.tensors().items()}
+        for name, rowwise in self._rowwise.items():
+            state |= {f"rows/{key}/{name}": tensor for key, tensor in rowwise.tensors().items()}
         return state
 
     def load(self, state: dict[str, Tensor]) -> None:
         """Take up the state that `tensors` gave."""
         self.steps = int(state["steps"])
-        for name, parameter in self._dense_adam.items():
-            for key in STATE_KEYS:
-                full = f"adam/{key}/{name}"
-                if full in state:
-                    self._adam.state[parameter][key] = state[full].clone().to(parameter.device)
-        for name, lazy in self._lazy.items():
-            keys = lazy.tensors()
-            lazy.load({key: state[f"lazy/{key}/{name}"] for key in keys}, self.steps)
+        adam = {k.removeprefix("adam/"): v for k, v in state.items() if k.startswith("adam/")}
+        self._adam.load(adam)
+        for name, rowwise in self._rowwise.items():
+            keys = rowwise.tensors()
+            rowwise.load({key: state[f"rows/{key}/{name}"] for key in keys}, self.steps)

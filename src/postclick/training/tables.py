@@ -19,7 +19,7 @@ class RowGradient(NamedTuple):
 
 
 class RowCollector:
-    """Turns a table's sparse, uncoalesced gradient into one summed row per distinct id.
+    """Sums gradients of repeated ids into one row per distinct id.
 
     Ids are made distinct without sorting: every occurrence writes its position into a scratch
     array as long as the table, and the ones that read their own position back represent the id.
@@ -28,10 +28,8 @@ class RowCollector:
     def __init__(self, table: Tensor) -> None:
         self._scratch = torch.zeros(table.shape[0], dtype=torch.int32, device=table.device)
 
-    def __call__(self, gradient: Tensor) -> RowGradient:
-        """`gradient` is the table's `.grad` as `torch.nn.functional.embedding` leaves it."""
-        ids = gradient._indices()[0]
-        values = gradient._values()
+    def __call__(self, ids: Tensor, values: Tensor) -> RowGradient:
+        """Of ids [k] and their gradients [k, dim], one summed row for each distinct id."""
         positions = torch.arange(len(ids), dtype=torch.int32, device=ids.device)
         scratch = self._scratch
         # Of equal ids the last writes; `index_copy_` leaves that to chance on several threads.

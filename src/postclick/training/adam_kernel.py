@@ -1,0 +1,307 @@
+"""Adam on rows of a table, compiled: the rows of a batch, and what they missed, in one sweep.
+
+Threads share the rows by a hash of the row number. Shares never meet, so there are no locks, each
+row sums its gradients in the order of the batch, and results do not depend on the threads.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit, prange
+
+from postclick.training.prefetch import prefetch
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int32]
+
+# How far ahead of the row at work rows are fetched into the cache.
+AHEAD = 8
+# Weights below this are taken as 0.
+TINY = np.float32(1e-18)
+# Fast math that cannot hide a NaN or an infinity: sums and products may be reordered and fused.
+FAST = {"reassoc", "contract", "arcp", "nsz"}
+
+
+def compiled(**options: Any) -> Any:
+    """Numba's decorator: machine code is kept on disk where there is a place for it."""
+
+    def decorate(function: Any) -> Any:
+        # No Python checks for a division by zero: they keep loops from being vectorised.
+        common = {"nogil": True, "fastmath": FAST, "error_model": "numpy", **options}
+        try:
+            return njit(cache=True, **common)(function)
+        except RuntimeError:  # neither the package nor the user has a folder to write to
+            return njit(**common)(function)
+
+    return decorate
+
+
+class Rates(NamedTuple):
+    """What Adam's settings come to, step by step.
+
+    Attributes:
+        decay, eps, beta1, beta2: as in `TrainingConfig`.
+        paid: float64 [steps + 1], sum of the learning rates of steps 1..k at k.
+        power1, power2, root2: beta1^k, beta2^k and beta2^(k/2) at k, up to twice the steps.
+        spent1, spent2: beta1 and beta2 to the power of half the time in which momentum is spent.
+        rate: -ln(beta2) / 2, how fast the root of a second moment fades.
+        momentum_steps: within how many steps momentum is spent.
+        replay: up to how many missed steps are taken one by one; more are taken in closed form.
+    """
+
+    decay: float
+    eps: float
+    beta1: float
+    beta2: float
+    paid: Doubles
+    power1: Doubles
+    power2: Doubles
+    root2: Doubles
+    spent1: float
+    spent2: float
+    rate: float
+    momentum_steps: int
+    replay: int
+
+
+@compiled(inline="always")
+def _owner(row, parts):  # type: ignore[no-untyped-def]
+    """Which of `parts` shares a row belongs to: neighbours go to different ones."""
+    return ((((row >> 4) * 0x9E3779B1) & 0xFFFFFFFF) * parts) >> 32
+
+
+@compiled(inline="always")
+def _log1p(x):  # type: ignore[no-untyped-def]
+    """ln(1 + x), x >= 0, to 1e-6 below 100: ln(1 + x) = 2 ln(1 + x / (1 + sqrt(1 + x)))."""
+    one = np.float32(1.0)
+    x = x / (one + math.sqrt(one + x))
+    x = x / (one + math.sqrt(one + x))
+    x = x / (one + math.sqrt(one + x))
+    return np.float32(8.0) * _log1p_small(x)
+
+
+@compiled(inline="always")
+def _log1p_small(x):  # type: ignore[no-untyped-def]
+    """The same for x < 1, as 2 artanh(x / (2 + x)): no digit is lost however small x is."""
+    s = x / (np.float32(2.0) + x)
+    s2 = s * s
+    tail = np.float32(1 / 7) + s2 * np.float32(1 / 9)
+    tail = np.float32(1 / 3) + s2 * (np.float32(1 / 5) + s2 * tail)
+    return np.float32(2.0) * s * (np.float32(1.0) + s2 * tail)
+
+
+@compiled(inline="always")
+def _exp_minus_small(y):  # type: ignore[no-untyped-def]
+    """exp(-y) for 0 <= y < 1 by its Pade approximant, to 1e-6."""
+    half, tenth = np.float32(0.5) * y, np.float32(0.1) * y * y
+    cube = np.float32(1 / 120) * y * y * y
+    even = np.float32(1.0) + tenth
+    return (even - half - cube) / (even + half + cube)
+
+
+@compiled(inline="always")
+def _exp_minus(y):  # type: ignore[no-untyped-def]
+    """exp(-y) for y >= 0: the 64th power of exp(-y / 64)."""
+    e = _exp_minus_small(min(y, np.float32(60.0)) * np.float32(1 / 64))
+    e *= e
+    e *= e
+    e *= e
+    e *= e
+    e *= e
+    return e * e
+
+
+@compiled(inline="always")
+def _fetch(table, moments, row):  # type: ignore[no-untyped-def]
+    prefetch(table, row)
+    prefetch(moments[row], 0)
+    prefetch(moments[row], 1)
+
+
+@compiled()
+def _replay(table, moments, row, first, last, rates):  # type: ignore[no-untyped-def]
+    """Take steps first + 1 .. last on one row, decay its only gradient."""
+    decay, eps = np.float32(rates.decay), np.float32(rates.eps)
+    keep1, keep2 = np.float32(rates.beta1), np.float32(rates.beta2)
+    new1, new2 = np.float32(1 - rates.beta1), np.float32(1 - rates.beta2)
+    for k in range(first + 1, last + 1):
+        lr = rates.paid[k] - rates.paid[k - 1]
+        size = np.float32(lr / (1 - rates.power1[k]))
+        scale = np.float32(1 / math.sqrt(1 - rates.power2[k]))
+        for j in range(table.shape[1]):
+            g = decay * table[row, j]
+            m = keep1 * moments[row, 0, j] + new1 * g
+            v = keep2 * moments[row, 1, j] + new2 * g * g
+            moments[row, 0, j] = m
+            moments[row, 1, j] = v
+            table[row, j] -= size * m / (math.sqrt(v) * scale + eps)
+
+
+@compiled()
+def _drift(table, moments, row, first, last, rates):  # type: ignore[no-untyped-def]
+    """The same in closed form: `postclick.training.lazy_adam` derives it."""
+    gap = last - first
+    ratio = rates.beta1 / math.sqrt(rates.beta2)
+    series = ratio * (1 - rates.power1[gap] / rates.root2[gap]) / (1 - ratio)
+    tail = min(first + rates.momentum_steps, last)
+    tail_lr = (rates.paid[tail] - rates.paid[first]) / (tail - first)
+    if gap * (1 - ratio) >= 1 and first > 0:
+        correction1 = 1 - rates.power1[first] * rates.spent1
+        correction2 = 1 - rates.power2[first] * rates.spent2
+    else:
+        behind = max(first + 0.5 * min(float(gap), 1 / (1 - ratio)), 1.0)
+        correction1 = 1 - rates.beta1**behind
+        correction2 = 1 - rates.beta2**behind
+    push = np.float32(tail_lr * series / correction1)
+    scale = np.float32(1 / math.sqrt(correction2))
+    eps = np.float32(rates.eps)
+    decay = np.float32(rates.decay)
+    for j in range(table.shape[1]):
+        table[row, j] -= push * moments[row, 0, j] / (math.sqrt(moments[row, 1, j]) * scale + eps)
+    kept1 = np.float32(rates.power1[gap])
+    if decay == 0:
+        kept2 = np.float32(rates.power2[gap])
+        for j in range(table.shape[1]):
+            moments[row, 0, j] *= kept1
+            moments[row, 1, j] *= kept2
+        return
+    lr = (rates.paid[last] - rates.paid[first]) / gap
+    # Two stretches, so each forgets beta2^(gap / 2).
+    forgotten = rates.root2[gap]
+    grown = 1 / math.sqrt(forgotten) - 1
+    middle = np.float32(1 / math.sqrt(1 - rates.root2[max(first + last, 2)]))
+    forget = np.float32(forgotten)
+    gain = np.float32(1 - forgotten) * decay * decay
+    reach = np.float32(rates.eps * grown)
+    strength = np.float32(lr * rates.decay / (rates.rate * rates.eps))
+    short = grown < 0.05
+    half = np.float32(0.5)
+    for _ in range(2):
+        if short:
+            for j in range(table.shape[1]):
+                w = table[row, j]
+                gained = gain * w * w
+                amplitude = math.sqrt(moments[row, 1, j] + half * gained) * middle
+                growth = _log1p_small(reach / (amplitude + eps))
+                w *= _exp_minus(strength * growth)
+                # Subnormal numbers are a hundred times slower and mean nothing here.
+                table[row, j] = w if abs(w) > TINY else np.float32(0.0)
+                moments[row, 1, j] = forget * moments[row, 1, j] + gained
+        else:
+            for j in range(table.shape[1]):
+                w = table[row, j]
+                gained = gain * w * w
+                amplitude = math.sqrt(moments[row, 1, j] + half * gained) * middle
+                growth = _log1p(reach / (amplitude + eps))
+                w *= _exp_minus(strength * growth)
+                # Subnormal numbers are a hundred times slower and mean nothing here.
+                table[row, j] = w if abs(w) > TINY else np.float32(0.0)
+                moments[row, 1, j] = forget * moments[row, 1, j] + gained
+    left = decay * (np.float32(1.0) - kept1)
+    for j in range(table.shape[1]):
+        moments[row, 0, j] = moments[row, 0, j] * kept1 + left * table[row, j]
+
+
+@njit(inline="always", fastmath=FAST, error_model="numpy")
+def _bring(table, moments, row, first, last, rates):  # type: ignore[no-untyped-def]
+    """Bring one row from step `first` to step `last`."""
+    if rates.decay == 0 and first == 0:
+        return  # never touched: nothing moves it
+    if last - first <= rates.replay:
+        _replay(table, moments, row, first, last, rates)
+    else:
+        _drift(table, moments, row, first, last, rates)
+
+
+@compiled(parallel=True)
+def bring_all(table, moments, index, now, rates, parts):  # type: ignore[no-untyped-def]
+    """Bring all rows to step `now`."""
+    rows = table.shape[0]
+    for part in prange(parts):
+        for row in range(rows * part // parts, rows * (part + 1) // parts):
+            first = index[row, 0] >> 1
+            if first < now:
+                _bring(table, moments, row, first, now, rates)
+            index[row, 0] = 2 * now
+
+
+@compiled(parallel=True)
+def bring_rows(ids, table, moments, index, found, since, slots, counts, now, rates, parts):  # type: ignore[no-untyped-def]
+    """Bring the rows of `ids` to step `now`, list each once and give it a slot.
+
+    Args:
+        ids: int64 [k], repeats allowed.
+        table: float32 [rows, dim]; moments float32 [rows, 2, dim].
+        index: int32 [rows, 2]: twice the step a row has seen, plus one if it is listed; its slot.
+        found: int64 [parts, k], written: distinct rows, share by share; counts int64 [parts].
+        since: int32 [parts, k], written: the step that each found row had seen.
+        slots: int32 [k], written: where in its share each id is found.
+    """
+    for part in prange(parts):
+        count = 0
+        for i in range(ids.shape[0]):
+            row = ids[i]
+            if _owner(row, parts) != part:
+                continue
+            if index[row, 0] <= 2 * now:
+                index[row, 1] = count
+                found[part, count] = row
+                first = index[row, 0] >> 1
+                since[part, count] = first
+                index[row, 0] = 2 * now + 1
+                count += 1
+            slots[i] = index[row, 1]
+        counts[part] = count
+        for k in range(count):
+            if k + AHEAD < count:
+                _fetch(table, moments, found[part, k + AHEAD])
+            if since[part, k] < now:
+                _bring(table, moments, found[part, k], since[part, k], now, rates)
+
+
+@compiled(parallel=True)
+def step_rows(  # type: ignore[no-untyped-def]
+    ids, slots, values, table, moments, index, found, counts, sums, step, rates, parts
+):
+    """Step number `step` on the rows that `bring_rows` found, with gradients `values`.
+
+    Args:
+        ids: int64 [k], some or all of the found rows, repeats allowed; slots int32 [k].
+        values: float32 [k, dim].
+        sums: float32 [at least as many as are found, dim], scratch.
+    """
+    dim = table.shape[1]
+    starts = np.zeros(parts + 1, np.int64)
+    for part in range(parts):
+        starts[part + 1] = starts[part] + counts[part]
+    lr = rates.paid[step] - rates.paid[step - 1]
+    size = np.float32(lr / (1 - rates.power1[step]))
+    scale = np.float32(1 / math.sqrt(1 - rates.power2[step]))
+    decay, eps = np.float32(rates.decay), np.float32(rates.eps)
+    keep1, keep2 = np.float32(rates.beta1), np.float32(rates.beta2)
+    new1, new2 = np.float32(1 - rates.beta1), np.float32(1 - rates.beta2)
+    for part in prange(parts):
+        start = starts[part]
+        sums[start : starts[part + 1]] = np.float32(0.0)
+        for i in range(ids.shape[0]):
+            row = ids[i]
+            if _owner(row, parts) != part:
+                continue
+            slot = start + slots[i]
+            for j in range(dim):
+                sums[slot, j] += values[i, j]
+        for k in range(counts[part]):
+            if k + AHEAD < counts[part]:
+                _fetch(table, moments, found[part, k + AHEAD])
+            row, slot = found[part, k], start + k
+            index[row, 0] = 2 * step
+            for j in range(dim):
+                g = sums[slot, j] + decay * table[row, j]
+                m = keep1 * moments[row, 0, j] + new1 * g
+                v = keep2 * moments[row, 1, j] + new2 * g * g
+                moments[row, 0, j] = m
+                moments[row, 1, j] = v
+                table[row, j] -= size * m / (math.sqrt(v) * scale + eps)
