@@ -40,7 +40,8 @@ def training_process(threads: int | None) -> Iterator[None]:
     if threads is not None:
         torch.set_num_threads(threads)
     torch.set_float32_matmul_precision(float32_matmul_precision())
-    gc.collect()
+    # Freezing keeps what is there out of later collections; collecting it first would take longer
+    # than judging a small split.
     frozen = gc.get_freeze_count() > 0  # by the caller: then it stays as it is
     if not frozen:
         gc.freeze()

@@ -81,9 +81,10 @@ class Run:
     def load(self) -> Method[Any]:
         """The trained method, in evaluation mode, on the CPU."""
         log = PreparedLog(self.folder)
-        method = build_method(self.settings, log)
+        with torch.device("meta"):  # no memory and no random numbers for what is replaced
+            method = build_method(self.settings, log)
         try:
-            method.load_state_dict(load_file(self.folder / MODEL))
+            method.load_state_dict(load_file(self.folder / MODEL), assign=True)
         except (OSError, SafetensorError, RuntimeError) as error:
             raise InputError(f"{self.folder / MODEL} is damaged: {error}") from None
         return method.eval()
