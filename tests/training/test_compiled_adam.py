@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from postclick.training import adam_kernel
+from postclick import compiled as decorator
 from postclick.training.compiled_adam import REPLAYED, CompiledAdam
 from postclick.training.config import TrainingConfig
 from postclick.training.lazy_adam import LazyAdam
@@ -200,6 +200,6 @@ def test_without_a_place_for_machine_code_it_is_compiled_again(
             raise RuntimeError("cannot cache function: no locator available")
         return lambda function: function
 
-    monkeypatch.setattr(adam_kernel, "njit", njit)
-    assert adam_kernel.compiled()(len) is len
+    monkeypatch.setattr(decorator, "njit", njit)
+    assert decorator.compiled()(len) is len
     assert [call.get("cache", False) for call in calls] == [True, False]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from postclick.nn.config import NetworkConfig
+from postclick.nn.dropout import Dropout
 from postclick.nn.mlp import MLP, FirstLayer, LayerInput
 
 
@@ -60,7 +61,7 @@ class MMoE(TaskBackbone):
         self.split = [self.experts * self.width, tasks * self.experts]
         # Experts and gates read the same input, so one layer computes both.
         self.layer = first(inputs, sum(self.split))
-        self.dropout = nn.Dropout(config.expert_dropout)
+        self.dropout = Dropout(config.expert_dropout)
 
     def forward(self, x: LayerInput) -> list[LayerInput]:
         hidden, gate_logits = self.layer(x).split(self.split, dim=1)

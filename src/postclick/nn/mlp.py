@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from postclick.nn.conditioning import Conditioned
+from postclick.nn.dropout import Dropout
 
 LayerInput = Tensor | Conditioned
 # Makes the layer that reads the network's input; by default a plain linear one.
@@ -51,7 +52,7 @@ class MLP(nn.Module):
             (first if k == 0 else nn.Linear)(sizes[k], sizes[k + 1]) for k in range(len(widths))
         )
         self.norm = nn.ModuleList(BatchNorm(w) if batch_norm else nn.Identity() for w in widths)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: LayerInput) -> LayerInput:
         activations = self.activations(x)

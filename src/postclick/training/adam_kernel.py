@@ -5,12 +5,12 @@ row sums its gradients in the order of the batch, and results do not depend on t
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, prange
 
+from postclick.compiled import compiled, prange
 from postclick.training.prefetch import prefetch
 
 Floats = npt.NDArray[np.float32]
@@ -21,22 +21,6 @@ Ints = npt.NDArray[np.int32]
 AHEAD = 8
 # Weights below this are taken as 0.
 TINY = np.float32(1e-18)
-# Fast math that cannot hide a NaN or an infinity: sums and products may be reordered and fused.
-FAST = {"reassoc", "contract", "arcp", "nsz"}
-
-
-def compiled(**options: Any) -> Any:
-    """Numba's decorator: machine code is kept on disk where there is a place for it."""
-
-    def decorate(function: Any) -> Any:
-        # No Python checks for a division by zero: they keep loops from being vectorised.
-        common = {"nogil": True, "fastmath": FAST, "error_model": "numpy", **options}
-        try:
-            return njit(cache=True, **common)(function)
-        except RuntimeError:  # neither the package nor the user has a folder to write to
-            return njit(**common)(function)
-
-    return decorate
 
 
 class Rates(NamedTuple):
@@ -205,7 +189,7 @@ def _drift(table, moments, row, first, last, rates):  # type: ignore[no-untyped-
         moments[row, 0, j] = moments[row, 0, j] * kept1 + left * table[row, j]
 
 
-@njit(inline="always", fastmath=FAST, error_model="numpy")
+@compiled()
 def _bring(table, moments, row, first, last, rates):  # type: ignore[no-untyped-def]
     """Bring one row from step `first` to step `last`."""
     if rates.decay == 0 and first == 0:

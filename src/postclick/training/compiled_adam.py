@@ -8,6 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from postclick.compiled import LARGEST_POOL
 from postclick.training import adam_kernel as kernel
 from postclick.training.config import TrainingConfig
 
@@ -17,7 +18,6 @@ REPLAYED = 16
 ALL_STEPS = np.iinfo(np.int32).max
 # Fewer ids than this are not worth a second thread.
 IDS_PER_THREAD = 4096
-LARGEST_POOL: int = numba.config.NUMBA_NUM_THREADS
 
 
 class CompiledAdam:

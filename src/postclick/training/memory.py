@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from functools import cache
 
 # Parameters of mallopt(3).
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-# What glibc starts with, and the largest mmap threshold that it takes.
-_DEFAULT, _LARGEST = 128 << 10, 32 << 20
-_NEVER_TRIM = 2**31 - 1
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
+# What glibc starts with: free memory at the top of the heap is given back beyond this many bytes,
+# and so many large blocks may have a mapping of their own, which is given back when it is freed.
+_TRIMMED, _MAPPINGS = 128 << 10, 65_536
+_NEVER = 2**31 - 1
 
 
 @contextmanager
@@ -25,13 +26,13 @@ def memory_kept() -> Iterator[None]:
     if libc is None:
         yield
         return
-    libc.mallopt(_MMAP_THRESHOLD, _LARGEST)
-    libc.mallopt(_TRIM_THRESHOLD, _NEVER_TRIM)
+    libc.mallopt(_TRIM_THRESHOLD, _NEVER)
+    libc.mallopt(_MMAP_MAX, 0)
     try:
         yield
     finally:
-        libc.mallopt(_MMAP_THRESHOLD, _DEFAULT)
-        libc.mallopt(_TRIM_THRESHOLD, _DEFAULT)
+        libc.mallopt(_MMAP_MAX, _MAPPINGS)
+        libc.mallopt(_TRIM_THRESHOLD, _TRIMMED)
         libc.malloc_trim(0)
 
 
