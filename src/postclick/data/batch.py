@@ -1,5 +1,6 @@
 """`Batch`: some impressions as tensors, all that a method may see of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -45,11 +46,14 @@ class Batch:
         """The batch on `device`; copies from pinned memory do not block."""
         if self.click.device == device:
             return self
+        return self._map(lambda tensor: tensor.to(device, non_blocking=True))
 
-        def move(tensor: Tensor) -> Tensor:
-            return tensor.to(device, non_blocking=True)
+    def pinned(self) -> "Batch":
+        """The batch in page-locked memory, from which a GPU can copy by itself."""
+        return self._map(torch.Tensor.pin_memory)
 
-        bags = tuple(Bag(move(b.values), move(b.offsets), move(b.weights)) for b in self.bags)
-        return Batch(
-            move(self.ids), move(self.numeric), bags, move(self.click), move(self.conversion)
-        )
+    def _map(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        bags = tuple(Bag(*(change(tensor) for tensor in bag)) for bag in self.bags)
+        plain = (self.ids, self.numeric, self.click, self.conversion)
+        ids, numeric, click, conversion = (change(tensor) for tensor in plain)
+        return Batch(ids, numeric, bags, click, conversion)

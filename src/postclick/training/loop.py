@@ -10,6 +10,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor
 
+from postclick.data.ahead import on_device
 from postclick.data.batch import Batch
 from postclick.data.prepared import PreparedLog
 from postclick.errors import RunFailedError
@@ -131,12 +132,11 @@ class TrainingLoop:
         saved = time.monotonic()
         seed = (self.seed + 1) * 1_000_003 + position.epoch
         batches = self.log.shuffled("train", config.rows_per_step, seed, skip=position.step)
-        for batch in batches:
+        for batch in on_device(batches, self.device):
             self.method.progress = position.phase_steps / self._planned()
-            on_device = batch.to(self.device)
-            self._bring_rows(on_device)
+            self._bring_rows(batch)
             total = sum(
-                self._step(on_device, step, meter, again=k > 0)
+                self._step(batch, step, meter, again=k > 0)
                 for k, step in enumerate(self.phase.steps)
             )
             position.step += 1
