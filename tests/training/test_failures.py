@@ -143,16 +143,16 @@ def test_a_full_disk_keeps_the_run_and_it_is_resumed(
     """Hours of training must survive what is no fault of the run."""
     settings = small_settings("naive", "epochs=3", "patience=null")
     expected = train(small_log, settings, tmp_path / "whole")
-    real, saves = checkpoint_module.write_bytes, []
+    real, saves = checkpoint_module.write_tensors, []
 
-    def full(path: Path, data: bytes) -> None:
+    def full(path: Path, *arguments: Any) -> None:
         saves.append(path)
         if len(saves) == 2:
             raise InputError(f"{path} cannot be written: No space left on device")
-        real(path, data)
+        real(path, *arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(checkpoint_module, "write_bytes", full)
+        patched.setattr(checkpoint_module, "write_tensors", full)
         with pytest.raises(InputError, match="No space left"):
             train(small_log, settings, tmp_path / "run")
     assert (tmp_path / "run.partial" / "checkpoint.safetensors").exists()

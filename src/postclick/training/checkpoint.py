@@ -7,11 +7,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from postclick.errors import InputError
-from postclick.files import write_bytes
+from postclick.training.tensors import write_tensors
 
 
 @dataclass
@@ -51,12 +50,12 @@ class Checkpoint:
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write the checkpoint in one step."""
     tensors = {
-        f"{group}:{name}": tensor.detach().cpu().contiguous()
+        f"{group}:{name}": tensor
         for group, named in checkpoint.groups.items()
         for name, tensor in named.items()
     }
     metadata = {"position": json.dumps(asdict(checkpoint.position))}
-    write_bytes(path, save(tensors, metadata=metadata))
+    write_tensors(path, tensors, metadata)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -131,15 +131,13 @@ class CompiledAdam:
     def tensors(self) -> dict[str, Tensor]:
         """State for a checkpoint, as `LazyAdam` has it; `steps` is kept by the caller."""
         return {
-            "mean": self._moments[:, 0].contiguous(),
-            "square": self._moments[:, 1].contiguous(),
+            "moments": self._moments,
             "last": self._index[:, 0] >> 1,
             "paid": torch.from_numpy(self._rates.paid[: self.steps + 1].copy()),
         }
 
     def load(self, tensors: dict[str, Tensor], steps: int) -> None:
-        self._moments[:, 0] = tensors["mean"]
-        self._moments[:, 1] = tensors["square"]
+        self._moments.copy_(tensors["moments"])
         self._index[:, 0] = 2 * tensors["last"]
         self.steps = steps
         self._counts[:] = 0

@@ -33,8 +33,9 @@ class LazyAdam:
         self.decay = config.weight_decay
         self.eps = config.eps
         self.beta1, self.beta2 = config.betas
-        self.mean = torch.zeros_like(table, requires_grad=False)
-        self.square = torch.zeros_like(table, requires_grad=False)
+        rows, dim = table.shape
+        self.moments = torch.zeros(rows, 2, dim, dtype=table.dtype, device=table.device)
+        self.mean, self.square = self.moments.unbind(1)
         self.last = torch.zeros(table.shape[0], dtype=torch.int32, device=table.device)
         self.steps = 0
         self._collect = RowCollector(table)
@@ -153,11 +154,10 @@ class LazyAdam:
     def tensors(self) -> dict[str, Tensor]:
         """State for a checkpoint; `steps` is kept by the caller."""
         paid = self._paid[: self.steps + 1]
-        return {"mean": self.mean, "square": self.square, "last": self.last, "paid": paid}
+        return {"moments": self.moments, "last": self.last, "paid": paid}
 
     def load(self, tensors: dict[str, Tensor], steps: int) -> None:
-        self.mean.copy_(tensors["mean"])
-        self.square.copy_(tensors["square"])
+        self.moments.copy_(tensors["moments"])
         self.last.copy_(tensors["last"])
         self.steps = steps
         room = torch.zeros(max(FIRST_STEPS, 2 * steps), dtype=torch.float64)

@@ -11,7 +11,7 @@ import polars as pl
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file
 
 from postclick.data.manifest import Manifest
 from postclick.data.prepared import PreparedLog
@@ -28,6 +28,7 @@ from postclick.training.history import History
 from postclick.training.loop import TrainingLoop
 from postclick.training.numerics import training_process
 from postclick.training.settings import RunSettings, load_config
+from postclick.training.tensors import write_tensors
 
 MODEL, CHECKPOINT = "model.safetensors", "checkpoint.safetensors"
 METRICS, HISTORY, PREDICTIONS = "metrics.json", "history.jsonl", "predictions"
@@ -195,8 +196,7 @@ def train(
             )
             history.cut(loop.position.epoch)
             loop.run()
-        tensors = {name: tensor.cpu().contiguous() for name, tensor in net.state_dict().items()}
-        write_bytes(partial / MODEL, save(tensors))
+        write_tensors(partial / MODEL, net.state_dict())
         partial.rename(out)
         # Last: a kill before it costs disk space, a kill after an earlier removal all epochs.
         (out / CHECKPOINT).unlink(missing_ok=True)
