@@ -9,9 +9,6 @@ from typing import Any
 
 import pytest
 
-# Each script is a process that trains several times.
-pytestmark = pytest.mark.slow
-
 SCRIPTS = Path(__file__).resolve().parents[2] / "benchmarks"
 PACKAGES = {
     "torch-rechub": "torch_rechub",
@@ -37,17 +34,20 @@ def peers() -> dict[str, Any]:
     return run_script("peers.py", "--rows", "6000", "--rounds", "1", "--batch", "3000")
 
 
+@pytest.mark.slow
 def test_peers_says_what_it_ran(peers: dict[str, Any]) -> None:
     assert (peers["rows"], peers["rounds"], peers["batch"]) == (6000, 1, 3000)
     assert set(peers["sides"]) | set(peers["left_out"]) == {*PACKAGES, *OURS}
     assert peers["threads"] >= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", OURS)
 def test_postclick_has_rates_and_aucs(peers: dict[str, Any], side: str) -> None:
     check_side(peers, side)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", PACKAGES)
 def test_a_peer_has_rates_and_aucs(peers: dict[str, Any], side: str) -> None:
     if find_spec(PACKAGES[side]) is None:
@@ -73,6 +73,7 @@ def check_side(peers: dict[str, Any], side: str) -> None:
             assert row[f"{word}_over_best_peer"] == 1
 
 
+@pytest.mark.slow
 def test_floor_has_both_precisions_parts_and_memory() -> None:
     found = run_script("floor.py", "--rows", "9000", "--rounds", "1")
     assert found["rows"] == 8192  # whole batches

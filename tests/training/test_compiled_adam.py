@@ -1,5 +1,9 @@
 """The compiled kernel against torch's Adam, and against the same rules written in torch."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -204,3 +208,30 @@ def test_without_a_place_for_machine_code_it_is_compiled_again(
     monkeypatch.setattr(decorator, "njit", njit)
     assert decorator.compiled()(len) is len
     assert [call.get("cache", False) for call in calls] == [True, False]
+
+
+def test_machine_code_is_kept_for_the_next_process(tmp_path: Path) -> None:
+    """The package's folder may not be writable, so the cache is put elsewhere here."""
+    program = (
+        "import sys, torch;"
+        "from postclick.compiled import is_kept;"
+        "from postclick.training.adam_kernel import step_rows;"
+        "from postclick.training.compiled_adam import CompiledAdam;"
+        "from postclick.training.config import TrainingConfig;"
+        "print(is_kept(step_rows));"
+        "adam = CompiledAdam(torch.randn(9, 4), TrainingConfig());"
+        "adam.step(torch.tensor([1]), torch.ones(1, 4), 0.1);"
+        "print(is_kept(step_rows), sum(step_rows.stats.cache_hits.values()))"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    outputs = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        for _ in range(2)
+    ]
+    assert outputs == [["False", "True", "0"], ["True", "True", "1"]]

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from postclick.compiled import is_kept
 from postclick.data.manifest import Manifest
 from postclick.data.prepared import PreparedLog
 from postclick.data.schema import first_message
@@ -23,6 +24,7 @@ from postclick.files import locked, read_json, write_bytes, write_json
 from postclick.methods import find_method
 from postclick.methods.base import Method
 from postclick.progress import Reporter, Silent
+from postclick.training.adam_kernel import step_rows
 from postclick.training.folder import CONFIG, RUN_INFO, open_partial, partial_folder
 from postclick.training.history import History
 from postclick.training.loop import TrainingLoop
@@ -184,6 +186,8 @@ def train(
         partial = partial_folder(out)
         open_partial(partial, settings, log, reporter)
         history = History(partial / HISTORY)
+        if not is_kept(step_rows):
+            reporter.line("compiling the optimizer, once: some ten seconds")
         with _removed_if_failed(partial):
             loop = TrainingLoop(
                 net,
