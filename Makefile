@@ -31,7 +31,7 @@ types: $(VENV)/.installed-dev
 check: lint types test
 
 bench: $(VENV)/.installed-bench
-	$(BIN)/python benchmarks/esmm_speed.py
+	$(BIN)/python benchmarks/all.py
 
 docs: $(VENV)/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -35,6 +35,7 @@ def evi(monkeypatch: pytest.MonkeyPatch) -> Any:
     return plain_evi
 
 
+@pytest.mark.slow
 def test_methods_cost() -> None:
     found = run(
         "methods.py",
@@ -61,11 +62,13 @@ def test_methods_cost() -> None:
     assert found["backbone"] == "share_bottom"
 
 
+@pytest.mark.slow
 def test_evi_beside_a_plain_one() -> None:
     found = run("plain_evi.py", "--rows", 8000, "--rounds", 1)
-    assert found["postclick_rows_per_second"] > 0
+    assert found["postclick_rows_per_second"] >= found["postclick_call_rows_per_second"] > 0
     assert found["plain_rows_per_second"] > 0
     assert found["ratio"] > 0
+    assert found["call_ratio"] > 0
 
 
 def test_exact_auc() -> None:
@@ -123,8 +126,9 @@ def test_workers() -> None:
 @pytest.mark.slow
 def test_scaling(tmp_path: Path) -> None:
     page = tmp_path / "scaling.html"
-    found = run("scaling.py", "--rows", 4096, "--rounds", 1, "--plot", page)["factors"]
-    assert list(found) == ["rows", "fields", "dim", "vocabulary", "heads", "batch"]
+    sizes = ("--rows", 4096, "--rounds", 1, "--factors", "rows", "dim", "heads", "batch")
+    found = run("scaling.py", *sizes, "--plot", page)["factors"]
+    assert list(found) == ["rows", "dim", "heads", "batch"]
     assert all(len(f["values"]) == len(f["cost"]) >= 4 for f in found.values())
     assert found["dim"]["cost"][found["dim"]["values"].index("16")] == 1  # the base itself
     assert found["heads"]["exponent"] is None

@@ -91,3 +91,38 @@ def test_a_view_with_strides_and_an_empty_tensor() -> None:
     assert out.shape == x.shape
     torch.testing.assert_close(out, torch.where(out == 0, 0.0, 2.0) * x)
     assert Dropout(0.5)(torch.empty(0, 3)).shape == (0, 3)
+
+
+def test_after_relu_is_dropout_of_relu_with_its_gradient() -> None:
+    torch.manual_seed(0)
+    weight = torch.randn(50, 30, requires_grad=True)
+    layer, direction = Dropout(0.3), torch.randn(50, 30)
+    hidden = weight * 1.0
+    out = layer.after_relu(hidden)
+    assert out.data_ptr() == hidden.data_ptr(), "in place"
+    (out * direction).sum().backward()
+    assert weight.grad is not None
+    start = weight.detach()
+    positive = start > 0
+    assert bool((out[~positive] == 0).all())
+    kept = out != 0
+    assert 0.6 < float(kept[positive].float().mean()) < 0.8
+    torch.testing.assert_close(out[kept], start[kept] / 0.7)
+    torch.testing.assert_close(weight.grad, torch.where(kept, direction / 0.7, 0.0))
+
+
+def test_after_relu_elsewhere_is_the_plain_one() -> None:
+    x = torch.randn(40, 6)
+    assert torch.equal(Dropout(0.5).eval().after_relu(x.clone()), x.relu())
+    assert torch.equal(Dropout(0.0).after_relu(x.clone()), x.relu())
+    strided = Dropout(0.5).after_relu(x.clone()[:, ::2])
+    assert bool(((strided == 0) | (strided == 2 * x[:, ::2].relu())).all())
+    double = Dropout(0.5).after_relu(x.double())
+    assert bool(((double == 0) | (double == 2 * x.double().relu())).all())
+
+
+def test_what_is_not_a_number_stays_so() -> None:
+    x = torch.full((1000,), float("nan"))
+    out = Dropout(0.5).after_relu(x.clone())
+    assert 300 < int(out.isnan().sum()) < 700
+    assert bool((out[~out.isnan()] == 0).all())

@@ -135,7 +135,8 @@ class Evi(Method[EviConfig]):
             )
 
     def heads(self, x: Tensor, *, serving: bool) -> Outputs:
-        ctr, student = (self.net(x)[name] for name in ("ctr", "cvr"))
+        outputs = self.net(x)
+        ctr, student = outputs["ctr"], outputs["cvr"]
         logits = {"ctr": ctr.logit, "cvr": student.logit}
         if serving or not self.config.teacher:
             return Outputs(logits)

@@ -3,8 +3,10 @@
 from abc import ABC, abstractmethod
 
 import torch
-from torch import Tensor, nn
+import torch.nn.functional as F
+from torch import nn
 
+from postclick.nn.conditioning import affine
 from postclick.nn.config import NetworkConfig
 from postclick.nn.dropout import Dropout
 from postclick.nn.mlp import MLP, FirstLayer, LayerInput
@@ -64,9 +66,14 @@ class MMoE(TaskBackbone):
         self.dropout = Dropout(config.expert_dropout)
 
     def forward(self, x: LayerInput) -> list[LayerInput]:
-        hidden, gate_logits = self.layer(x).split(self.split, dim=1)
-        experts: Tensor = self.dropout(hidden.relu()).unflatten(1, (self.experts, self.width))
-        gates = gate_logits.unflatten(1, (self.tasks, self.experts)).softmax(dim=2)
+        read, weight, bias = affine(self.layer, x)
+        # Two products: parts of one output would be copied by whatever needs them whole.
+        weights, biases = torch.split(weight, self.split), torch.split(bias, self.split)
+        hidden, gate_logits = (
+            F.linear(read, part, shift) for part, shift in zip(weights, biases, strict=True)
+        )
+        experts = torch.unflatten(self.dropout.after_relu(hidden), 1, (self.experts, self.width))
+        gates = torch.unflatten(gate_logits, 1, (self.tasks, self.experts)).softmax(dim=2)
         return list(torch.bmm(gates, experts).unbind(dim=1))
 
 

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 CONDITION_DIM = 5
@@ -19,8 +20,8 @@ class OuterProductLinear(nn.Module):
     """Linear layer on flatten(x outer e), e = a * probability + b with trainable a, b of size k.
 
     The conditioned input has k * d columns, but it need never be made: with W split into k
-    blocks W_j of width d, the output is p * (sum_j a_j W_j) x + (sum_j b_j W_j) x + bias, two
-    products of width d (exact, see tests/nn/test_conditioning.py).
+    blocks W_j of width d, the output is (sum_j a_j W_j) (p x) + (sum_j b_j W_j) x + bias, one
+    product of width 2 d (exact, see tests/nn/test_conditioning.py).
 
     Shape: Conditioned([n, d], [n]) -> [n, outputs]
     """
@@ -34,8 +35,20 @@ class OuterProductLinear(nn.Module):
         self.project = nn.Linear(1, condition_dim)
 
     def forward(self, conditioned: Conditioned) -> Tensor:
+        return F.linear(*self.affine(conditioned))
+
+    def affine(self, conditioned: Conditioned) -> tuple[Tensor, Tensor, Tensor]:
+        """Input [n, 2 d], weight [outputs, 2 d] and bias [outputs] of a plain linear layer."""
         x, probability = conditioned
         slope, intercept = self.project.weight.squeeze(1), self.project.bias
-        both = torch.cat([self.weight @ slope, self.weight @ intercept])
-        scaled, plain = (x @ both.T).chunk(2, dim=1)
-        return probability.unsqueeze(1) * scaled + plain + self.bias
+        weight = torch.cat([self.weight @ slope, self.weight @ intercept], dim=1)
+        return torch.cat([probability.unsqueeze(1) * x, x], dim=1), weight, self.bias
+
+
+def affine(layer: nn.Module, x: "Tensor | Conditioned") -> tuple[Tensor, Tensor, Tensor]:
+    """What a first layer multiplies: its input, weight [outputs, inputs] and bias [outputs]."""
+    if isinstance(layer, OuterProductLinear):
+        assert isinstance(x, Conditioned)
+        return layer.affine(x)
+    assert isinstance(x, Tensor)
+    return x, layer.get_parameter("weight"), layer.get_parameter("bias")

@@ -14,11 +14,12 @@ ELEMENTS_PER_THREAD = 1 << 15
 
 
 @compiled(parallel=True)
-def drop(x, out, seed, offset, threshold, scale, parts):  # type: ignore[no-untyped-def]
-    """out = scale * x where the hash of an element's number reaches `threshold`, else 0.
+def drop(x, out, seed, offset, threshold, scale, floor, parts):  # type: ignore[no-untyped-def]
+    """out = scale * max(x, floor) where an element's hash reaches `threshold`, else 0.
 
     The hash is the finaliser of MurmurHash3 (Appleby, public domain) with two seeds; 32-bit
-    arithmetic without a carried state, so the loop is vectorised. `x` has at most 2^32 elements.
+    arithmetic without a carried state, so the loop is vectorised. `x` has at most 2^32 elements,
+    and `out` may be `x`.
     """
     count = x.shape[0]
     for part in prange(parts):
@@ -27,27 +28,53 @@ def drop(x, out, seed, offset, threshold, scale, parts):  # type: ignore[no-unty
             h = np.uint32((h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B)) ^ offset
             h = np.uint32((h ^ (h >> np.uint32(13))) * np.uint32(0xC2B2AE35))
             h = h ^ (h >> np.uint32(16))
-            out[i] = scale * x[i] if h >= threshold else np.float32(0.0)
+            value = x[i] if x[i] > floor or x[i] != x[i] else floor  # a NaN stays one
+            out[i] = scale * value if h >= threshold else np.float32(0.0)
 
 
-def dropped(x: Tensor, probability: float, seed: int) -> Tensor:
-    """`x` with its elements dropped by the mask of `seed`; the others are scaled up."""
-    threshold = min(round(probability * 2**32), 2**32 - 1)
-    scale = np.float32(1 / (1 - threshold / 2**32))
-    flat = x.contiguous()
-    out = torch.empty_like(flat)
-    parts = max(1, min(torch.get_num_threads(), LARGEST_POOL, flat.numel() // ELEMENTS_PER_THREAD))
-    numba.set_num_threads(parts)
+@compiled(parallel=True)
+def pass_positive(gradient, out, passed, scale, parts):  # type: ignore[no-untyped-def]
+    """passed = scale * gradient where `out` is positive (or NaN), else 0."""
+    count = out.shape[0]
+    for part in prange(parts):
+        for i in range(count * part // parts, count * (part + 1) // parts):
+            passed[i] = np.float32(0.0) if out[i] <= np.float32(0.0) else scale * gradient[i]
+
+
+def dropped(
+    x: Tensor, probability: float, seed: int, *, relu: bool = False, in_place: bool = False
+) -> Tensor:
+    """`x` with its elements dropped by the mask of `seed`; the others are scaled up.
+
+    `relu` takes max(x, 0) first; `in_place` writes to `x`, which has to be contiguous.
+    """
+    flat = x.detach().contiguous()
+    out = flat if in_place else torch.empty_like(flat)
+    threshold, scale = _threshold(probability)
+    parts = _threads(flat)
     drop(
-        flat.detach().view(-1).numpy(),
+        flat.view(-1).numpy(),
         out.view(-1).numpy(),
         np.uint32(seed & 0xFFFFFFFF),
         np.uint32(seed >> 32),
-        np.uint32(threshold),
+        threshold,
         scale,
+        np.float32(0.0 if relu else -np.inf),
         parts,
     )
     return out
+
+
+def _threshold(probability: float) -> tuple[np.uint32, np.float32]:
+    """The smallest hash that is kept, and the factor of what is kept."""
+    threshold = min(round(probability * 2**32), 2**32 - 1)
+    return np.uint32(threshold), np.float32(1 / (1 - threshold / 2**32))
+
+
+def _threads(x: Tensor) -> int:
+    parts = max(1, min(torch.get_num_threads(), LARGEST_POOL, x.numel() // ELEMENTS_PER_THREAD))
+    numba.set_num_threads(parts)
+    return parts
 
 
 class _Dropped(torch.autograd.Function):
@@ -61,6 +88,29 @@ class _Dropped(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         return dropped(gradient, *ctx.mask), None, None
+
+
+class _DroppedAfterRelu(torch.autograd.Function):
+    """ReLU and dropout in place; what came out says where the gradient goes through."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, probability: float, seed: int) -> Tensor:
+        out = dropped(x, probability, seed, relu=True, in_place=True)
+        ctx.probability = probability
+        ctx.mark_dirty(x)
+        ctx.save_for_backward(x)
+        assert out.data_ptr() == x.data_ptr()
+        return x
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (out,) = ctx.saved_tensors
+        gradient = gradient.contiguous()
+        passed = torch.empty_like(gradient)
+        _, scale = _threshold(ctx.probability)
+        arrays = (tensor.view(-1).numpy() for tensor in (gradient, out, passed))
+        pass_positive(*arrays, scale, _threads(out))
+        return passed, None, None
 
 
 class Dropout(nn.Module):
@@ -79,10 +129,31 @@ class Dropout(nn.Module):
         self.probability = probability
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.probability == 0:
+        if not self._drops:
             return x
-        if x.device.type != "cpu" or x.dtype != torch.float32:
-            return F.dropout(x, self.probability)
-        seed = int(torch.randint(2**62, ()))
-        kept: Tensor = _Dropped.apply(x, self.probability, seed)  # type: ignore[no-untyped-call]
+        if not _fast(x):
+            plain: Tensor = F.dropout(x, self.probability)
+            return plain
+        kept: Tensor = _Dropped.apply(x, self.probability, _seed())  # type: ignore[no-untyped-call]
         return kept
+
+    def after_relu(self, x: Tensor) -> Tensor:
+        """Dropout of ReLU(x), in one sweep; `x` is overwritten."""
+        if not self._drops or not _fast(x) or not x.is_contiguous():
+            return self.forward(x.relu_())
+        kept: Tensor = _DroppedAfterRelu.apply(  # type: ignore[no-untyped-call]
+            x, self.probability, _seed()
+        )
+        return kept
+
+    @property
+    def _drops(self) -> bool:
+        return self.training and self.probability > 0
+
+
+def _fast(x: Tensor) -> bool:
+    return x.device.type == "cpu" and x.dtype == torch.float32
+
+
+def _seed() -> int:
+    return int(torch.randint(2**62, ()))

@@ -59,6 +59,7 @@ class TrainingLoop:
         self.path, self.reporter, self.record = path, reporter, record
         self.device = next(method.parameters()).device
         self.weights = method.weights()
+        self.parameters = list(method.parameters())
         self.best: dict[str, Tensor] = {}
         self.position = Position()
         self.steps_per_epoch = log.steps("train", config.rows_per_step)
@@ -91,9 +92,9 @@ class TrainingLoop:
         meter = EpochMeter(self.method.clip, dict(position.meter), position.meter_rows)
         rows_before = meter.rows
         self._train_epoch(meter)
-        seconds = time.monotonic() - began
         for optimizer in self.optimizers.values():
             optimizer.catch_up()
+        seconds = time.monotonic() - began
         if diverged_weights(self.method) is not None:
             cause = likely_cause(self.method, self.config.lr)
             raise RunFailedError(f"{self._where()}: {cause}")
@@ -156,7 +157,8 @@ class TrainingLoop:
     def _step(self, batch: Batch, step: Step, meter: EpochMeter, *, again: bool) -> float:
         optimizer = self._optimizer(step)
         # Of all parameters: gradients that a step does not use would pile up.
-        self.method.zero_grad()
+        for parameter in self.parameters:
+            parameter.grad = None
         bf16 = self.config.precision == "bf16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
             outputs, terms = self.method.loss(batch, step)
