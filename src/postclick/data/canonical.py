@@ -9,6 +9,7 @@ import polars as pl
 
 from postclick.data import manifest as m
 from postclick.data.schema import LogSchema, MultiCategorical
+from postclick.data.side_by_side import side_by_side
 from postclick.data.values import (
     EXAMPLES,
     Trouble,
@@ -121,7 +122,7 @@ class Canonicalizer:
                 label, bad = to_label(frame[raw])
                 issues.add(NOT_BINARY, raw, bad)
                 columns.append(label.alias(name))
-        columns += [to_text(frame[feature.name]) for feature in schema.categorical]
+        columns += side_by_side(lambda f: to_text(frame[f.name]), schema.categorical)
         columns += [self._number(frame[f.name], issues) for f in schema.numeric]
         for bag in schema.multi:
             columns += self._bag(frame, bag, issues)

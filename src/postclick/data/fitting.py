@@ -13,6 +13,7 @@ from postclick.data.encoder import Encoder, Lookup
 from postclick.data.rows import SAMPLE, hashes_of
 from postclick.data.scaling import EdgeSample, Moments, signed_log1p
 from postclick.data.schema import LogSchema, Numeric
+from postclick.data.side_by_side import side_by_side
 from postclick.data.values import flatten, rebuild
 from postclick.data.vocabulary import Vocabulary, VocabularyCounter
 
@@ -34,8 +35,7 @@ class Fitted:
     def save(self, folder: Path) -> None:
         """Write the vocabularies into `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name, vocabulary in self.vocabularies.items():
-            vocabulary.save(folder, name)
+        side_by_side(lambda item: item[1].save(folder, item[0]), self.vocabularies.items())
 
 
 class FeatureFitter:
@@ -52,9 +52,10 @@ class FeatureFitter:
 
     def add(self, frame: pl.DataFrame, counted: Mask) -> pl.DataFrame:
         """Learn from a canonical frame with row numbers; the frame with codes instead of text."""
-        coded: list[pl.Series] = []
-        for feature in self._schema.categorical:
-            coded.append(self._counters[feature.name].add(frame[feature.name], counted))
+        coded = side_by_side(
+            lambda feature: self._counters[feature.name].add(frame[feature.name], counted),
+            self._schema.categorical,
+        )
         hashes = hashes_of(frame, self._seed, SAMPLE) if self._edges else None
         for number in self._schema.numeric:
             values = frame[number.name].to_numpy()[counted]
@@ -77,10 +78,15 @@ class FeatureFitter:
         vocabularies, lookups = dict[str, Vocabulary](), dict[str, Lookup]()
         floors = {f.name: f.min_count for f in schema.categorical}
         floors |= {f.name: f.min_count for f in schema.multi}
-        for name, counter in self._counters.items():
+
+        def learned(name: str) -> tuple[Vocabulary, Lookup]:
+            counter = self._counters[name]
             vocabulary = Vocabulary.fit(counter.counts(), floors[name] or schema.min_count)
-            vocabularies[name] = vocabulary
-            lookups[name] = CodeLookup(counter.ids_of_codes(vocabulary))
+            return vocabulary, CodeLookup(counter.ids_of_codes(vocabulary))
+
+        found = side_by_side(learned, self._counters)
+        for name, (vocabulary, lookup) in zip(self._counters, found, strict=True):
+            vocabularies[name], lookups[name] = vocabulary, lookup
         ids = [m.IdColumn(name=f.name, size=vocabularies[f.name].size) for f in schema.categorical]
         numerics: list[m.NumericColumn] = []
         for number in schema.numeric:

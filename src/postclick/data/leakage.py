@@ -12,6 +12,7 @@ from postclick.data import manifest as m
 from postclick.data.rows import SAMPLE, hashes_of
 from postclick.data.sample import HASH, HashSample
 from postclick.data.schema import LogSchema
+from postclick.data.side_by_side import side_by_side
 from postclick.data.values import flatten
 
 Floats = npt.NDArray[np.float64]
@@ -253,5 +254,5 @@ def grouped_auc(score: Floats, positive: Floats, negative: Floats) -> float:
 def find_leaks(sample: LabelledSample, features: Sequence[str]) -> dict[str, Leak]:
     """Leaks among `features`, in their order."""
     judge = LeakJudge(sample)
-    found = {name: judge.judge(name) for name in features}
+    found = dict(zip(features, side_by_side(judge.judge, features), strict=True))
     return {name: leak for name, leak in found.items() if leak is not None}

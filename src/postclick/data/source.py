@@ -14,6 +14,7 @@ from postclick.errors import InputError
 CHUNK_ROWS = 262_144
 CHUNK_BYTES = 256 << 20
 CSV_BLOCK_BYTES = 16 << 20
+HEADER_BYTES = 64 << 10
 # What stands for a missing value in text; empty text always does.
 NULL_TEXT = ["", "NULL", "null", "NaN", "nan"]
 CSV_SUFFIXES = (".csv", ".csv.gz", ".csv.zst", ".csv.bz2", ".tsv", ".tsv.gz", ".tsv.zst")
@@ -118,7 +119,11 @@ class CsvSource(LogSource):
         self._columns = self._header()
 
     def _header(self) -> tuple[str, ...]:
-        reader = self._open(None)
+        # A small block is quick to parse; a longer first line needs a large one.
+        try:
+            reader = self._open(None, HEADER_BYTES)
+        except InputError:
+            reader = self._open(None)
         if reader is None:
             raise InputError(f"{self.name} is empty: expected a header line and rows")
         names = tuple(reader.schema.names)
@@ -127,7 +132,9 @@ class CsvSource(LogSource):
             raise InputError(f"{self.name}: column {twice!r} stands twice in the header")
         return names
 
-    def _open(self, columns: Sequence[str] | None) -> pa_csv.CSVStreamingReader | None:
+    def _open(
+        self, columns: Sequence[str] | None, block_bytes: int = CSV_BLOCK_BYTES
+    ) -> pa_csv.CSVStreamingReader | None:
         names = columns if columns is not None else ()
         convert = pa_csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()),
@@ -139,7 +146,7 @@ class CsvSource(LogSource):
             stream = pa.input_stream(str(self._path), compression="detect")
             return pa_csv.open_csv(
                 stream,
-                read_options=pa_csv.ReadOptions(block_size=CSV_BLOCK_BYTES),
+                read_options=pa_csv.ReadOptions(block_size=block_bytes),
                 parse_options=pa_csv.ParseOptions(delimiter=self._delimiter),
                 convert_options=convert,
             )
