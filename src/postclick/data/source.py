@@ -133,7 +133,7 @@ class CsvSource(LogSource):
         return names
 
     def _open(
-        self, columns: Sequence[str] | None, block_bytes: int = CSV_BLOCK_BYTES
+        self, columns: Sequence[str] | None, block_bytes: int | None = None
     ) -> pa_csv.CSVStreamingReader | None:
         names = columns if columns is not None else ()
         convert = pa_csv.ConvertOptions(
@@ -146,7 +146,7 @@ class CsvSource(LogSource):
             stream = pa.input_stream(str(self._path), compression="detect")
             return pa_csv.open_csv(
                 stream,
-                read_options=pa_csv.ReadOptions(block_size=block_bytes),
+                read_options=pa_csv.ReadOptions(block_size=block_bytes or CSV_BLOCK_BYTES),
                 parse_options=pa_csv.ParseOptions(delimiter=self._delimiter),
                 convert_options=convert,
             )
