@@ -49,7 +49,8 @@ def simulate(
 ) -> None:
     """Write a simulated log whose true CVR is known for every impression.
 
-    Example: `postclick simulate world --world confounded --rows 400000 --seed 0`
+    \b
+    Example: postclick simulate world --world confounded --rows 400000 --seed 0
     """
     from postclick.datasets.simulated import write_simulated
     from postclick.datasets.simulated.describe import oracle_lines
@@ -73,9 +74,11 @@ def check(
 ) -> None:
     """Check a log's funnel and features before anything is trained; exit code 2 on errors.
 
-    Example: `postclick check --schema schema.yaml log.csv`
+    \b
+    Example: postclick check --schema schema.yaml log.csv
 
-    Example: `postclick check --propose log.csv > schema.yaml`
+    \b
+    Example: postclick check --propose log.csv > schema.yaml
     """
     from postclick.console import BAD_INPUT, fail
     from postclick.data.checks import check_log
@@ -121,9 +124,11 @@ def prepare(
 ) -> None:
     """Turn raw logs into a prepared log: checked, encoded, shuffled, in Parquet shards.
 
-    Example: `postclick prepare --schema schema.yaml --train train.csv --test test.csv --out data`
+    \b
+    Example: postclick prepare --schema schema.yaml --train train.csv --test test.csv --out data
 
-    Example: `postclick prepare --dataset hillstrom --source hillstrom.csv --out data`
+    \b
+    Example: postclick prepare --dataset hillstrom --source hillstrom.csv --out data
     """
     from postclick.data.prepare import prepare as run
     from postclick.datasets.opening import open_request

@@ -30,7 +30,8 @@ def compare(
 ) -> None:
     """Train methods x seeds on one log and judge them by one protocol.
 
-    Example: `postclick compare data --methods esmm,evi,choruscvr --seeds 5 --out results`
+    \b
+    Example: postclick compare data --methods esmm,evi,choruscvr --seeds 5 --out results
     """
     from postclick.experiments.compare import compare as run
     from postclick.experiments.table import footnotes, tables
@@ -63,7 +64,8 @@ def report(
 ) -> None:
     """Write a comparison's report.html again: one page, to be opened without a network.
 
-    Example: `postclick report results`
+    \b
+    Example: postclick report results
     """
     from postclick.reporting import report as run
 
@@ -89,7 +91,8 @@ def reproduce(
 ) -> None:
     """Measure a table or figure of the papers on a prepared log, and test what they say of it.
 
-    Example: `postclick reproduce evi-table1 --data data --out reproduction --seeds 5`
+    \b
+    Example: postclick reproduce evi-table1 --data data --out reproduction --seeds 5
     """
     from postclick.experiments.reproduce import reproduce as run
     from postclick.experiments.reproduce.document import to_json
@@ -120,7 +123,8 @@ def audit(
 ) -> None:
     """Show what each method converges to when data are infinite and everything is known.
 
-    Example: `postclick audit --methods esmm,evi,choruscvr --populations positive`
+    \b
+    Example: postclick audit --methods esmm,evi,choruscvr --populations positive
     """
     from postclick.audit import audit as run
     from postclick.audit.table import footnotes, markdown_table, terminal_table

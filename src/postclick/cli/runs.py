@@ -16,7 +16,8 @@ def methods(
 ) -> None:
     """List the methods, one line each, with the paper.
 
-    Example: `postclick methods`
+    \b
+    Example: postclick methods
     """
     from postclick.methods import METHODS
     from postclick.methods.describe import describe, to_markdown
@@ -45,7 +46,8 @@ def train(
 ) -> None:
     """Train one method; an interrupted run is resumed by the same command.
 
-    Example: `postclick train data --method choruscvr --set epochs=5 --seed 0 --out run`
+    \b
+    Example: postclick train data --method choruscvr --set epochs=5 --seed 0 --out run
     """
     from postclick.training.run import train as run
     from postclick.training.settings import RunSettings, load_config
@@ -69,7 +71,8 @@ def evaluate(
 ) -> None:
     """Judge a run on a split and write RUN/metrics.json.
 
-    Example: `postclick evaluate run data --split test`
+    \b
+    Example: postclick evaluate run data --split test
     """
     from postclick.data.prepared import PreparedLog
     from postclick.training.run import Run
