@@ -118,8 +118,8 @@ def page(log: Log, folder: Path, fixed: Summary, tuned: Summary | None) -> list[
         for name, s in counts.items()
     )
     lines = [f"## {log.name}", "", f"{funnel}.", "", *table(fixed), ""]
-    length = fixed.protocol["length"].capitalize()
-    lines += [f"{length}; {minutes(folder, ('runs',)):.1f} minutes.", ""]
+    length = fixed.protocol["length"]
+    lines += [f"{length[0].upper()}{length[1:]}; {minutes(folder, ('runs',)):.1f} minutes.", ""]
     if tuned is not None:
         chosen = tuned.protocol["tuned"]
         told = "; ".join(

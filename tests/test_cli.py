@@ -205,6 +205,14 @@ def test_help_of_the_whole_names_every_command() -> None:
     assert "Usage: postclick" in bare.out + bare.err
 
 
+def test_the_package_runs_as_a_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "postclick", "--help"], capture_output=True, text=True, check=True
+    )
+    assert "Usage: postclick" in done.stdout or "Usage: python -m postclick" in done.stdout
+    assert all(f"  {command} " in done.stdout for command in NAMES)
+
+
 def test_the_installed_command(place: Path) -> None:
     """A process of its own: exit code 2 and one line on standard error, nothing on the other."""
     code = "from postclick.cli import main; main()"
