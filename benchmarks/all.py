@@ -23,7 +23,7 @@ SCRIPTS: dict[str, list[str]] = {
     "floor": ["floor.py"],
     "table_growth": ["table_growth.py"],
     "plain_evi": ["plain_evi.py", "--rows", "80000"],
-    "methods": ["methods.py", "--rows", "200000", "--rounds", "2"],
+    "methods": ["methods.py", "--rows", "200000", "--rounds", "2", "--evi-rows", "0"],
     "prepare": ["prepare.py"],
     "streaming": ["streaming.py", "--rows", "1000000"],
     "quality": ["quality.py"],

@@ -9,8 +9,8 @@ for each expert and torch's Adam as it comes; its batches are slices of arrays i
 loader slows it down. Both sides compute the same heads and the same loss
 (tests/benchmarks/test_more_benchmarks.py). The sides alternate; a ratio is the median over rounds
 of postclick's rate over the plain one of the same round. `ratio` takes postclick's rate from
-history.jsonl; `call_ratio` takes the whole call of `train`, in which exact Adam catches up the
-rows that waited, and validation, checkpoint and model file come on top.
+history.jsonl, the catch-up of waiting rows included; `call_ratio` takes the whole call of `train`,
+with validation, checkpoint and model file.
 """
 
 import argparse

@@ -164,8 +164,8 @@ def train_run(log: PreparedLog, out: Path, method: str, *sets: str, seed: int = 
 def seconds_per_row(run: Run, log: PreparedLog) -> float:
     """Training time of all phases, preparing ones included, over the rows of one pass.
 
-    From the rates in history.jsonl: the whole loop, loader and bookkeeping included, without
-    what is done once at an epoch's end: catching up rows of the table, validation, checkpoint.
+    From the rates in history.jsonl: the whole loop, loader, bookkeeping and the catch-up of the
+    table at an epoch's end included, validation and checkpoint left out.
     """
     rows = log.split("train").rows
     return sum(rows / record["rows_per_second"] for record in run.history) / rows

@@ -164,26 +164,16 @@ def _drift(table, moments, row, first, last, rates):  # type: ignore[no-untyped-
     short = grown < 0.05
     half = np.float32(0.5)
     for _ in range(2):
-        if short:
-            for j in range(table.shape[1]):
-                w = table[row, j]
-                gained = gain * w * w
-                amplitude = math.sqrt(moments[row, 1, j] + half * gained) * middle
-                growth = _log1p_small(reach / (amplitude + eps))
-                w *= _exp_minus(strength * growth)
-                # Subnormal numbers are a hundred times slower and mean nothing here.
-                table[row, j] = w if abs(w) > TINY else np.float32(0.0)
-                moments[row, 1, j] = forget * moments[row, 1, j] + gained
-        else:
-            for j in range(table.shape[1]):
-                w = table[row, j]
-                gained = gain * w * w
-                amplitude = math.sqrt(moments[row, 1, j] + half * gained) * middle
-                growth = _log1p(reach / (amplitude + eps))
-                w *= _exp_minus(strength * growth)
-                # Subnormal numbers are a hundred times slower and mean nothing here.
-                table[row, j] = w if abs(w) > TINY else np.float32(0.0)
-                moments[row, 1, j] = forget * moments[row, 1, j] + gained
+        for j in range(table.shape[1]):
+            w = table[row, j]
+            gained = gain * w * w
+            amplitude = math.sqrt(moments[row, 1, j] + half * gained) * middle
+            share = reach / (amplitude + eps)
+            growth = _log1p_small(share) if short else _log1p(share)
+            w *= _exp_minus(strength * growth)
+            # Subnormal numbers are a hundred times slower and mean nothing here.
+            table[row, j] = w if abs(w) > TINY else np.float32(0.0)
+            moments[row, 1, j] = forget * moments[row, 1, j] + gained
     left = decay * (np.float32(1.0) - kept1)
     for j in range(table.shape[1]):
         moments[row, 0, j] = moments[row, 0, j] * kept1 + left * table[row, j]

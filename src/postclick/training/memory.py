@@ -19,8 +19,7 @@ def memory_kept() -> Iterator[None]:
     """Have malloc reuse the memory of large tensors instead of giving it back to the system.
 
     By default every tensor of some megabytes is fetched from the system and returned at each step,
-    and the system clears each page anew: a quarter of a step of workload B. Elsewhere than on
-    glibc this does nothing.
+    and the system clears each page anew. Elsewhere than on glibc this does nothing.
     """
     libc = _glibc()
     if libc is None:
