@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from postclick.compiled import LARGEST_POOL, compiled, prange
+from postclick.compiled import compiled, prange, use_threads
 
 ELEMENTS_PER_THREAD = 1 << 15
 
@@ -51,7 +50,7 @@ def dropped(
     flat = x.detach().contiguous()
     out = flat if in_place else torch.empty_like(flat)
     threshold, scale = _threshold(probability)
-    parts = _threads(flat)
+    parts = use_threads(flat.numel(), ELEMENTS_PER_THREAD)
     drop(
         flat.view(-1).numpy(),
         out.view(-1).numpy(),
@@ -69,12 +68,6 @@ def _threshold(probability: float) -> tuple[np.uint32, np.float32]:
     """The smallest hash that is kept, and the factor of what is kept."""
     threshold = min(round(probability * 2**32), 2**32 - 1)
     return np.uint32(threshold), np.float32(1 / (1 - threshold / 2**32))
-
-
-def _threads(x: Tensor) -> int:
-    parts = max(1, min(torch.get_num_threads(), LARGEST_POOL, x.numel() // ELEMENTS_PER_THREAD))
-    numba.set_num_threads(parts)
-    return parts
 
 
 class _Dropped(torch.autograd.Function):
@@ -109,7 +102,7 @@ class _DroppedAfterRelu(torch.autograd.Function):
         passed = torch.empty_like(gradient)
         _, scale = _threshold(ctx.probability)
         arrays = (tensor.view(-1).numpy() for tensor in (gradient, out, passed))
-        pass_positive(*arrays, scale, _threads(out))
+        pass_positive(*arrays, scale, use_threads(out.numel(), ELEMENTS_PER_THREAD))
         return passed, None, None
 
 

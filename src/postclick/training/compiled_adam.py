@@ -1,6 +1,9 @@
 """`CompiledAdam`: Adam on a float32 table in CPU memory, by the compiled kernel."""
 
 import math
+import subprocess
+import sys
+from functools import cache
 
 import numba
 import numpy as np
@@ -8,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from postclick.compiled import LARGEST_POOL
+from postclick.compiled import is_kept, use_threads
 from postclick.training import adam_kernel as kernel
 from postclick.training.config import TrainingConfig
 
@@ -18,6 +21,27 @@ REPLAYED = 16
 ALL_STEPS = np.iinfo(np.int32).max
 # Fewer ids than this are not worth a second thread.
 IDS_PER_THREAD = 4096
+
+
+@cache
+def keep_machine_code() -> None:
+    """Compile the kernel in a process of its own, if its machine code is not on disk.
+
+    Code that numba has just compiled and the same code from disk round differently in the last
+    digit, and a resumed run has to end at the weights of one that was never interrupted. Where
+    nothing can be kept, every process compiles for itself and all are alike too.
+    """
+    if is_kept(kernel.step_rows) is False:
+        program = f"from {__name__} import compile_kernel; compile_kernel()"
+        # Should it fail, this process compiles for itself: right to rounding, but not bit for bit.
+        subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+
+
+def compile_kernel() -> None:
+    """Call every part of the kernel once, and `step_rows`, by which the others are known, last."""
+    adam = CompiledAdam(torch.zeros(1, 1), TrainingConfig(), keep=False)
+    adam.catch_up_all()
+    adam.step(torch.zeros(1, dtype=torch.int64), torch.zeros(1, 1), 0.0)
 
 
 class CompiledAdam:
@@ -30,9 +54,14 @@ class CompiledAdam:
         exact: take every missed step one by one. The table is then `torch.optim.Adam`'s to
             rounding; it costs arithmetic on rows in cache instead of a sweep over all memory.
             Otherwise long waits are taken in closed form, as `LazyAdam` does.
+        keep: have the machine code on disk before it is used; see `keep_machine_code`.
     """
 
-    def __init__(self, table: Tensor, config: TrainingConfig, *, exact: bool = False) -> None:
+    def __init__(
+        self, table: Tensor, config: TrainingConfig, *, exact: bool = False, keep: bool = True
+    ) -> None:
+        if keep:
+            keep_machine_code()
         self.table = table
         self._weights = table.numpy()
         rows, dim = table.shape
@@ -59,15 +88,13 @@ class CompiledAdam:
         """Bring the rows of `ids` (int64, any shape, repeats allowed) to the present."""
         self._forget_listed()
         self._ids = flat = ids.reshape(-1).numpy()
-        parts = min(torch.get_num_threads(), LARGEST_POOL)
-        parts = max(1, min(parts, len(flat) // IDS_PER_THREAD))
+        parts = use_threads(len(flat), IDS_PER_THREAD)
         if self._found.shape[0] != parts or self._found.shape[1] < len(flat):
             self._found = np.empty((parts, len(flat)), np.int64)
             self._since = np.empty((parts, len(flat)), np.int32)
             self._slots = np.empty(len(flat), np.int32)
             self._sums = np.empty((len(flat), self.table.shape[1]), np.float32)
         self._counts = np.zeros(parts, np.int64)
-        numba.set_num_threads(parts)
         kernel.bring_rows(
             flat,
             self._weights,
@@ -117,15 +144,13 @@ class CompiledAdam:
     def catch_up_all(self) -> None:
         """Bring every row to the present."""
         self._counts[:] = 0
-        parts = min(torch.get_num_threads(), LARGEST_POOL)
-        numba.set_num_threads(parts)
         kernel.bring_all(
             self._weights,
             self._moments.numpy(),
             self._index.numpy(),
             self.steps,
             self._rates,
-            parts,
+            use_threads(len(self._weights), IDS_PER_THREAD),
         )
 
     def tensors(self) -> dict[str, Tensor]:

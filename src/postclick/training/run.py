@@ -186,7 +186,7 @@ def train(
         partial = partial_folder(out)
         open_partial(partial, settings, log, reporter)
         history = History(partial / HISTORY)
-        if not is_kept(step_rows):
+        if is_kept(step_rows) is False:
             reporter.line("compiling the optimizer, once: some ten seconds")
         with _removed_if_failed(partial):
             loop = TrainingLoop(
