@@ -9,6 +9,7 @@ import polars as pl
 
 from postclick.data import manifest as m
 from postclick.data.scaling import Floats, quantile_ids, signed_log1p
+from postclick.data.side_by_side import side_by_side
 from postclick.data.values import flatten, rebuild
 from postclick.data.vocabulary import FOLDER, Vocabulary
 
@@ -55,12 +56,7 @@ class Encoder:
             for name in m.TRUTH_COLUMNS
             if name in frame
         ]
-        for column in self.ids:
-            if column.edges is None:
-                ids = self._lookups[column.name](frame[column.name])
-            else:
-                ids = quantile_ids(_floats(frame[column.name]), column.edges)
-            columns.append(pl.Series(column.name, ids))
+        columns += side_by_side(lambda column: self._ids(frame[column.name], column), self.ids)
         for number in self.numerics:
             scaled = scale(_floats(frame[number.source]), number)
             columns.append(pl.Series(number.name, scaled))
@@ -72,6 +68,11 @@ class Encoder:
                 weights = frame[bag.name + m.WEIGHTS_SUFFIX]
                 columns.append(weights.cast(pl.List(pl.Float32)))
         return pl.DataFrame(columns)
+
+    def _ids(self, values: pl.Series, column: m.IdColumn) -> pl.Series:
+        if column.edges is None:
+            return pl.Series(column.name, self._lookups[column.name](values))
+        return pl.Series(column.name, quantile_ids(_floats(values), column.edges))
 
 
 def scale(values: Floats, column: m.NumericColumn) -> npt.NDArray[np.float32]:

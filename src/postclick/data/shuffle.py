@@ -2,7 +2,9 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,8 @@ from postclick.data.sample import HASH
 # Spilled rows are encoded and scattered in portions of about this size.
 PORTION_BYTES = 64 << 20
 MAX_OPEN_BUCKETS = 256
+# Shards that are sorted, written and hashed at the same time.
+WRITERS = 2
 # Shards get fewer rows where rows are long: a shard has to fit in memory a few times.
 SHARD_BYTES = 512 << 20
 _SPILL = pa.ipc.IpcWriteOptions()
@@ -92,7 +96,7 @@ def write_shards(
     """Encode the spilled rows and write them to `folder/split` in the order of a row hash.
 
     A row's hash decides its shard and its place there, so every order of the rows is as likely
-    as any other and no chunking changes it. Memory holds about one shard.
+    as any other and no chunking changes it. Memory holds about `WRITERS` shards.
 
     Args:
         truth: the truth columns to write.
@@ -102,19 +106,15 @@ def write_shards(
     (folder / split).mkdir(parents=True)
     absent = [name for name in TRUTH_COLUMNS if name not in truth]
     shards: list[Shard] = []
-    done = 0
-    for first in range(0, count, MAX_OPEN_BUCKETS):
-        last = min(first + MAX_OPEN_BUCKETS, count)
-        buckets = _scatter(spill, encoder, absent, seed, range(first, last), count)
-        for bucket in buckets:
-            if bucket.rows:
-                file = f"{split}/part-{len(shards):05d}.parquet"
-                _write_shard(bucket, folder / file)
-                digest = sha256(folder / file)
-                shards.append(Shard(file=file, rows=bucket.rows, sha256=digest))
-                done += bucket.rows
-                progress(done)
-                bucket.path.unlink()
+    with ThreadPoolExecutor(min(WRITERS, pl.thread_pool_size())) as writers:
+        for first in range(0, count, MAX_OPEN_BUCKETS):
+            wanted = range(first, min(first + MAX_OPEN_BUCKETS, count))
+            buckets = _scatter(spill, encoder, absent, seed, wanted, count)
+            full = [bucket for bucket in buckets if bucket.rows]
+            files = [f"{split}/part-{len(shards) + k:05d}.parquet" for k in range(len(full))]
+            for shard in writers.map(partial(_finish, folder), full, files):
+                shards.append(shard)
+                progress(sum(shard.rows for shard in shards))
     return tuple(shards)
 
 
@@ -150,6 +150,13 @@ def bucket_of(hashes: UInt64s, count: int) -> np.ndarray[tuple[int], np.dtype[np
     """
     high = (hashes >> np.uint64(32)) * np.uint64(count)
     return (high >> np.uint64(32)).astype(np.int64)
+
+
+def _finish(folder: Path, bucket: Spill, file: str) -> Shard:
+    """The shard of a bucket, which is then deleted."""
+    _write_shard(bucket, folder / file)
+    bucket.path.unlink()
+    return Shard(file=file, rows=bucket.rows, sha256=sha256(folder / file))
 
 
 def _write_shard(bucket: Spill, path: Path) -> None:
