@@ -223,6 +223,19 @@ def test_a_run_that_fails_is_one_line_and_the_others_stay(
 
 
 @pytest.mark.slow
+def test_workers_stop_quietly_when_a_run_fails(
+    small_log: PreparedLog, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "results"
+    before = compare(small_log, "naive", out, seeds=1, overrides=FAST, workers=1, trials=0)
+    broken = out / "runs" / "naive" / "seed-1.partial"
+    shutil.copytree(before.folder / "runs" / "naive" / "seed-0", broken)
+    capfd.readouterr()
+    with pytest.raises(InputError, match=r"seed-1\.partial is an unfinished run with other"):
+        compare(small_log, METHODS, out, seeds=3, overrides=FAST, workers=2, trials=0)
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_a_worker_that_dies_is_one_line(
     small_log: PreparedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

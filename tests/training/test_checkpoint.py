@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from postclick.errors import InputError
+from postclick.training import checkpoint
 from postclick.training.checkpoint import (
     Checkpoint,
     Position,
@@ -91,6 +92,17 @@ def test_a_damaged_checkpoint_is_one_line(tmp_path: Path, damage: str) -> None:
     ) as error:
         load_checkpoint(path)
     assert "\n" not in str(error.value)
+
+
+def test_a_checkpoint_of_another_version_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    monkeypatch.setattr(checkpoint, "FORMAT", "0")
+    save_checkpoint(path, some_checkpoint())
+    monkeypatch.undo()
+    with pytest.raises(InputError, match=r"checkpoint\.safetensors is of another version"):
+        load_checkpoint(path)
 
 
 def test_random_numbers_go_on_where_they_were(tmp_path: Path) -> None:

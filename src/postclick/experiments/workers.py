@@ -23,15 +23,25 @@ class _Messages(Protocol):
     def get_nowait(self) -> tuple[str, int]: ...
 
 
-class _Forward(Silent):
-    """Sends a run's progress to the parent process."""
+class _Flag(Protocol):
+    def is_set(self) -> bool: ...
 
-    def __init__(self, label: str, messages: _Messages) -> None:
-        self.label, self.messages, self.pending = label, messages, 0
+
+class _StoppedError(Exception):
+    """Another run has failed; this one can be resumed."""
+
+
+class _Forward(Silent):
+    """Sends a run's progress to the parent process, and stops the run if that gave up."""
+
+    def __init__(self, label: str, messages: _Messages, stop: _Flag) -> None:
+        self.label, self.messages, self.stop, self.pending = label, messages, stop, 0
 
     def advance(self, steps: int, note: str = "") -> None:
         self.pending += steps
         if self.pending >= 20_000:
+            if self.stop.is_set():
+                raise _StoppedError
             self.messages.put(("", self.pending))
             self.pending = 0
 
@@ -74,8 +84,9 @@ def _settle() -> None:
     gc.freeze()
 
 
-def _work(job: Job, data: Path, out: Path, split: str, messages: Any) -> None:
-    run_job(job, data, out, split, _Forward(job.name, messages))
+def _work(job: Job, data: Path, out: Path, split: str, messages: Any, stop: Any) -> None:
+    if not stop.is_set():
+        run_job(job, data, out, split, _Forward(job.name, messages, stop))
 
 
 @dataclass(frozen=True)
@@ -131,9 +142,9 @@ def _run_side_by_side(
     context = multiprocessing.get_context("spawn")
     pool_of = ProcessPoolExecutor(workers, mp_context=context, initializer=_settle)
     with context.Manager() as manager, pool_of as pool:
-        messages = manager.Queue()
+        messages, stop = manager.Queue(), manager.Event()
         waiting: dict[Future[None], Job] = {
-            pool.submit(_work, job, data, out, split, messages): job for job in jobs
+            pool.submit(_work, job, data, out, split, messages, stop): job for job in jobs
         }
         try:
             while waiting:
@@ -144,7 +155,8 @@ def _run_side_by_side(
                     future.result()
                     yield job
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            stop.set()
+            pool.shutdown(cancel_futures=True)
             raise
 
 

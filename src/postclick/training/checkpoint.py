@@ -12,6 +12,9 @@ from torch import Tensor
 from postclick.errors import InputError
 from postclick.training.tensors import write_tensors
 
+# Changes with the names or the meaning of what is in a checkpoint.
+FORMAT = "2"
+
 
 @dataclass
 class Position:
@@ -54,16 +57,21 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         for group, named in checkpoint.groups.items()
         for name, tensor in named.items()
     }
-    metadata = {"position": json.dumps(asdict(checkpoint.position))}
+    metadata = {"format": FORMAT, "position": json.dumps(asdict(checkpoint.position))}
     write_tensors(path, tensors, metadata)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint; `InputError` if the file is damaged."""
+    """Read a checkpoint; `InputError` if it is damaged or of another version of postclick."""
     groups: dict[str, dict[str, Tensor]] = {}
     try:
         with safe_open(path, framework="pt") as file:
             metadata: dict[str, Any] = file.metadata() or {}
+            if "position" in metadata and metadata.get("format") != FORMAT:
+                raise InputError(
+                    f"checkpoint {path} is of another version of postclick: go on with that one, "
+                    "or remove the folder to train from the start"
+                )
             position = Position(**json.loads(metadata["position"]))
             for full in file.keys():  # noqa: SIM118 - not a mapping
                 group, _, name = full.partition(":")
