@@ -1,6 +1,7 @@
 """Comparisons on a small log: the same numbers however they are run, and kept when repeated."""
 
 import json
+import multiprocessing
 import shutil
 import subprocess
 import sys
@@ -233,6 +234,7 @@ def test_workers_stop_quietly_when_a_run_fails(
     capfd.readouterr()
     with pytest.raises(InputError, match=r"seed-1\.partial is an unfinished run with other"):
         compare(small_log, METHODS, out, seeds=3, overrides=FAST, workers=2, trials=0)
+    assert multiprocessing.active_children() == []
     assert "Traceback" not in capfd.readouterr().err
 
 
