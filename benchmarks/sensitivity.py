@@ -90,11 +90,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=1)
     given = parser.parse_args()
+    names = [data.name for data in given.data]
+    if len(set(names)) < len(names):
+        parser.error("two logs have folders of one name: results are kept by it, rename one")
     found = pl.concat(measure(data, given.out, given.seeds) for data in given.data)
     rows = summary(found)
     (given.out / "sensitivity.json").write_text(json.dumps(rows, indent=1) + "\n")
-    names = [f"{metric}\n{space}" for metric, space in FIGURES]
-    table = Table("setting", *names, title="Change against the defaults, validation split")
+    heads = [f"{metric}\n{space}" for metric, space in FIGURES]
+    table = Table("setting", *heads, title="Change against the defaults, validation split")
     for row in rows:
         cells = [row[f"{metric} {space}"] for metric, space in FIGURES]
         table.add_row(
