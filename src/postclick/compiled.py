@@ -1,14 +1,16 @@
 """Functions compiled by numba: one decorator, so that all have the same rules."""
 
+from hashlib import sha256
 from inspect import getfile
 from pathlib import Path
 from typing import Any
 
 import numba
 import torch
+from llvmlite import binding
 from numba import njit, prange
 
-__all__ = ["compiled", "is_kept", "prange", "use_threads"]
+__all__ = ["compiled", "is_kept", "mark_kept", "prange", "use_threads"]
 
 # Fast math that cannot hide a NaN or an infinity: sums and products may be reordered and fused.
 FAST = {"reassoc", "contract", "arcp", "nsz"}
@@ -37,13 +39,28 @@ def use_threads(items: int, items_per_thread: int) -> int:
 
 
 def is_kept(function: Any) -> bool | None:
-    """Whether the machine code of a compiled function is on disk; None where it cannot be.
+    """Whether `mark_kept` was told that the machine code of a function is on disk.
 
-    Code older than its source or than numba is compiled anew.
+    None where there is no place for it. Code of another source, numba or processor does not count.
     """
-    folder = function.stats.cache_path
-    if folder is None:
+    mark = _mark(function)
+    return None if mark is None else mark.exists()
+
+
+def mark_kept(function: Any) -> None:
+    """Note that the machine code of a function is on disk now."""
+    mark = _mark(function)
+    if mark is not None and any(mark.parent.glob(f"*.{function.__name__}-*.nbi")):
+        for old in mark.parent.glob(f"{function.__name__}.*.kept"):
+            old.unlink(missing_ok=True)
+        mark.touch()
+
+
+def _mark(function: Any) -> Path | None:
+    """A file beside numba's, named for all that its code depends on: numba has no public answer."""
+    if function.stats.cache_path is None:
         return None
-    newest = max(Path(file).stat().st_mtime for file in (getfile(function.py_func), numba.__file__))
-    found = Path(folder).glob(f"*.{function.__name__}-*.nbi")
-    return any(index.stat().st_mtime >= newest for index in found)
+    source = Path(getfile(function.py_func)).read_bytes()
+    cpu = binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten()
+    digest = sha256(source + "\n".join((numba.__version__, *cpu)).encode()).hexdigest()
+    return Path(function.stats.cache_path) / f"{function.__name__}.{digest[:16]}.kept"

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from postclick import compiled as decorator
-from postclick.training.compiled_adam import REPLAYED, CompiledAdam
+from postclick.training import adam_kernel
+from postclick.training.adam_kernel import step_rows
+from postclick.training.compiled_adam import REPLAYED, CompiledAdam, keep_machine_code
 from postclick.training.config import TrainingConfig
 from postclick.training.lazy_adam import LazyAdam
 
@@ -236,6 +238,21 @@ def test_machine_code_is_kept_for_the_next_process(tmp_path: Path) -> None:
     ]
     # The first process has it compiled by another, and then both load the same code.
     assert outputs == [["False", "True", "1"], ["True", "True", "1"]]
+
+
+def test_machine_code_of_another_source_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_machine_code()
+    if decorator.is_kept(step_rows) is None:
+        pytest.skip("there is no place for machine code here")
+    changed = tmp_path / "adam_kernel.py"
+    source = Path(adam_kernel.__file__).read_bytes()
+    changed.write_bytes(source)
+    monkeypatch.setattr(decorator, "getfile", lambda function: str(changed))
+    assert decorator.is_kept(step_rows), "a file that is newer but the same"
+    changed.write_bytes(source + b"# other\n")
+    assert decorator.is_kept(step_rows) is False
 
 
 def test_the_first_process_computes_what_later_ones_do(tmp_path: Path) -> None:

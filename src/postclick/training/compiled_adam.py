@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from postclick.compiled import is_kept, use_threads
+from postclick.compiled import is_kept, mark_kept, use_threads
 from postclick.training import adam_kernel as kernel
 from postclick.training.config import TrainingConfig
 
@@ -33,12 +33,14 @@ def keep_machine_code() -> None:
     """
     if is_kept(kernel.step_rows) is False:
         program = f"from {__name__} import compile_kernel; compile_kernel()"
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
         # Should it fail, this process compiles for itself: right to rounding, but not bit for bit.
-        subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+        if done.returncode == 0:
+            mark_kept(kernel.step_rows)
 
 
 def compile_kernel() -> None:
-    """Call every part of the kernel once, and `step_rows`, by which the others are known, last."""
+    """Call every part of the kernel once."""
     adam = CompiledAdam(torch.zeros(1, 1), TrainingConfig(), keep=False)
     adam.catch_up_all()
     adam.step(torch.zeros(1, dtype=torch.int64), torch.zeros(1, 1), 0.0)
