@@ -1,11 +1,13 @@
 """Comparisons on a small log: the same numbers however they are run, and kept when repeated."""
 
+import contextlib
 import json
 import multiprocessing
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -262,6 +264,48 @@ import postclick
 result = postclick.compare(sys.argv[1], "naive", sys.argv[2], seeds=2, workers=2, trials=0,
                            overrides=["epochs=1", "tower=[4]"])
 """
+
+
+LONG = """
+import sys, postclick
+if __name__ == "__main__":
+    postclick.compare(sys.argv[1], "naive", sys.argv[2], seeds=2, workers=2, trials=0,
+                      overrides=["epochs=100000", "patience=null"])
+"""
+
+
+def of_session(session: int) -> set[int]:
+    """Processes of a session that have not ended."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            state, _, _, its = path.read_text().rpartition(") ")[2].split()[:4]
+            if int(its) == session and state != "Z":
+                found.add(int(path.parent.name))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+def test_no_process_outlives_a_comparison_that_is_killed(
+    small_log: PreparedLog, tmp_path: Path
+) -> None:
+    script = tmp_path / "long.py"
+    script.write_text(LONG)
+    out = tmp_path / "out"
+    command = [sys.executable, str(script), str(small_log.folder), str(out)]
+    with subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL) as parent:
+        wait_for(lambda: len(list(out.glob("runs/naive/*.partial"))) == 2)
+        assert len(of_session(parent.pid)) >= 4, "itself, a manager, two workers"
+        parent.kill()
+        parent.wait()
+        wait_for(lambda: not of_session(parent.pid))
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "still waiting"
+        time.sleep(0.1)
 
 
 @pytest.mark.slow

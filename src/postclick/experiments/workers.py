@@ -3,10 +3,12 @@
 import gc
 import multiprocessing
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.managers import SyncManager
 from pathlib import Path
 from queue import Empty
 from typing import Any, Protocol
@@ -82,6 +84,19 @@ def _settle() -> None:
     """What is imported stays: no later run of this process has to look through it for garbage."""
     gc.collect()
     gc.freeze()
+    _end_with_parent()
+
+
+def _end_with_parent() -> None:
+    """A process whose parent was killed would wait for its next job for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "this is called in processes that were spawned"
+
+    def wait_and_end() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait_and_end, daemon=True).start()
 
 
 def _work(job: Job, data: Path, out: Path, split: str, messages: Any, stop: Any) -> None:
@@ -141,7 +156,9 @@ def _run_side_by_side(
 ) -> Iterator[Job]:
     context = multiprocessing.get_context("spawn")
     pool_of = ProcessPoolExecutor(workers, mp_context=context, initializer=_settle)
-    with context.Manager() as manager, pool_of as pool:
+    manager_of = SyncManager(ctx=context)
+    manager_of.start(_end_with_parent)
+    with manager_of as manager, pool_of as pool:
         messages, stop = manager.Queue(), manager.Event()
         waiting: dict[Future[None], Job] = {
             pool.submit(_work, job, data, out, split, messages, stop): job for job in jobs
