@@ -67,6 +67,8 @@ def with_splits(log: PreparedLog, splits: dict[str, Split]) -> PreparedLog:
 def test_every_experiment_runs(runner: Runner, name: str) -> None:
     found = runner(name)
     experiment = found.experiment
+    assert found.warning is not None and "models stay near their start" in found.warning
+    assert found.warning in (found.folder / f"{name}.md").read_text(encoding="utf-8")
     assert all(path.stat().st_size > 1000 for path in found.files)
     assert len(found.files) == (3 if experiment.panels else 2)
     for column in experiment.columns:

@@ -75,5 +75,6 @@ def to_json(found: Reproduction) -> dict[str, Any]:
         "rank_correlation": [asdict(rank) for rank in agreements(experiment, results)],
         "panels": [asdict(panel) for panel in found.panels],
         "costs": [asdict(cost) for cost in found.costs],
+        "warning": found.warning,
         "notes": [*experiment.notes, *experiment.paper.notes],
     }

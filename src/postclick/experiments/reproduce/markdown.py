@@ -83,7 +83,8 @@ def _blocks(found: Reproduction) -> Iterator[str]:
 
 
 def _footnotes(found: Reproduction) -> Iterator[str]:
-    notes = [f"{c.title}: {c.warning}." for c in found.experiment.columns if c.warning]
+    notes = [f"**Warning**: {found.warning}."] if found.warning else []
+    notes += [f"{c.title}: {c.warning}." for c in found.experiment.columns if c.warning]
     titles = found.experiment.titles
     for column in found.experiment.columns:
         by_reason: dict[str, list[str]] = {}

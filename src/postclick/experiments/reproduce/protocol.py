@@ -6,10 +6,13 @@ from typing import Any
 
 from postclick.experiments.plan import Plan
 from postclick.experiments.reproduce.experiment import Experiment
+from postclick.training.config import batch_size_for
 from postclick.training.settings import RunSettings
 
 # Neither has a say in the numbers.
 SILENT = {"device", "threads", "checkpoint_minutes", "eval_batch_size"}
+# With fewer, a table compares how models start.
+FEWEST_STEPS = 100
 EXPERTS = {"experts", "expert_width", "expert_dropout"}
 
 
@@ -48,6 +51,26 @@ def used_settings(experiment: Experiment, overrides: Sequence[str]) -> tuple[Use
             source = "paper" if name == "backbone" else stated.get(key, "library default")
             found.append(Used(key, value, source if value == before[name] else "given with --set"))
     return tuple(found)
+
+
+def few_steps(used: Sequence[Used], rows: int) -> str | None:
+    """A warning where a log of `rows` training rows is too small for the batch.
+
+    >>> used = [Used("training.batch_size", 8000, "paper"), Used("training.epochs", 1, "paper")]
+    >>> few_steps(used, 10_000).partition(":")[2]
+    ' give --set batch_size=256'
+    >>> few_steps(used, 1_000_000) is None
+    True
+    """
+    value = {setting.key: setting.value for setting in used}
+    batch = value["training.batch_size"] or batch_size_for(rows)
+    steps = -(-rows // batch) * value["training.epochs"]
+    if steps >= FEWEST_STEPS:
+        return None
+    return (
+        f"a run has {steps} steps of {batch:,} rows on this log, its models stay near their start: "
+        f"give --set batch_size={batch_size_for(rows)}"
+    )
 
 
 def _settings(experiment: Experiment, overrides: Sequence[str]) -> RunSettings:

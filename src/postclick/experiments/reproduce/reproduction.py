@@ -65,6 +65,7 @@ class Reproduction:
         findings: each claim of the paper with its verdict.
         panels: the curves or bars of a figure.
         costs: what training took.
+        warning: why the numbers say little, if they do.
     """
 
     experiment: Experiment
@@ -77,6 +78,7 @@ class Reproduction:
     findings: tuple[Finding, ...]
     panels: tuple[Panel, ...]
     costs: tuple[Cost, ...]
+    warning: str | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -19,7 +19,7 @@ from postclick.experiments.reproduce.document import to_json
 from postclick.experiments.reproduce.experiment import Experiment
 from postclick.experiments.reproduce.judged import SPLIT, judged_runs
 from postclick.experiments.reproduce.markdown import to_markdown
-from postclick.experiments.reproduce.protocol import paper_overrides, used_settings
+from postclick.experiments.reproduce.protocol import few_steps, paper_overrides, used_settings
 from postclick.experiments.reproduce.reproduction import (
     LogFacts,
     Reproduction,
@@ -82,6 +82,9 @@ def reproduce(
     out, reporter = Path(out), reporter or Silent()
     _check(log)
     settings = used_settings(experiment, overrides)
+    warning = few_steps(settings, log.split("train").rows)
+    if warning is not None:
+        reporter.line(f"warning: {warning}")
     comparison = compare(
         log,
         experiment.arms,
@@ -107,6 +110,7 @@ def reproduce(
         findings=findings(experiment, results),
         panels=experiment.panels(results, runs) if experiment.panels else (),
         costs=costs(experiment, runs),
+        warning=warning,
     )
     write_text(out / f"{name}.md", to_markdown(found))
     write_json(out / f"{name}.json", to_json(found))
