@@ -78,7 +78,7 @@ class Vocabulary:
         """Read what `save` wrote; `InputError` if it is missing or damaged."""
         path = folder / file_name(feature)
         try:
-            table = pl.read_parquet(path)
+            table = pl.read_parquet(path, glob=False)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise InputError(
                 f"vocabulary {path} is missing or damaged ({error}): run 'postclick prepare' again"

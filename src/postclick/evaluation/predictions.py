@@ -62,6 +62,6 @@ def read_predictions(path: Path) -> pl.DataFrame:
             "keep_predictions=True"
         )
     try:
-        return pl.read_parquet(path)
+        return pl.read_parquet(path, glob=False)
     except (OSError, PolarsError) as error:
         raise InputError(f"{path} is damaged: {error}: remove it and evaluate again") from None

@@ -104,7 +104,7 @@ def read_comparison(folder: Path) -> ComparisonFolder:
     if not isinstance(diagnostics, dict) or diagnostics.get("format") != FORMAT:
         raise _other_version(folder)
     try:
-        results = pl.read_parquet(folder / RESULTS)
+        results = pl.read_parquet(folder / RESULTS, glob=False)
     except (OSError, PolarsError) as error:
         raise InputError(f"{folder / RESULTS} is damaged: {error}") from None
     try:
