@@ -19,8 +19,9 @@ Ints = npt.NDArray[np.int32]
 
 # How far ahead of the row at work rows are fetched into the cache.
 AHEAD = 8
-# Weights below this are taken as 0.
-TINY = np.float32(1e-18)
+# Momentum below this is taken as 0, and so are weights whose decay, squared, would be as small:
+# subnormal numbers cost a hundred times as much as others and mean nothing here.
+TINY = np.float32(1e-30)
 
 
 class Rates(NamedTuple):
@@ -33,6 +34,7 @@ class Rates(NamedTuple):
         spent1, spent2: beta1 and beta2 to the power of half the time in which momentum is spent.
         rate: -ln(beta2) / 2, how fast the root of a second moment fades.
         momentum_steps: within how many steps momentum is spent.
+        tiny: weights below this are taken as 0.
         replay: up to how many missed steps are taken one by one; more are taken in closed form.
     """
 
@@ -48,6 +50,7 @@ class Rates(NamedTuple):
     spent2: float
     rate: float
     momentum_steps: int
+    tiny: float
     replay: int
 
 
@@ -89,13 +92,18 @@ def _exp_minus_small(y):  # type: ignore[no-untyped-def]
 @compiled(inline="always")
 def _exp_minus(y):  # type: ignore[no-untyped-def]
     """exp(-y) for y >= 0: the 64th power of exp(-y / 64)."""
-    e = _exp_minus_small(min(y, np.float32(60.0)) * np.float32(1 / 64))
+    e = _exp_minus_small(min(y, np.float32(40.0)) * np.float32(1 / 64))
     e *= e
     e *= e
     e *= e
     e *= e
     e *= e
     return e * e
+
+
+@compiled(inline="always")
+def _or_zero(x, tiny):  # type: ignore[no-untyped-def]
+    return x if abs(x) > tiny else np.float32(0.0)
 
 
 @compiled(inline="always")
@@ -111,17 +119,19 @@ def _replay(table, moments, row, first, last, rates):  # type: ignore[no-untyped
     decay, eps = np.float32(rates.decay), np.float32(rates.eps)
     keep1, keep2 = np.float32(rates.beta1), np.float32(rates.beta2)
     new1, new2 = np.float32(1 - rates.beta1), np.float32(1 - rates.beta2)
+    tiny = np.float32(rates.tiny)
     for k in range(first + 1, last + 1):
         lr = rates.paid[k] - rates.paid[k - 1]
         size = np.float32(lr / (1 - rates.power1[k]))
         scale = np.float32(1 / math.sqrt(1 - rates.power2[k]))
         for j in range(table.shape[1]):
-            g = decay * table[row, j]
-            m = keep1 * moments[row, 0, j] + new1 * g
+            w = table[row, j]
+            g = decay * w
+            m = _or_zero(keep1 * moments[row, 0, j] + new1 * g, TINY)
             v = keep2 * moments[row, 1, j] + new2 * g * g
             moments[row, 0, j] = m
             moments[row, 1, j] = v
-            table[row, j] -= size * m / (math.sqrt(v) * scale + eps)
+            table[row, j] = _or_zero(w - size * m / (math.sqrt(v) * scale + eps), tiny)
 
 
 @compiled()
@@ -162,7 +172,7 @@ def _drift(table, moments, row, first, last, rates):  # type: ignore[no-untyped-
     reach = np.float32(rates.eps * grown)
     strength = np.float32(lr * rates.decay / (rates.rate * rates.eps))
     short = grown < 0.05
-    half = np.float32(0.5)
+    half, tiny = np.float32(0.5), np.float32(rates.tiny)
     for _ in range(2):
         for j in range(table.shape[1]):
             w = table[row, j]
@@ -171,12 +181,11 @@ def _drift(table, moments, row, first, last, rates):  # type: ignore[no-untyped-
             share = reach / (amplitude + eps)
             growth = _log1p_small(share) if short else _log1p(share)
             w *= _exp_minus(strength * growth)
-            # Subnormal numbers are a hundred times slower and mean nothing here.
-            table[row, j] = w if abs(w) > TINY else np.float32(0.0)
+            table[row, j] = _or_zero(w, tiny)
             moments[row, 1, j] = forget * moments[row, 1, j] + gained
     left = decay * (np.float32(1.0) - kept1)
     for j in range(table.shape[1]):
-        moments[row, 0, j] = moments[row, 0, j] * kept1 + left * table[row, j]
+        moments[row, 0, j] = _or_zero(moments[row, 0, j], TINY) * kept1 + left * table[row, j]
 
 
 @compiled()

@@ -205,5 +205,7 @@ class CompiledAdam:
             spent2=beta2 ** (0.5 * momentum),
             rate=-0.5 * math.log(beta2),
             momentum_steps=math.ceil(momentum),
+            # The square of what decays is then above 1e-36, with what a few steps leave of it.
+            tiny=1e-17 / config.weight_decay if config.weight_decay else 0.0,
             replay=self._replay,
         )
