@@ -36,10 +36,11 @@ class FeatureEmbedding(nn.Module):
         super().__init__()
         sizes = [*field_sizes, *bag_sizes]
         self.dim = dim
-        table = torch.empty(sum(sizes), dim).normal_(std=config.embedding_std)
-        first = torch.tensor([0, *sizes[:-1]], dtype=torch.long).cumsum(0)
-        if sizes:
-            table[first] = 0.0
+        table = torch.empty(sum(sizes), dim)
+        if not table.is_meta:  # else its values are loaded; drawing none would load torch._dynamo
+            table.normal_(std=config.embedding_std)
+            if sizes:
+                table[torch.tensor([0, *sizes[:-1]], dtype=torch.long).cumsum(0)] = 0.0
         self.table = nn.Parameter(table)
         self.fields = len(field_sizes)
         self.project: nn.Module = nn.Identity()
