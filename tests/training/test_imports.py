@@ -20,7 +20,8 @@ with torch.device("meta"):
         build_method(RunSettings.make(name, overrides=sys.argv[3:]), log)
 run = train(log, RunSettings.make("esmm", overrides=sys.argv[3:]), sys.argv[2])
 run.evaluate(log)
-print([name for name in ("torch._dynamo", "sympy", "plotly") if name in sys.modules])
+slow = ("torch._dynamo", "sympy", "plotly", "pyarrow.dataset")
+print([name for name in slow if name in sys.modules])
 """
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from postclick.data.arrays import read_shard
 from postclick.data.manifest import CLICK, CONVERSION
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
@@ -53,15 +53,7 @@ def split_labels(log: PreparedLog, split: str) -> SplitLabels:
     """
     found = log.split(split)
     names = [CLICK, CONVERSION, *found.truth]
-    tables = []
-    for shard in found.shards:
-        path = log.folder / shard.file
-        try:
-            tables.append(pq.read_table(path, columns=names, partitioning=None))
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(
-                f"shard {path} is missing or damaged ({error}): run 'postclick prepare' again"
-            ) from None
+    tables = [read_shard(log.folder / shard.file, names) for shard in found.shards]
     if not tables:
         raise InputError(f"{log.folder}: split {split!r} has no shards: prepare the log again")
     table = pa.concat_tables(tables)
