@@ -120,6 +120,9 @@ def prepare(
     on_bad_rows: Annotated[
         BadRows, typer.Option(help="Rows that break the funnel: error, drop or keep.")
     ] = "error",
+    negative_rate: Annotated[
+        float, typer.Option(help="Share of the unclicked training rows to keep.")
+    ] = 1.0,
     json: Json = False,
 ) -> None:
     """Turn raw logs into a prepared log: checked, encoded, shuffled, in Parquet shards.
@@ -151,6 +154,7 @@ def prepare(
             valid_fraction=valid_fraction,
             test_fraction=test_fraction,
             on_bad_rows=on_bad_rows,
+            negative_rate=negative_rate,
             progress=stages(reporter),
         )
     if json:

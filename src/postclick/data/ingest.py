@@ -11,10 +11,11 @@ import polars as pl
 
 from postclick.data.canonical import KEY, TIME, Canonicalizer
 from postclick.data.checks import LogChecks, Progress, canonical_chunks
-from postclick.data.findings import CheckReport
+from postclick.data.checks_labels import LabelCounts
+from postclick.data.findings import CheckReport, Finding, Funnel, in_order, share
 from postclick.data.fitting import FeatureFitter, Fitted
 from postclick.data.manifest import CLICK, CONVERSION, SPLITS
-from postclick.data.rows import DRAW, BadRows, hashes_of, uniform
+from postclick.data.rows import DRAW, BadRows, hashes_of, sampled, uniform
 from postclick.data.schema import LogSchema
 from postclick.data.shuffle import Spill
 from postclick.data.source import LogSource
@@ -44,12 +45,15 @@ def ingest(
     *,
     seed: int,
     on_bad_rows: BadRows,
+    negative_rate: float = 1.0,
     progress: Progress,
 ) -> Ingested:
     """Read `sources` (train first) once and spill their rows into `folder`.
 
     Args:
         shares: splits to be drawn from train, with the share of its rows each gets.
+        negative_rate: share of the unclicked rows of the training split that is kept; nothing
+            is fitted on the others.
 
     Raises:
         InputError: a check found an error.
@@ -60,6 +64,7 @@ def ingest(
     names = [name for name in SPLITS if name in sources or name in shares]
     spills = {name: Spill(folder / name) for name in names}
     truth: dict[str, tuple[str, ...]] = {}
+    before = LabelCounts()  # the training split, left-out rows included
     done = 0
     with ExitStack() as stack:
         for spill in spills.values():
@@ -69,8 +74,12 @@ def ingest(
             checks.begin(source, [source, *drawn])
             for frame in canonical_chunks(schema, source, log, checks):
                 masks = draw(frame, source, drawn, seed)
-                counted = masks[source] if source == "train" else np.zeros(frame.height, np.bool_)
                 judged = frame.select(CLICK, CONVERSION, *(c for c in (KEY, TIME) if c in frame))
+                counted = np.zeros(frame.height, dtype=np.bool_)
+                if source == "train":
+                    before.add(_part(judged, masks[source]))
+                    masks[source] &= sampled(frame, negative_rate, seed)
+                    counted = masks[source]
                 checks.add(source, frame, {k: _part(judged, mask) for k, mask in masks.items()})
                 coded = fitter.add(frame, counted).drop(KEY, TIME, strict=False)
                 for name, mask in masks.items():
@@ -82,6 +91,9 @@ def ingest(
                 truth[name] = tuple(column for column in has if column not in empty)
     report = checks.report()
     report.raise_errors()
+    if negative_rate < 1:
+        told = _sampling(before.funnel(), report.funnel["train"], negative_rate)
+        report = CheckReport(in_order([*report.findings, told]), report.funnel)
     return Ingested(report, fitter.result(), spills, truth)
 
 
@@ -94,10 +106,22 @@ def draw(
     chance = uniform(hashes_of(frame, seed, DRAW))
     masks: dict[str, Mask] = {}
     low = 0.0
-    for name, share in shares.items():
-        masks[name] = (chance >= low) & (chance < low + share)
-        low += share
+    for name, part in shares.items():
+        masks[name] = (chance >= low) & (chance < low + part)
+        low += part
     return {source: chance >= low, **masks}
+
+
+def _sampling(before: Funnel, after: Funnel, rate: float) -> Finding:
+    """What down-sampling left out of the training split, and what it was before."""
+    unclicked = before.rows - before.clicks
+    message = (
+        f"train: {share(after.rows - after.clicks, unclicked)} without a click were kept "
+        f"(negative rate {rate:g}); before, it had {before.rows:,} rows and a CTR of "
+        f"{before.ctr:.4f}, now {after.rows:,} and {after.ctr:.4f}; predictions are corrected to "
+        "the log as it was"
+    )
+    return Finding("negatives-sampled", "info", None, before.rows - after.rows, message)
 
 
 def _part(frame: pl.DataFrame, mask: Mask) -> pl.DataFrame:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from postclick.data.schema import LogSchema, first_message
 from postclick.errors import InputError
@@ -69,6 +69,12 @@ class Split(_Strict):
 
 
 class Manifest(_Strict):
+    """What `manifest.json` says.
+
+    `negative_rate` is the share of unclicked training rows that was kept; counts of the training
+    split are of the rows that there are, and the other splits are always whole.
+    """
+
     format: int
     log_schema: LogSchema
     seed: int
@@ -79,6 +85,7 @@ class Manifest(_Strict):
     findings: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
     fingerprint: str
+    negative_rate: float = Field(default=1.0, gt=0, le=1)
 
     def split(self, name: str) -> Split:
         """The split called `name`; `InputError` if there is none."""

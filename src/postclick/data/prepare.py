@@ -36,6 +36,7 @@ def prepare(
     test_fraction: float = 0.25,
     shard_rows: int = SHARD_ROWS,
     on_bad_rows: BadRows = "error",
+    negative_rate: float = 1.0,
     progress: Progress | None = None,
 ) -> PreparedLog:
     """Check a log, fit vocabularies and scales on its training rows, and write it as shards.
@@ -50,6 +51,9 @@ def prepare(
         shard_rows: rows of a shard, about; memory holds a few shards.
         on_bad_rows: with wrong labels, "error" refuses the log, "drop" leaves those rows out,
             "keep" keeps conversions without a click as rows without a conversion.
+        negative_rate: probability with which an unclicked row of the training split is kept;
+            clicked rows and the other splits stay whole. Runs on such a log predict for the log
+            as it was: see `Method.ctr_shift`.
         progress: called with a stage, rows done and rows in all (None: unknown).
 
     Raises:
@@ -71,11 +75,18 @@ def prepare(
         raise InputError(f"shard_rows is {shard_rows}: give 1 or more")
     if on_bad_rows not in get_args(BadRows):
         raise InputError(f"on_bad_rows is {on_bad_rows!r}: choose error, drop or keep")
+    if not 0 < negative_rate <= 1:
+        raise InputError(
+            f"negative_rate is {negative_rate}: give the share of unclicked training rows to keep, "
+            "above 0 and at most 1"
+        )
     schema, out = splits.schema, Path(out)
     stored_names(schema)
     given = {"train": splits.train, "valid": splits.valid, "test": splits.test}
     sources = {name: source for name, source in given.items() if source is not None}
-    request = _request(splits, sources, [shares, seed, shard_rows, on_bad_rows])
+    options: list[Any] = [shares, seed, shard_rows, on_bad_rows]
+    options += _sampling(negative_rate)
+    request = _request(splits, sources, options)
     if already_made(out, request):
         return PreparedLog(out)
     names = CheckReport(in_order(name_findings(schema, sources)), {})
@@ -84,7 +95,14 @@ def prepare(
     with staged(out) as folder:
         spilled = folder / "spill"
         log = ingest(
-            schema, sources, shares, spilled, seed=seed, on_bad_rows=on_bad_rows, progress=tell
+            schema,
+            sources,
+            shares,
+            spilled,
+            seed=seed,
+            on_bad_rows=on_bad_rows,
+            negative_rate=negative_rate,
+            progress=tell,
         )
         written = _write(log, folder, shard_rows, seed, tell)
         shutil.rmtree(spilled)
@@ -100,7 +118,8 @@ def prepare(
             splits=written,
             findings=tuple(f.to_dict() for f in (*log.report.findings, *names.findings)),
             notes=splits.notes,
-            fingerprint=_fingerprint(schema, seed, written),
+            fingerprint=_fingerprint(schema, seed, written, negative_rate),
+            negative_rate=negative_rate,
         ).write(folder)
         text = json.dumps({"request": request}, indent=1)
         (folder / REQUEST).write_text(text + "\n", encoding="utf-8")
@@ -173,6 +192,14 @@ def _request(splits: LogSplits, sources: Mapping[str, LogSource], options: list[
     )
 
 
-def _fingerprint(schema: LogSchema, seed: int, splits: Mapping[str, m.Split]) -> str:
+def _sampling(negative_rate: float) -> list[str]:
+    """Nothing for a log with all its rows, so that hashes of older ones stay what they were."""
+    return [f"negative_rate={negative_rate!r}"] if negative_rate < 1 else []
+
+
+def _fingerprint(
+    schema: LogSchema, seed: int, splits: Mapping[str, m.Split], negative_rate: float
+) -> str:
     shards = [shard.sha256 for split in splits.values() for shard in split.shards]
+    shards += _sampling(negative_rate)
     return hashlib.sha256("\n".join([schema.to_yaml(), str(seed), *shards]).encode()).hexdigest()

@@ -13,7 +13,7 @@ UInt64s = npt.NDArray[np.uint64]
 # What to do with rows whose labels are wrong.
 BadRows = Literal["error", "drop", "keep"]
 # Independent streams of random numbers for one row.
-DRAW, SHUFFLE, SAMPLE = 1, 2, 3
+DRAW, SHUFFLE, SAMPLE, NEGATIVES = 1, 2, 3, 4
 _GAMMA = 0x9E3779B97F4A7C15
 _MASK = (1 << 64) - 1
 
@@ -60,6 +60,23 @@ def hashes_of(frame: pl.DataFrame, seed: int, stream: int) -> UInt64s:
     first = int(rows[0])
     hashes = row_hash(first, int(rows[-1]) - first + 1, seed, stream)
     return hashes if len(hashes) == len(rows) else hashes[rows - first]
+
+
+def sampled(frame: pl.DataFrame, rate: float, seed: int) -> npt.NDArray[np.bool_]:
+    """Bool [n]: all rows but those without a click, which stay with probability `rate`.
+
+    The rows that stay at a rate stay at every higher one.
+
+    >>> frame = with_rows(pl.DataFrame({CLICK: [1, 0, 0, 0, 0, 1]}), first=0)
+    >>> sampled(frame, 0.5, seed=2).tolist()
+    [True, True, True, False, True, True]
+    """
+    if rate >= 1:
+        return np.ones(frame.height, dtype=np.bool_)
+    unclicked = (frame[CLICK] == 0).fill_null(False).to_numpy()
+    chosen = uniform(hashes_of(frame, seed, NEGATIVES)) < rate
+    kept: npt.NDArray[np.bool_] = chosen | ~unclicked
+    return kept
 
 
 def settle(frame: pl.DataFrame, policy: BadRows) -> pl.DataFrame:

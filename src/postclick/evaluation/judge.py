@@ -55,7 +55,9 @@ def judge(
     """Score a split with `method` and compute every metric that its labels allow.
 
     Truth columns are used where the split has them; the method never sees them. What is
-    predicted for each row is added to `keep`, if given.
+    predicted for each row is added to `keep`, if given. Metrics, predictions and propensities are
+    those of the split's own rows: if unclicked rows were sampled, that is the sample on the
+    training split and all impressions on the others.
 
     Raises:
         RunFailedError: a logit is not finite.
@@ -66,9 +68,10 @@ def judge(
     sums = EvaluationSums()
     over_pi = over_rest = 0.0
     rows_seen = 0
+    predict = method.predict_sampled if split == "train" else method.predict
     for batch, window, rows in log.sequential(split, batch_size):
         on_device = batch.to(device)
-        prediction = method.predict(on_device)
+        prediction = predict(on_device)
         for head, logit in (("ctr", prediction.ctr), ("cvr", prediction.cvr)):
             if not logit.isfinite().all():
                 raise RunFailedError(

@@ -16,6 +16,7 @@ from postclick.data.batch import Batch
 from postclick.data.prepared import BaseRates, InputSpec
 from postclick.data.schema import first_message
 from postclick.errors import InputError
+from postclick.methods.prediction import Prediction as Prediction
 from postclick.nn.config import NetworkConfig
 from postclick.nn.embedding import FeatureEmbedding
 from postclick.nn.heads import HeadNetwork
@@ -105,19 +106,6 @@ class Labels(NamedTuple):
         return cls(batch.click, batch.click * batch.conversion)
 
 
-class Prediction(NamedTuple):
-    """Serving outputs: logits [n] of pCTR and pCVR.
-
-    `log_ctcvr` [n] is ln pCTCVR where a method predicts it other than as pCTR x pCVR, and
-    `propensity` [n] the logit used in weights where that is not pCTR's.
-    """
-
-    ctr: Tensor
-    cvr: Tensor
-    log_ctcvr: Tensor | None = None
-    propensity: Tensor | None = None
-
-
 class Step(NamedTuple):
     """One update on a batch, with an optimizer of its own that lives as long as the run.
 
@@ -173,6 +161,8 @@ class Method(nn.Module, ABC, Generic[C]):
 
     Attributes:
         progress: how much of the present phase is done, 0 to 1; set by the training loop.
+        ctr_shift: what `predict` adds to the pCTR logit, ln R for a log whose unclicked training
+            rows were kept with probability R. Losses do not know of it.
     """
 
     name: ClassVar[str]
@@ -191,6 +181,7 @@ class Method(nn.Module, ABC, Generic[C]):
         super().__init__()
         self.config = config
         self.progress = 0.0
+        self.ctr_shift = 0.0
         self.network = network
         self.kind = self.backbone if network.backbone == "auto" else network.backbone
         self.embedding = FeatureEmbedding(
@@ -277,7 +268,11 @@ class Method(nn.Module, ABC, Generic[C]):
         return None
 
     def predict(self, batch: Batch) -> Prediction:
-        """pCTR, pCVR and, by default, pCTCVR = pCTR x pCVR."""
+        """pCTR, pCVR and, by default, pCTCVR = pCTR x pCVR, for impressions as they occur."""
+        return self.predict_sampled(batch).shifted(self.ctr_shift)
+
+    def predict_sampled(self, batch: Batch) -> Prediction:
+        """The same for impressions as they are in the training split, perhaps down-sampled."""
         return self.serve(self.config, self.heads(self.embed(batch), serving=True))
 
     @property

@@ -118,7 +118,7 @@ class ImputationMethod(Method[C]):
         finally:
             part.train(mode)
 
-    def predict(self, batch: Batch) -> Prediction:
+    def predict_sampled(self, batch: Batch) -> Prediction:
         logits: dict[str, Tensor] = {}
         for model in self.click_models:
             logits |= self.get_submodule(model)(batch)

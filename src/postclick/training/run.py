@@ -1,5 +1,6 @@
 """A run: training into a folder, and opening that folder again."""
 
+import math
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,7 +42,9 @@ def build_method(settings: RunSettings, log: PreparedLog) -> Method[Any]:
     torch.manual_seed(settings.seed)
     known, _ = find_method(settings.method)
     dim = settings.network.embedding_dim or log.manifest.log_schema.embedding_dim
-    return known(settings.method_config, settings.network, log.inputs, log.base_rates, dim)
+    method = known(settings.method_config, settings.network, log.inputs, log.base_rates, dim)
+    method.ctr_shift = math.log(log.manifest.negative_rate)
+    return method
 
 
 class Run:
