@@ -18,6 +18,7 @@ _PUBLIC = {
     "PreparedLog": "postclick.data.prepared",
     "Run": "postclick.training.run",
     "RunSettings": "postclick.training.settings",
+    "calibrate": "postclick.calibration.run",
     "check_log": "postclick.data.checks",
     "compare": "postclick.experiments.compare",
     "open_log": "postclick.data.source",
@@ -33,6 +34,7 @@ _PUBLIC = {
 }
 
 if TYPE_CHECKING:
+    from postclick.calibration.run import calibrate
     from postclick.data.checks import check_log
     from postclick.data.prepare import prepare
     from postclick.data.prepared import PreparedLog
@@ -55,6 +57,7 @@ __all__ = [
     "PreparedLog",
     "Run",
     "RunSettings",
+    "calibrate",
     "check_log",
     "compare",
     "evaluate",

@@ -9,6 +9,8 @@ import numpy as np
 import polars as pl
 
 from helpers.runs import overrides
+from postclick.calibration.logits import Clicked
+from postclick.calibration.study import STUDY, calibration_study
 from postclick.data.prepared import PreparedLog
 from postclick.evaluation.accumulator import EvaluationSums
 from postclick.evaluation.labels import SplitLabels, split_labels
@@ -29,7 +31,13 @@ PLACES = {"fixed": "runs", "tuned": "tuned"}
 
 
 def write_comparison(
-    folder: Path, log: PreparedLog, arms: Sequence[str | Arm], seeds: int, *, tuned: bool
+    folder: Path,
+    log: PreparedLog,
+    arms: Sequence[str | Arm],
+    seeds: int,
+    *,
+    tuned: bool,
+    studied: bool = True,
 ) -> None:
     """Every file that the report reads, from made-up predictions that improve arm by arm."""
     labels = split_labels(log, SPLIT)
@@ -44,6 +52,11 @@ def write_comparison(
             scores = _predictions(labels, plan.labels.index(job.arm), job.seed, name == "tuned")
             metrics = _metrics(labels, scores)
             _write_run(folder / place, log, job.settings, scores, metrics)
+            if studied:
+                found = calibration_study(
+                    _clicks(scores), scores["cvr_logit"].to_numpy(), labels, SPLIT
+                )
+                write_json(folder / place / STUDY, found)
             rows += [
                 (name, job.arm, job.seed, m.metric, m.space, m.value, m.undefined) for m in metrics
             ]
@@ -73,6 +86,14 @@ def _predictions(labels: SplitLabels, arm: int, seed: int, tuned: bool) -> pl.Da
     ctr = -1.3 + 1.2 * labels.click + rng.normal(0, 1, n)
     cvr = -1.4 + (1.0 + 0.3 * arm + 0.2 * tuned) * (likely - 0.25) + rng.normal(0, 0.5, n)
     return pl.DataFrame({"ctr_logit": ctr, "cvr_logit": cvr}).cast(pl.Float32)
+
+
+def _clicks(scores: pl.DataFrame) -> Clicked:
+    """Validation clicks on which pCVR is twice too high in odds."""
+    rng = np.random.default_rng(scores.height)
+    ctr, cvr = (scores[name].to_numpy()[:400] for name in ("ctr_logit", "cvr_logit"))
+    conversion = rng.random(cvr.size) < 1 / (1 + 2 * np.exp(-cvr))
+    return Clicked(ctr.astype(np.float64), cvr.astype(np.float64), conversion, (0.01, 0.99))
 
 
 def _metrics(labels: SplitLabels, scores: pl.DataFrame) -> list[MetricValue]:

@@ -36,7 +36,7 @@ def with_truth(small_log: PreparedLog, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="session")
 def without_truth(recorded_log: PreparedLog, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two methods, one seed, one protocol, recorded labels only."""
+    """Two methods, one seed, one protocol, recorded labels only; no studies of calibration."""
     folder = tmp_path_factory.mktemp("without_truth")
-    write_comparison(folder, recorded_log, ["esmm", "escm2_ipw"], 1, tuned=False)
+    write_comparison(folder, recorded_log, ["esmm", "escm2_ipw"], 1, tuned=False, studied=False)
     return folder

@@ -8,6 +8,7 @@ from postclick.cli.shared import app
 # isort: off
 from postclick.cli import data  # noqa: F401
 from postclick.cli import runs  # noqa: F401
+from postclick.cli import calibration  # noqa: F401
 from postclick.cli import experiments  # noqa: F401
 # isort: on
 

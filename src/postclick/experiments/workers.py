@@ -13,6 +13,7 @@ from pathlib import Path
 from queue import Empty
 from typing import Any, Protocol
 
+from postclick.calibration.study import FITTED_ON, add_study
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError, RunFailedError
 from postclick.experiments.plan import Job
@@ -78,6 +79,8 @@ def run_job(job: Job, data: Path, out: Path, split: str, reporter: Reporter) -> 
     kept = folder / PREDICTIONS / f"{split}.parquet"
     if job.judged and (split not in run.metrics or not kept.exists()):
         run.evaluate(log, split, keep_predictions=True)
+    if job.judged and split != FITTED_ON:
+        add_study(run, log, split)
 
 
 def _settle() -> None:

@@ -1,6 +1,6 @@
 """A comparison's folder as the report reads it: the one place that knows its files."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 from polars.exceptions import PolarsError
 
+from postclick.calibration.study import read_study
 from postclick.data.manifest import Manifest
 from postclick.errors import InputError
 from postclick.experiments.diagnostics import DIAGNOSTICS, FORMAT
@@ -53,7 +54,12 @@ class RunFiles:
 
 @dataclass(frozen=True)
 class Part:
-    """One protocol of a comparison: its summary, results, curves, and first seed's runs."""
+    """One protocol of a comparison: its summary, results, curves, and first seed's runs.
+
+    Attributes:
+        studies: of calibration, by method and seed; without methods of which a seed has none, as
+            in comparisons that were made before there were any.
+    """
 
     name: str
     summary: Summary
@@ -61,6 +67,7 @@ class Part:
     curves: dict[str, Any]
     differences: dict[str, Any]
     runs: dict[str, RunFiles]
+    studies: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -110,7 +117,7 @@ def read_comparison(folder: Path) -> ComparisonFolder:
     try:
         summaries = read_json(folder / SUMMARY)["protocols"]
         parts = tuple(
-            _part(name, folder, summaries[name], results, diagnostics["protocols"][name])
+            _part(name, folder, summaries[name], results, diagnostics)
             for name in PROTOCOLS
             if name in summaries
         )
@@ -129,12 +136,22 @@ def _other_version(folder: Path) -> InputError:
 
 
 def _part(
-    name: str, folder: Path, summary: dict[str, Any], results: pl.DataFrame, found: dict[str, Any]
+    name: str,
+    folder: Path,
+    summary: dict[str, Any],
+    results: pl.DataFrame,
+    diagnostics: dict[str, Any],
 ) -> Part:
+    found = diagnostics["protocols"][name]
     curves = found["methods"]
     runs = {method: RunFiles(folder / one["runs"][0]) for method, one in curves.items()}
     mine = results.filter(pl.col("protocol") == name)
-    return Part(name, _summary(summary), mine, curves, found["differences"], runs)
+    studies = {
+        method: [read_study(folder / place, diagnostics["split"]) for place in one["runs"]]
+        for method, one in curves.items()
+    }
+    complete = {m: [one for one in s if one] for m, s in studies.items() if all(s)}
+    return Part(name, _summary(summary), mine, curves, found["differences"], runs, complete)
 
 
 def _summary(data: dict[str, Any]) -> Summary:

@@ -11,6 +11,11 @@ from plotly.offline import get_plotlyjs
 
 from postclick.files import write_text
 from postclick.reporting.answer import answer, other_protocol
+from postclick.reporting.calibration import (
+    calibration_notes,
+    calibration_plots,
+    calibration_table,
+)
 from postclick.reporting.commands import compare_again, train_again
 from postclick.reporting.figure import Plot, lines
 from postclick.reporting.folder import ComparisonFolder, Part, read_comparison
@@ -47,6 +52,16 @@ class Group:
     title: str
     plots: list[Plot]
     table: Table | None = None
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What calibrators do to the runs of one protocol."""
+
+    part: Part
+    plots: list[Plot]
+    table: Table
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -95,6 +110,7 @@ def render(comparison: ComparisonFolder) -> str:
         results=[_results(part, comparison.split) for part in comparison.parts],
         legend=list(lines(main.curves).values()),
         figures=[_figures(comparison, part) for part in comparison.parts],
+        calibration=_calibration(comparison),
         compare_again=compare_again(comparison),
         configs=[
             (part, method, run.config, train_again(comparison, str(run.folder / CONFIG)))
@@ -122,6 +138,15 @@ def _results(part: Part, split: str) -> Results:
         tuned_table(part),
     )
     return Results(part, [table for table in found if table is not None], undefined(part))
+
+
+def _calibration(comparison: ComparisonFolder) -> list[Calibration]:
+    split = comparison.split
+    return [
+        Calibration(part, calibration_plots(part, split), table, calibration_notes(part))
+        for part in comparison.parts
+        if (table := calibration_table(part, split)) is not None
+    ]
 
 
 def _figures(comparison: ComparisonFolder, part: Part) -> Figures:

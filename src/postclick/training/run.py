@@ -14,6 +14,8 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from postclick.calibration.calibrator import Calibrator
+from postclick.calibration.document import read_calibration
 from postclick.compiled import is_kept
 from postclick.data.manifest import Manifest
 from postclick.data.prepared import PreparedLog
@@ -95,6 +97,24 @@ class Run:
             raise InputError(f"{self.folder / MODEL} is damaged: {error}") from None
         return method.eval()
 
+    @property
+    def calibration(self) -> Calibrator | None:
+        """The calibrator of pCVR that `postclick calibrate` fitted; `None` if it did not.
+
+        Raises:
+            InputError: calibration.json is damaged, or was fitted on another log.
+        """
+        found = read_calibration(self.folder, self.fingerprint)
+        return None if found is None else found.map
+
+    def require(self, log: PreparedLog) -> None:
+        """Raise `InputError` unless `log` is the one that the run was trained on."""
+        if log.fingerprint != self.fingerprint:
+            raise InputError(
+                f"{log.folder} is not the log that {self.folder} was trained on (their "
+                "fingerprints differ): ids would mean other things; use the same prepared log"
+            )
+
     def predictions(self, split: str = "test") -> pl.DataFrame:
         """Kept logits of a split, one row per impression, in the order of the split.
 
@@ -113,11 +133,7 @@ class Run:
         Raises:
             InputError: `log` was prepared with other vocabularies or scaling.
         """
-        if log.fingerprint != self.fingerprint:
-            raise InputError(
-                f"{log.folder} is not the log that {self.folder} was trained on (their "
-                "fingerprints differ): ids would mean other things; use the same prepared log"
-            )
+        self.require(log)
         log.split(split)
         settings = self.settings.training
         with training_process(settings.threads):
