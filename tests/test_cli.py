@@ -19,6 +19,7 @@ from postclick.methods import METHODS
 
 COMMANDS = (
     *("methods", "simulate", "check", "prepare", "train", "evaluate", "compare"),
+    "calibrate",
     *(pytest.param(name, marks=pytest.mark.slow) for name in ("report", "reproduce", "audit")),
 )
 NAMES = [command if isinstance(command, str) else command.values[0] for command in COMMANDS]
@@ -175,7 +176,7 @@ def test_every_help_shows_an_example_that_works(
     if command == "report":
         small = ["--methods", "naive", "--seeds", "1", "--trials", "0", "--workers", "1", *SETS]
         succeed("compare", "data", "--out", "results", *small)
-    if command == "evaluate":
+    if command in ("evaluate", "calibrate"):
         shutil.copytree(place / "run", "run")
     smaller = {"400000": "2000", "5": "1", "epochs=5": "epochs=1"}
     for words in shown:

@@ -12,15 +12,16 @@ import postclick
 from helpers.commands import run as command
 from helpers.commands import succeed
 from helpers.runs import small_settings
-from postclick.calibration.calibrator import Calibrator
+from postclick.calibration.calibrator import KINDS, Calibrator
 from postclick.calibration.document import CALIBRATION
-from postclick.calibration.fit import fit, propensity_weights
+from postclick.calibration.fit import cross_fitted, fit, propensity_weights
 from postclick.calibration.judge import judge_calibrator
-from postclick.calibration.logits import clicked_logits, cvr_logits
+from postclick.calibration.logits import Clicked, clicked_logits, cvr_logits
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.evaluation.judge import judge
 from postclick.evaluation.labels import split_labels
+from postclick.evaluation.likelihood import cross_entropy, sigmoid
 from postclick.evaluation.predictions import Predictions
 from postclick.files import read_json, write_json
 from postclick.training.run import Run, train
@@ -92,7 +93,7 @@ def test_after_is_not_on_the_rows_it_was_fitted_on(run: Run, small_log: Prepared
     assert rows.conversion.sum() == found.document.fitted_on.conversions
 
 
-def test_the_best_kind_is_that_of_the_least_cross_fitted_nll(
+def test_the_best_kind_is_the_simplest_within_a_standard_error_of_the_least_nll(
     run: Run, small_log: PreparedLog
 ) -> None:
     each = {
@@ -101,8 +102,37 @@ def test_the_best_kind_is_that_of_the_least_cross_fitted_nll(
     }
     best = postclick.calibrate(run, small_log)
     assert best.document.validation.tried == pytest.approx(each)
-    assert best.calibrator.kind == min(each, key=lambda kind: each[kind])
-    assert best.calibrator.kind != "none" and each["none"] > min(each.values())
+    rows = clicked_logits(run, small_log)
+    w = np.ones(rows.conversion.size)
+    loss = {
+        kind: cross_entropy(cross_fitted(kind, rows.cvr_logit, rows.conversion, w), rows.conversion)
+        for kind in KINDS
+    }
+    least = loss[min(KINDS, key=lambda kind: each[kind])]
+    within = [
+        kind for kind in KINDS if (d := loss[kind] - least).mean() <= d.std() / np.sqrt(d.size)
+    ]
+    assert best.calibrator.kind == within[0]
+
+
+@pytest.mark.parametrize(("shift", "wanted"), [(0.0, "none"), (1.5, "platt")])
+def test_a_calibrator_is_taken_only_where_one_is_needed(
+    run: Run,
+    small_log: PreparedLog,
+    monkeypatch: pytest.MonkeyPatch,
+    shift: float,
+    wanted: str,
+) -> None:
+    """Predictions that are right, and the same with all odds too high by a factor."""
+    rng = np.random.default_rng(1)
+    z = rng.normal(-1, 1.2, 3_000)
+    v = rng.random(z.size) < sigmoid(z)
+    rows = Clicked(z, z + shift, v, (0.01, 0.99))
+    monkeypatch.setattr("postclick.calibration.run.clicked_logits", lambda *_: rows)
+    found = postclick.calibrate(run, small_log)
+    assert found.calibrator.kind == wanted
+    if shift:
+        assert found.calibrator.intercept == pytest.approx(-shift, abs=0.2)
 
 
 def test_a_split_is_judged_on_request_only(run: Run, small_log: PreparedLog) -> None:
@@ -164,6 +194,8 @@ def test_wrong_options_are_refused(run: Run, small_log: PreparedLog) -> None:
         postclick.calibrate(run, small_log, unknown)
     with pytest.raises(InputError, match="weights is 'beta': choose none or propensity"):
         postclick.calibrate(run, small_log, weights=unknown)
+    with pytest.raises(InputError, match="give weights='propensity' with it"):
+        postclick.calibrate(run, small_log, clip=(0.1, 0.9))
     for clip in ((0.5, 0.1), (0.0, 0.9), (float("nan"), 0.9)):
         with pytest.raises(InputError, match="is not a range of probabilities"):
             postclick.calibrate(run, small_log, weights="propensity", clip=clip)

@@ -149,6 +149,14 @@ def test_a_rate_out_of_range_is_refused(
     assert not (tmp_path / "a").exists()
 
 
+def test_a_rate_that_leaves_nothing_is_refused(
+    tmp_path: Path, make_log: Any, schema: LogSchema
+) -> None:
+    message = r"negative_rate 1e-09 left none of 1,\d+ training rows without a click: give a higher"
+    with pytest.raises(InputError, match=message):
+        prepare(LogSplits(schema, FrameSource(make_log())), tmp_path / "a", negative_rate=1e-9)
+
+
 def test_bad_labels_are_still_found(tmp_path: Path, make_log: Any, schema: LogSchema) -> None:
     rng = np.random.default_rng(0)
     frame = make_log().with_columns(click=pl.Series(rng.choice([0, 1, 2], 3000)))

@@ -47,7 +47,7 @@ class Figures(_Strict):
 class CrossFitted(_Strict):
     """Validation figures before and after, each row calibrated by a fit without it.
 
-    `tried` has the NLL by which the kind was chosen, for each kind, if it was chosen.
+    `tried` has the NLL of each kind by which one was chosen, if `best` was asked for.
     """
 
     folds: int

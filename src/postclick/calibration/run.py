@@ -55,7 +55,8 @@ def calibrate(
     calibrated by a fit on other rows; the calibrator that is kept is fitted on all of them.
 
     Args:
-        kind: `best` takes the kind with the least cross-fitted NLL, which may be `none`.
+        kind: `best` takes the simplest kind (in the order of `KINDS`) whose cross-fitted NLL is
+            within one standard error of the least, which may be `none`.
         weights: `propensity` weighs a clicked row by 1 / pCTR of the run, so that clicked rows
             stand for all impressions; `none` calibrates for clicked ones.
         clip: range of the pCTR in weights; by default the method's own, or .01 to .99.
@@ -77,6 +78,8 @@ def calibrate(
         raise InputError(f"weights is {weights!r}: choose {' or '.join(get_args(Weights))}")
     if clip is not None and not CLIP_RANGE[0] <= clip[0] < clip[1] <= 1:
         raise InputError(f"clip {clip} is not a range of probabilities, such as (0.01, 0.99)")
+    if clip is not None and weights == "none":
+        raise InputError("clip is of the pCTR in weights: give weights='propensity' with it")
     if judge == "valid":
         raise InputError(
             "the calibrator is fitted on valid, and its cross-fitted figures are shown anyway: "
@@ -129,15 +132,24 @@ def _chosen(kind: Choice, rows: Clicked, weight: Floats) -> tuple[Kind, dict[str
     if kind != "best":
         return kind, None
     enough(rows.conversion)
-    tried: dict[Kind, float] = {}
+    losses: dict[Kind, Floats] = {}
     for one in KINDS:
         try:
             after = cross_fitted(one, rows.cvr_logit, rows.conversion, weight)
         except InputError:
             continue
-        tried[one] = float(np.average(cross_entropy(after, rows.conversion), weights=weight))
-    best = min(tried, key=lambda one: tried[one])
-    return best, {str(one): nll for one, nll in tried.items()}
+        losses[one] = cross_entropy(after, rows.conversion)
+    tried = {one: float(np.average(loss, weights=weight)) for one, loss in losses.items()}
+    least = losses[min(tried, key=lambda one: tried[one])]
+    simplest = next(one for one in losses if _no_worse(losses[one] - least, weight))
+    return simplest, {str(one): nll for one, nll in tried.items()}
+
+
+def _no_worse(difference: Floats, weight: Floats) -> bool:
+    """Whether the mean difference per row is within one standard error of 0, or below."""
+    mean = float(np.average(difference, weights=weight))
+    spread = weight * (difference - mean)
+    return mean <= float(np.sqrt(np.square(spread).sum())) / float(weight.sum())
 
 
 def _figures(z: Floats, v: NDArray[np.bool_], weight: Floats | None) -> Figures:

@@ -20,7 +20,7 @@ def calibrate(
     data: Data,
     kind: Annotated[
         Literal["isotonic", "platt", "temperature", "none", "best"],
-        typer.Option(help="What to fit; best: the least cross-fitted NLL."),
+        typer.Option(help="What to fit; best: the simplest that does as well as any."),
     ] = "best",
     weights: Annotated[
         Literal["none", "propensity"],

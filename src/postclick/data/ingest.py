@@ -19,6 +19,7 @@ from postclick.data.rows import DRAW, BadRows, hashes_of, sampled, uniform
 from postclick.data.schema import LogSchema
 from postclick.data.shuffle import Spill
 from postclick.data.source import LogSource
+from postclick.errors import InputError
 
 Mask = npt.NDArray[np.bool_]
 
@@ -90,6 +91,8 @@ def ingest(
             for name in (source, *drawn):
                 truth[name] = tuple(column for column in has if column not in empty)
     report = checks.report()
+    if negative_rate < 1:
+        _some_left(before.funnel(), report.funnel["train"], negative_rate)
     report.raise_errors()
     if negative_rate < 1:
         told = _sampling(before.funnel(), report.funnel["train"], negative_rate)
@@ -110,6 +113,16 @@ def draw(
         masks[name] = (chance >= low) & (chance < low + part)
         low += part
     return {source: chance >= low, **masks}
+
+
+def _some_left(before: Funnel, after: Funnel, rate: float) -> None:
+    """That all rows are clicked is then no fault of the log."""
+    unclicked = before.rows - before.clicks
+    if unclicked and after.rows == after.clicks:
+        raise InputError(
+            f"negative_rate {rate:g} left none of {unclicked:,} training rows without a click: "
+            "give a higher one"
+        )
 
 
 def _sampling(before: Funnel, after: Funnel, rate: float) -> Finding:
