@@ -31,6 +31,7 @@ _PUBLIC = {
     "propose_schema": "postclick.data.propose",
     "simulate": "postclick.datasets.simulated",
     "train": "postclick.training.run",
+    "tune": "postclick.experiments.tuning.tune",
 }
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from postclick.errors import InputError
     from postclick.experiments.compare import compare
     from postclick.experiments.reproduce import reproduce
+    from postclick.experiments.tuning.tune import tune
     from postclick.reporting import report
     from postclick.training.run import Run, evaluate, train
     from postclick.training.settings import RunSettings
@@ -70,6 +72,7 @@ __all__ = [
     "reproduce",
     "simulate",
     "train",
+    "tune",
 ]
 
 

@@ -23,3 +23,11 @@ class RunFailedError(InputError):
     >>> issubclass(RunFailedError, InputError)
     True
     """
+
+
+class RunStoppedError(RunFailedError):
+    """A training run was ended on purpose: it is no failure of its settings.
+
+    >>> issubclass(RunStoppedError, RunFailedError)
+    True
+    """

@@ -1,11 +1,11 @@
-"""Many runs, and what they show: compare, report, reproduce, audit."""
+"""Many runs, and what they show: compare, report, tune, reproduce, audit."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from postclick.cli.shared import Data, Json, Kept, Sets, Workers, app, names
+from postclick.cli.shared import Data, Json, Kept, Seed, Sets, Tracks, Workers, app, names
 from postclick.console import one_line_errors, print_json, print_tables, reporting
 
 
@@ -26,6 +26,7 @@ def compare(
         int, typer.Option(help="Settings tried per method for the tuned table; 0: no such table.")
     ] = 6,
     workers: Workers = None,
+    track: Tracks = [],  # noqa: B006
     json: Json = False,
 ) -> None:
     """Train methods x seeds on one log and judge them by one protocol.
@@ -48,6 +49,7 @@ def compare(
             trials=trials,
             workers=workers,
             reporter=reporter,
+            track=track,
         )
     if json:
         return print_json(result.as_dict())
@@ -72,6 +74,59 @@ def report(
     with one_line_errors():
         page = run(folder)
     print(page)
+
+
+@app.command()
+def tune(
+    data: Data,
+    out: Annotated[Path, typer.Option("--out", help="Folder; a search in it goes on.")],
+    method: Annotated[str, typer.Option(help="A name from 'postclick methods'.")],
+    trials: Annotated[int, typer.Option(help="How many in all, earlier ones included.")] = 30,
+    metric: Annotated[
+        str, typer.Option(help="Validation metric: cvr_nll, ctcvr_nll, ctr_nll, or _auc of these.")
+    ] = "cvr_nll",
+    sets: Annotated[
+        list[str], typer.Option("--set", help="key=value for all trials; may be repeated.")
+    ] = [],  # noqa: B006
+    seed: Seed = 0,
+    workers: Workers = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="Minutes after which no trial begins.")
+    ] = None,
+    keep_best: Annotated[
+        bool, typer.Option("--keep-best", help="Train the best settings into OUT/best.")
+    ] = False,
+    track: Tracks = [],  # noqa: B006
+    json: Json = False,
+) -> None:
+    """Search a method's settings on the validation split; repeat the command to go on.
+
+    \b
+    Example: postclick tune data --method escm2_ipw --trials 30 --out tuned
+    """
+    from postclick.experiments.tuning.table import footnotes, tables
+    from postclick.experiments.tuning.tune import tune as run
+
+    with one_line_errors(), reporting(json) as reporter:
+        found = run(
+            data,
+            method,
+            out,
+            trials=trials,
+            seed=seed,
+            metric=metric,
+            overrides=sets,
+            workers=workers,
+            timeout=timeout,
+            keep_best=keep_best,
+            reporter=reporter,
+            track=track,
+        )
+    if json:
+        return print_json(found.as_dict())
+    print_tables(tables(found), footnotes(found))
+    print(f"train it with 'postclick train {data} --config {out}/best.yaml --out run'")
+    return None
 
 
 @app.command()

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from postclick.cli.shared import Data, Json, Out, Sets, app
+from postclick.cli.shared import Data, Json, Out, Sets, Tracks, app
 from postclick.console import one_line_errors, print_json, reporting
 
 
@@ -42,6 +42,7 @@ def train(
     config: Annotated[Path | None, typer.Option(help="Settings (YAML), as a run writes.")] = None,
     sets: Sets = [],  # noqa: B006
     seed: Annotated[int | None, typer.Option(help="Same seed, same weights.")] = None,
+    track: Tracks = [],  # noqa: B006
     json: Json = False,
 ) -> None:
     """Train one method; an interrupted run is resumed by the same command.
@@ -55,7 +56,7 @@ def train(
     with one_line_errors(), reporting(json) as reporter:
         loaded = load_config(config) if config else None
         settings = RunSettings.make(method, config=loaded, overrides=sets, seed=seed)
-        trained = run(data, settings, out, reporter=reporter)
+        trained = run(data, settings, out, reporter=reporter, track=track)
     if json:
         return print_json({"run": str(out), "history": trained.history})
     print(f"{out}: {len(trained.history)} epochs; judge it with 'postclick evaluate {out} {data}'")

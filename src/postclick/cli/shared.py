@@ -22,6 +22,10 @@ Out = Annotated[Path, typer.Option("--out", help="Folder to write; must not exis
 Kept = Annotated[Path, typer.Option("--out", help="Folder; finished runs in it are kept.")]
 Data = Annotated[Path, typer.Argument(help="A prepared log.")]
 Sets = Annotated[list[str], typer.Option("--set", help="A setting as key=value; may be repeated.")]
+Tracks = Annotated[
+    list[str],
+    typer.Option("--track", help="mlflow[:URI] or tensorboard[:DIR]; may be repeated."),
+]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Workers = Annotated[int | None, typer.Option(help="Processes; one per core.")]
 

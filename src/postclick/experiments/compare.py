@@ -20,6 +20,7 @@ from postclick.experiments.trials import trial_jobs
 from postclick.experiments.workers import Team, cores
 from postclick.files import locked, make_folder, write_bytes, write_json
 from postclick.progress import Reporter, Silent
+from postclick.tracking.group import Group
 
 TRIALS = 6
 
@@ -36,6 +37,7 @@ def compare(
     trials: int = TRIALS,
     workers: int | None = None,
     reporter: Reporter | None = None,
+    track: Sequence[str] = (),
 ) -> Comparison:
     """Train every method with every seed, judge each run on `split`, and summarise.
 
@@ -52,6 +54,7 @@ def compare(
         overrides: settings for all methods, e.g. `["epochs=3"]`.
         trials: settings tried per method for the second table; 0 leaves it out.
         workers: processes; by default one per core.
+        track: where to track the runs, e.g. `["mlflow"]`, as parts of the comparison.
 
     Raises:
         InputError: an unknown method or setting, or `out` holds another comparison.
@@ -66,7 +69,8 @@ def compare(
     make_folder(out)
     with locked(out / "compare.lock", out):
         plan.claim(out, log, trials)
-        team = Team(log, out, split, workers or cores(), reporter)
+        group = Group(track, out, reporter)
+        team = Team(log, out, split, workers or cores(), reporter, group.places)
         team.run(plan.jobs)
         parts = {"fixed": fixed_part(plan)}
         if trials:
@@ -83,5 +87,6 @@ def compare(
         # Imported here: plotly takes a second, and who only imports compare does without it.
         from postclick.reporting import report
 
-        report(out)
+        page = report(out)
+        group.finish({}, [out / RESULTS, out / SUMMARY, page])
     return found

@@ -10,14 +10,8 @@ from postclick.errors import InputError
 from postclick.evaluation.metric import better
 from postclick.experiments.plan import Job, Plan
 from postclick.training.run import Run
-from postclick.training.settings import RunSettings
-
-# Length is tuned by keeping the best epoch; this many times the fixed length is on offer.
-LONGER = 2
-PATIENCE = 1
-DROPOUT = (0.0, 0.1, 0.3)
-DIMS = (4, 8, 16)
-LR_FACTOR, DECAY_FACTOR = (0.3, 3.0), (0.1, 10.0)
+from postclick.training.search import COMPARED, LONGER, PATIENCE
+from postclick.training.settings import RunSettings, value_of
 
 
 @dataclass(frozen=True)
@@ -32,47 +26,41 @@ class Choice:
     @property
     def tuned(self) -> dict[str, Any]:
         """The settings that trials vary, as chosen."""
-        training, network = self.settings.training, self.settings.network
         return {
             "trial": self.trial,
             "validation": self.value,
-            "lr": training.lr,
-            "weight_decay": training.weight_decay,
-            "dropout": network.dropout,
-            "embedding_dim": network.embedding_dim,
+            **{name.partition(".")[2]: value_of(self.settings, name) for name in COMPARED},
         }
 
 
 def draw_settings(settings: RunSettings, trial: int) -> RunSettings:
     """Settings of a trial: trial 0 has the given ones, trial k the same draw for every method.
 
-    Drawn are learning rate and weight decay (log-uniform, relative to the given ones), dropout
-    and embedding dimension. Every trial may train `LONGER` times as long and keeps its best
-    epoch by the monitored validation metric.
+    Drawn are the settings of `COMPARED`, learning rate and weight decay relative to the given
+    ones. Every trial may train `LONGER` times as long and keeps its best epoch by the monitored
+    validation metric.
 
     >>> a, b = RunSettings.make("esmm"), RunSettings.make("evi")
     >>> draw_settings(a, 3).training == draw_settings(b, 3).training
     True
     """
-    training = settings.training.model_copy(
-        update={"epochs": LONGER * settings.training.epochs, "patience": PATIENCE, "keep": "best"}
-    )
-    network = settings.network
+    training: dict[str, Any] = {
+        "epochs": LONGER * settings.training.epochs,
+        "patience": PATIENCE,
+        "keep": "best",
+    }
+    drawn: dict[str, dict[str, Any]] = {"training": training, "network": {}}
     if trial > 0:
         rng = np.random.default_rng([2026, trial])
-        lr, decay = (
-            float(np.exp(rng.uniform(*np.log(factor)))) for factor in (LR_FACTOR, DECAY_FACTOR)
-        )
-        training = training.model_copy(
-            update={"lr": training.lr * lr, "weight_decay": training.weight_decay * decay}
-        )
-        network = network.model_copy(
-            update={
-                "dropout": float(rng.choice(DROPOUT)),
-                "embedding_dim": int(rng.choice(DIMS)),
-            }
-        )
-    return settings.model_copy(update={"training": training, "network": network})
+        for name, space in COMPARED.items():
+            section, _, key = name.partition(".")
+            drawn[section][key] = space.draw(rng, value_of(settings, name))
+    return settings.model_copy(
+        update={
+            "training": settings.training.model_copy(update=training),
+            "network": settings.network.model_copy(update=drawn["network"]),
+        }
+    )
 
 
 def trial_jobs(plan: Plan, trials: int) -> list[Job]:

@@ -19,6 +19,7 @@ from postclick.methods.base import (
 )
 from postclick.nn.attention import CausalTransfer
 from postclick.nn.heads import Head, HeadNetwork, full_precision
+from postclick.search import READING, UNIT, WEIGHT, Choice
 
 # The largest pCVR that is served, in logs: pCTCVR may come out above pCTR, a probability not.
 LOG_CVR_MAX = -1e-6
@@ -33,6 +34,16 @@ class AitmConfig(MethodConfig):
         constraint_reduction: sum or mean over impressions of what is above pCTR. The sum is the
             original; the constraint's part in the loss then grows with the batch size.
     """
+
+    search = {
+        "constraint_reduction": Choice(("sum", "mean")),
+        "conversion_weight": WEIGHT,
+        "constraint_weight": WEIGHT,
+    }
+    unsearched = {
+        "head": READING,
+        "ctr_weight": UNIT,
+    }
 
     head: Literal["ctcvr", "cvr"] = "ctcvr"
     constraint_reduction: Literal["sum", "mean"] = "sum"

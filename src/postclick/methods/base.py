@@ -20,12 +20,14 @@ from postclick.methods.prediction import Prediction as Prediction
 from postclick.nn.config import NetworkConfig
 from postclick.nn.embedding import FeatureEmbedding
 from postclick.nn.heads import HeadNetwork
+from postclick.search import READING, Choice, Space
 
 Terms = dict[str, Tensor]
 Clip = tuple[float, float]
 DEFAULT_CLIP: Clip = (0.01, 0.99)
 # Beyond these float32 rounds 1 - pi to 0, and the weights or their gradients are infinite.
 CLIP_RANGE: Clip = (1e-15, 1 - 1e-7)
+CLIPS = Choice(tuple((low, 1 - low) for low in (0.001, 0.01, 0.03, 0.1)))
 SERVING_HEADS = ("ctr", "cvr")
 
 
@@ -33,10 +35,14 @@ class MethodConfig(BaseModel):
     """Options of a method; unknown ones are refused.
 
     `presets` are named sets of options; what is set beside a preset wins over it.
+    `search` has a range for each option that `tune` varies, `unsearched` says why not of each
+    other one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     presets: ClassVar[dict[str, dict[str, Any]]] = {}
+    search: ClassVar[dict[str, Space]] = {}
+    unsearched: ClassVar[dict[str, str]] = {}
 
     preset: str | None = None
 
@@ -50,6 +56,15 @@ class MethodConfig(BaseModel):
             known = ", ".join(cls.presets) or "none"
             raise ValueError(f"unknown preset {name!r}; there is {known}")
         return {**cls.presets[name], **data}
+
+    def idle(self) -> frozenset[str]:
+        """Options of `search` that have no say beside the others, or only one value."""
+        return frozenset()
+
+    def searched(self) -> dict[str, Space]:
+        """What trials may vary: what was set, by a variant, a preset or the user, is kept."""
+        kept = self.idle() | self.model_fields_set
+        return {name: space for name, space in self.search.items() if name not in kept}
 
     @classmethod
     def parse(cls, method: str, options: dict[str, Any]) -> Self:
@@ -65,6 +80,9 @@ class MethodConfig(BaseModel):
 
 class PropensityConfig(MethodConfig):
     """Options shared by all methods that weight by an inverse propensity."""
+
+    search = {"clip": CLIPS}
+    unsearched = {"detach_propensity": READING}
 
     clip: Clip = DEFAULT_CLIP
     detach_propensity: bool = True

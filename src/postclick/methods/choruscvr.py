@@ -15,6 +15,7 @@ from postclick.losses import (
 )
 from postclick.methods.base import Labels, Method, Outputs, PropensityConfig, Terms, Weight
 from postclick.methods.esmm import ctcvr_loss
+from postclick.search import READING, SWITCH, UNIT, WEIGHT, Choice
 
 
 class ChorusCvrConfig(PropensityConfig):
@@ -28,6 +29,24 @@ class ChorusCvrConfig(PropensityConfig):
         ipw_cvr, ipw_uncvr: weight L_cvr and L_uncvr by inverse propensity (Eqs. 4 and 9).
         tie_uncvr: unCVR = 1 - pCVR instead of a head of its own.
     """
+
+    search = {
+        **PropensityConfig.search,
+        "ctcvr_weight": WEIGHT,
+        "cvr_weight": WEIGHT,
+        "ctuncvr_weight": WEIGHT,
+        "uncvr_weight": WEIGHT,
+        "align_weight": WEIGHT,
+        "ipw_norm": Choice(("clicked", "entire", "self")),
+        "detach_ctr_in_ctcvr": SWITCH,
+    }
+    unsearched = {
+        **PropensityConfig.unsearched,
+        "ctr_weight": UNIT,
+        "ipw_cvr": READING,
+        "ipw_uncvr": READING,
+        "tie_uncvr": READING,
+    }
 
     ctr_weight: float = Weight
     ctcvr_weight: float = Weight

@@ -13,6 +13,7 @@ from postclick.methods.base import (
     Terms,
     Weight,
 )
+from postclick.search import READING, UNIT, WEIGHT, Between
 
 
 class ClippedIpsConfig(MethodConfig):
@@ -21,6 +22,15 @@ class ClippedIpsConfig(MethodConfig):
     No weight is above 1/M. At 1 all weights are 1, and the loss is click-space CVR over the
     batch size.
     """
+
+    search = {
+        "floor": Between(0.001, 0.3, log=True),
+        "cvr_weight": WEIGHT,
+    }
+    unsearched = {
+        "detach_propensity": READING,
+        "ctr_weight": UNIT,
+    }
 
     floor: float = Field(default=0.05, ge=CLIP_RANGE[0], le=1)
     detach_propensity: bool = True

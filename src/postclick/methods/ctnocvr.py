@@ -3,6 +3,7 @@
 from postclick.losses import cross_entropy, mean_entire, product_cross_entropy
 from postclick.methods.base import Labels, Method, Outputs, Terms, Weight
 from postclick.methods.esmm import EsmmConfig, ctcvr_loss
+from postclick.search import WEIGHT
 
 
 class CtNoCvrConfig(EsmmConfig):
@@ -10,6 +11,11 @@ class CtNoCvrConfig(EsmmConfig):
 
     `ctnocvr_weight`: 0 is ESMM.
     """
+
+    search = {
+        **EsmmConfig.search,
+        "ctnocvr_weight": WEIGHT,
+    }
 
     ctnocvr_weight: float = Weight
 

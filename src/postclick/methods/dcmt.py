@@ -9,6 +9,7 @@ from postclick.data.prepared import BaseRates
 from postclick.losses import cross_entropy, mean_entire, propensity, total, weighted_mean
 from postclick.methods.base import Labels, Method, Outputs, PropensityConfig, Terms, Weight
 from postclick.methods.esmm import ctcvr_loss
+from postclick.search import READING, SWITCH, UNIT, WEIGHT
 
 
 class DcmtConfig(PropensityConfig):
@@ -25,6 +26,22 @@ class DcmtConfig(PropensityConfig):
             `recorded` is v = 0, against the method's own constraint (EVI authors' code).
     """
 
+    search = {
+        **PropensityConfig.search,
+        "ctcvr_weight": WEIGHT,
+        "factual_weight": WEIGHT,
+        "counterfactual_weight": WEIGHT,
+        "constraint_weight": WEIGHT,
+        "self_normalise": SWITCH,
+        "detach_ctr_in_ctcvr": SWITCH,
+    }
+    unsearched = {
+        **PropensityConfig.unsearched,
+        "ctr_weight": UNIT,
+        "normalise_over_all": READING,
+        "counterfactual_label": READING,
+    }
+
     ctr_weight: float = Weight
     ctcvr_weight: float = Weight
     factual_weight: float = Weight
@@ -34,6 +51,9 @@ class DcmtConfig(PropensityConfig):
     normalise_over_all: bool = False
     counterfactual_label: Literal["flipped", "recorded"] = "flipped"
     detach_ctr_in_ctcvr: bool = False
+
+    def idle(self) -> frozenset[str]:
+        return frozenset(("self_normalise",) if self.normalise_over_all else ())
 
 
 class Dcmt(Method[DcmtConfig]):

@@ -16,6 +16,7 @@ from postclick.losses import (
 from postclick.methods.base import Clip, Labels, Method, Outputs, PropensityConfig, Terms, Weight
 from postclick.methods.ddpo_networks import CausalNetwork
 from postclick.methods.esmm import ctcvr_loss
+from postclick.search import READING, SWITCH, UNIT, WEIGHT
 
 
 class DdpoConfig(PropensityConfig):
@@ -34,6 +35,26 @@ class DdpoConfig(PropensityConfig):
             official code do. They are then O(1/n), and CTCVR is what trains pCVR.
     """
 
+    search = {
+        **PropensityConfig.search,
+        "conversion_weight": WEIGHT,
+        "ctcvr_weight": WEIGHT,
+        "cvr_clicked_weight": WEIGHT,
+        "cvr_unclicked_weight": WEIGHT,
+        "self_normalise": SWITCH,
+        "detach_ctr_in_ctcvr": SWITCH,
+    }
+    unsearched = {
+        **PropensityConfig.unsearched,
+        "ctr_weight": UNIT,
+        "soft_label": READING,
+        "conversion_head": READING,
+        "transfer": READING,
+        "transfer_projection": READING,
+        "transfer_bias": READING,
+        "extra_batch_mean": READING,
+    }
+
     clip: Clip = (1e-6, 1 - 1e-6)
     ctr_weight: float = Weight
     conversion_weight: float = Weight
@@ -48,6 +69,10 @@ class DdpoConfig(PropensityConfig):
     self_normalise: bool = True
     extra_batch_mean: bool = False
     detach_ctr_in_ctcvr: bool = False
+
+    def idle(self) -> frozenset[str]:
+        names = ("conversion_weight", "cvr_unclicked_weight")
+        return frozenset(() if self.conversion_head else names)
 
 
 class Ddpo(Method[DdpoConfig]):

@@ -8,6 +8,7 @@ from postclick.methods.imputation import ImputationMethod
 from postclick.methods.imputation_losses import ImputationConfig, imputation_terms
 from postclick.methods.log_propensity import LogPropensity
 from postclick.methods.mrdr import SPACES, variance_weight
+from postclick.search import Between
 
 
 class DrMseConfig(ImputationConfig):
@@ -17,6 +18,11 @@ class DrMseConfig(ImputationConfig):
         bias_weight: share of DR-BIAS's weight in the imputation loss, the rest is MRDR's; 0 is
             MRDR and 1 is DR-BIAS.
     """
+
+    search = {
+        **ImputationConfig.search,
+        "bias_weight": Between(0.0, 1.0),
+    }
 
     bias_weight: float = Field(default=0.5, ge=0, le=1)
 

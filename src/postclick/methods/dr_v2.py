@@ -25,6 +25,7 @@ from postclick.methods.error_imputation import (
 )
 from postclick.methods.esmm import ctcvr_loss
 from postclick.methods.log_propensity import LogPropensity
+from postclick.search import READING, SWITCH, UNIT, WEIGHT, Choice
 
 RELEASED: dict[str, Any] = {"attach": "all", "clip": CLIP_RANGE}
 
@@ -44,6 +45,22 @@ class IpsV2Config(PropensityConfig):
         detach_propensity: `False` lets the weighted losses train the propensity, and still stops
             gradients through labels.
     """
+
+    search = {
+        **PropensityConfig.search,
+        "ctcvr_weight": WEIGHT,
+        "cvr_weight": WEIGHT,
+        "balance_weight": WEIGHT,
+        "bmse": Choice(("square", "abs")),
+        "phi": Choice(("prediction", "features", "both")),
+        "detach_ctr_in_ctcvr": SWITCH,
+    }
+    unsearched = {
+        **PropensityConfig.unsearched,
+        "ctr_weight": UNIT,
+        "error": READING,
+        "attach": READING,
+    }
 
     ctr_weight: float = Weight
     ctcvr_weight: float = Weight
@@ -69,6 +86,15 @@ class DrV2Config(IpsV2Config):
         form: `evi_repo` reads the imputation head as the *error* m, puts |m - e| in place of
             e - m and detaches nothing.
     """
+
+    search = {
+        **IpsV2Config.search,
+        "imputation_weight": WEIGHT,
+    }
+    unsearched = {
+        **IpsV2Config.unsearched,
+        "form": READING,
+    }
 
     imputation_weight: float = Weight
     form: Literal["paper", "evi_repo"] = "paper"

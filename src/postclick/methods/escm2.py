@@ -8,6 +8,7 @@ from torch import Tensor
 from postclick.losses import cross_entropy, mean_entire, propensity, total, weighted_mean
 from postclick.methods.base import Labels, Method, Outputs, PropensityConfig, Terms, Weight
 from postclick.methods.esmm import ctcvr_loss
+from postclick.search import SWITCH, UNIT, WEIGHT, Choice
 
 IpwNorm = Literal["entire", "clicked", "self", "released"]
 
@@ -19,6 +20,18 @@ class Escm2IpwConfig(PropensityConfig):
     sum of the weights; `released` is the official code's n min(1 / (n_C pi), 15), a mean over
     all impressions, which equals `clicked` unless the cap binds. It has no upper clip of pi.
     """
+
+    search = {
+        **PropensityConfig.search,
+        "ipw_norm": Choice(("entire", "clicked", "self")),
+        "cvr_weight": WEIGHT,
+        "ctcvr_weight": WEIGHT,
+        "detach_ctr_in_ctcvr": SWITCH,
+    }
+    unsearched = {
+        **PropensityConfig.unsearched,
+        "ctr_weight": UNIT,
+    }
 
     ipw_norm: IpwNorm = "entire"
     ctr_weight: float = Weight

@@ -18,6 +18,7 @@ from postclick.methods.error_imputation import (
 )
 from postclick.methods.esmm import ctcvr_loss
 from postclick.methods.imputation_losses import imputation_gap
+from postclick.search import READING, SWITCH, UNIT, WEIGHT, Choice
 
 
 class Escm2DrConfig(PropensityConfig):
@@ -36,6 +37,23 @@ class Escm2DrConfig(PropensityConfig):
         absolute: |e - m| in the CVR loss. It loses the sign of the correction, and with it
             double robustness.
     """
+
+    search = {
+        **PropensityConfig.search,
+        "cvr_weight": WEIGHT,
+        "imputation_weight": WEIGHT,
+        "ctcvr_weight": WEIGHT,
+        "imputation_activation": Choice(("sigmoid", "softplus")),
+        "max_weight": Choice((None, 15.0, 50.0)),
+        "detach_ctr_in_ctcvr": SWITCH,
+    }
+    unsearched = {
+        **PropensityConfig.unsearched,
+        "ctr_weight": UNIT,
+        "imputation": READING,
+        "detach_mode": READING,
+        "absolute": READING,
+    }
 
     ctr_weight: float = Weight
     cvr_weight: float = Field(default=0.1, ge=0)
@@ -60,6 +78,10 @@ class Escm2DrConfig(PropensityConfig):
     @classmethod
     def _default(cls, name: str) -> object:
         return cls.model_fields[name].default
+
+    def idle(self) -> frozenset[str]:
+        names = ("imputation_activation",) if self.imputation == "label" else ()
+        return frozenset(names)
 
 
 def label_imputation(outputs: Outputs, labels: Labels, weight: Tensor) -> DoublyRobust:

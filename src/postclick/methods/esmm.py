@@ -4,10 +4,19 @@ from torch import Tensor
 
 from postclick.losses import cross_entropy, mean_entire, product_cross_entropy
 from postclick.methods.base import Labels, Method, MethodConfig, Outputs, Terms, Weight
+from postclick.search import SWITCH, UNIT, WEIGHT
 
 
 class EsmmConfig(MethodConfig):
     """`detach_ctr_in_ctcvr`: stop the CTCVR loss from training the CTR head."""
+
+    search = {
+        "ctcvr_weight": WEIGHT,
+        "detach_ctr_in_ctcvr": SWITCH,
+    }
+    unsearched = {
+        "ctr_weight": UNIT,
+    }
 
     ctr_weight: float = Weight
     ctcvr_weight: float = Weight

@@ -11,6 +11,7 @@ from postclick.methods.base import Clip, Labels, Method, Outputs, PropensityConf
 from postclick.methods.esmm import ctcvr_loss
 from postclick.methods.evi_networks import Teacher, VariationalTransfer, vie_loss
 from postclick.nn.heads import HeadNetwork
+from postclick.search import READING, SWITCH, UNIT, WEIGHT, Choice
 
 
 class EviConfig(PropensityConfig):
@@ -35,6 +36,31 @@ class EviConfig(PropensityConfig):
         half: the factor 1/2 of Eq. 15.
         unclicked_weight: weight of the distillation beside the clicked term in Eq. 15.
     """
+
+    search = {
+        **PropensityConfig.search,
+        "teacher_weight": WEIGHT,
+        "cvr_weight": WEIGHT,
+        "vie_weight": WEIGHT,
+        "ctcvr_weight": WEIGHT,
+        "unclicked_weight": WEIGHT,
+        "condition_at": Choice(("input", "representation")),
+        "transfer_layers": Choice((1, 2, 3)),
+        "softplus_is": Choice(("variance", "std")),
+        "detach_ctr_in_ctcvr": SWITCH,
+    }
+    unsearched = {
+        **PropensityConfig.unsearched,
+        "ctr_weight": UNIT,
+        "half": "a factor of cvr_weight",
+        "vie_reduction": "a factor of vie_weight",
+        "teacher": READING,
+        "teacher_space": READING,
+        "detach_condition": READING,
+        "detach_pseudo_label": READING,
+        "freeze_sigma": READING,
+        "detach_teacher_in_vie": READING,
+    }
 
     clip: Clip = (0.001, 0.999)
     ctr_weight: float = Field(default=0.2, ge=0)
@@ -75,6 +101,12 @@ class EviConfig(PropensityConfig):
     @property
     def transfers(self) -> bool:
         return self.vie_weight > 0 and self.transfer_layers > 0
+
+    def idle(self) -> frozenset[str]:
+        transfer = frozenset(("transfer_layers", "softplus_is", "vie_weight"))
+        if not self.teacher:
+            return transfer | {"teacher_weight", "unclicked_weight", "condition_at"}
+        return frozenset() if self.transfers else transfer
 
 
 class Evi(Method[EviConfig]):

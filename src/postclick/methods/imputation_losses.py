@@ -9,6 +9,7 @@ from torch import Tensor
 from postclick.losses import cross_entropy, mean_entire, pseudo_label, weighted_mean
 from postclick.methods.base import Labels, Outputs, PropensityConfig, Terms, Weight
 from postclick.methods.log_propensity import LogPropensity
+from postclick.search import ALONE, READING, Choice
 
 # Terms that need no other model than those that predict clicks.
 CLICK_TERMS = ("ctr", "propensity")
@@ -33,6 +34,21 @@ class ImputationConfig(PropensityConfig):
         detach_propensity: `False` lets the prediction loss go on training the propensity after
             that; the imputation loss never does.
     """
+
+    search = {
+        **PropensityConfig.search,
+        "imputation_loss": Choice(("squared", "ce")),
+        "imputation_embeddings": Choice(("shared", "own")),
+        "propensity_share": Choice((0.5, 1.0)),
+    }
+    unsearched = {
+        **PropensityConfig.unsearched,
+        "ctr_weight": ALONE,
+        "cvr_weight": ALONE,
+        "imputation_weight": ALONE,
+        "imputation_norm": ALONE,
+        "turns": READING,
+    }
 
     ctr_weight: float = Weight
     cvr_weight: float = Weight

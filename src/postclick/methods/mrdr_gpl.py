@@ -29,6 +29,7 @@ from postclick.methods.imputation_losses import (
 )
 from postclick.methods.log_propensity import LogPropensity
 from postclick.methods.mrdr import SPACES, variance_weight
+from postclick.search import READING, UNIT, WEIGHT, Between, Choice
 
 
 class MrdrGplConfig(ImputationConfig):
@@ -45,6 +46,19 @@ class MrdrGplConfig(ImputationConfig):
         turns: `joint` minimises everything in one step from the start.
     """
 
+    search = {
+        **ImputationConfig.search,
+        "regulariser_weight": WEIGHT,
+        "bias_share": Between(0.0, 1.0),
+        "regulariser_floor": Between(1e-5, 1e-2, log=True),
+        "bias_norm": Choice(("n", "n2")),
+    }
+    unsearched = {
+        **ImputationConfig.unsearched,
+        "propensity_weight": UNIT,
+        "form": READING,
+    }
+
     propensity_weight: float = Weight
     regulariser_weight: float = Field(default=0.7, ge=0)
     bias_share: float = Field(default=0.7, ge=0, le=1)
@@ -52,6 +66,10 @@ class MrdrGplConfig(ImputationConfig):
     bias_norm: Literal["n", "n2"] = "n"
     form: Literal["paper", "evi_repo"] = "paper"
     turns: Literal["alternate", "epoch_copy", "joint"] = "alternate"  # type: ignore[assignment]
+
+    def idle(self) -> frozenset[str]:
+        # What the released form has no use for.
+        return frozenset(("imputation_loss",) if self.form == "evi_repo" else ())
 
 
 def regulariser_terms(

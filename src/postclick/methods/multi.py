@@ -13,6 +13,7 @@ from postclick.methods.error_imputation import (
     imputed_error,
 )
 from postclick.methods.escm2 import clicked_ipw_loss
+from postclick.search import READING, UNIT, WEIGHT, Choice
 
 REFERENCE = "Zhang et al., Large-scale Causal Approaches to Debiasing CVR, WWW 2020"
 
@@ -21,6 +22,16 @@ class MultiIpwConfig(PropensityConfig):
     """`ipw_norm`: divide the weighted CVR loss by all impressions (`entire`), by the clicked ones
     (`clicked`) or by the sum of the weights (`self`).
     """
+
+    search = {
+        **PropensityConfig.search,
+        "ipw_norm": Choice(("entire", "clicked", "self")),
+        "cvr_weight": WEIGHT,
+    }
+    unsearched = {
+        **PropensityConfig.unsearched,
+        "ctr_weight": UNIT,
+    }
 
     ipw_norm: Literal["entire", "clicked", "self"] = "entire"
     ctr_weight: float = Weight
@@ -69,6 +80,18 @@ class MultiDrConfig(PropensityConfig):
         detach_mode: `sound` or `released`, see `escm2_dr`.
         imputation_activation: `sigmoid` cannot impute an error above 1, `softplus` can.
     """
+
+    search = {
+        **PropensityConfig.search,
+        "cvr_weight": WEIGHT,
+        "imputation_weight": WEIGHT,
+        "imputation_activation": Choice(("sigmoid", "softplus")),
+    }
+    unsearched = {
+        **PropensityConfig.unsearched,
+        "ctr_weight": UNIT,
+        "detach_mode": READING,
+    }
 
     ctr_weight: float = Weight
     cvr_weight: float = Weight

@@ -4,10 +4,19 @@ from typing import Literal
 
 from postclick.losses import cross_entropy, mean_clicked, mean_entire
 from postclick.methods.base import Labels, Method, MethodConfig, Outputs, Terms, Weight
+from postclick.search import UNIT, WEIGHT, Choice
 
 
 class NaiveConfig(MethodConfig):
     """`reduction`: mean over clicked impressions (ChorusCVR, Eq. 2) or over all (EVI, Eq. 2)."""
+
+    search = {
+        "reduction": Choice(("mean_clicked", "mean_entire")),
+        "cvr_weight": WEIGHT,
+    }
+    unsearched = {
+        "ctr_weight": UNIT,
+    }
 
     reduction: Literal["mean_clicked", "mean_entire"] = "mean_clicked"
     ctr_weight: float = Weight

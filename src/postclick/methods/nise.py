@@ -20,6 +20,7 @@ from postclick.methods.base import (
     Terms,
     Weight,
 )
+from postclick.search import READING, UNIT, WEIGHT
 
 # A thousand steps of memory, shorter while there have been few.
 LONGEST_DECAY = 0.999
@@ -41,6 +42,19 @@ class NiseConfig(MethodConfig):
         ctr_task: `False` trains CVR alone, with weight 1 unless fixed.
     """
 
+    search = {
+        "cvr_weight": WEIGHT,
+        "beta": WEIGHT,
+    }
+    unsearched = {
+        "ctr_weight": UNIT,
+        "alpha": "a factor of cvr_weight",
+        "pseudo": READING,
+        "fixed_weight": READING,
+        "unclicked": READING,
+        "ctr_task": READING,
+    }
+
     ctr_weight: float = Weight
     cvr_weight: float = Weight
     pseudo: Literal["self_attached", "self_detached", "ema", "previous_epoch", "click_tower"] = (
@@ -51,6 +65,11 @@ class NiseConfig(MethodConfig):
     fixed_weight: float | None = Field(default=None, ge=0)
     unclicked: bool = True
     ctr_task: bool = True
+
+    def idle(self) -> frozenset[str]:
+        if not self.ctr_task:
+            return frozenset(("cvr_weight", "beta"))
+        return frozenset(() if self.fixed_weight is None else ("beta",))
 
 
 class Nise(Method[NiseConfig]):

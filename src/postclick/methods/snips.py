@@ -2,6 +2,7 @@
 
 from postclick.losses import cross_entropy, mean_entire, propensity, self_normalised, total
 from postclick.methods.base import Labels, Method, Outputs, PropensityConfig, Terms, Weight
+from postclick.search import READING, UNIT, WEIGHT
 
 
 class SnipsConfig(PropensityConfig):
@@ -9,6 +10,16 @@ class SnipsConfig(PropensityConfig):
 
     It then is about 1/n of the CTR loss, n the batch size.
     """
+
+    search = {
+        **PropensityConfig.search,
+        "cvr_weight": WEIGHT,
+    }
+    unsearched = {
+        **PropensityConfig.unsearched,
+        "ctr_weight": UNIT,
+        "extra_batch_mean": READING,
+    }
 
     extra_batch_mean: bool = False
     ctr_weight: float = Weight

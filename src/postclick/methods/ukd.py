@@ -32,6 +32,7 @@ from postclick.methods.base import (
 from postclick.methods.ukd_networks import Teacher, TwoHeadedStudent, reversal_strength
 from postclick.nn.config import NetworkConfig
 from postclick.nn.embedding import FeatureEmbedding
+from postclick.search import READING, UNIT, WEIGHT, Choice
 
 TEACHER = Step("teacher", ("teacher", "adversarial"), ("teacher.",))
 STUDENT = Step(
@@ -55,6 +56,21 @@ class UkdConfig(MethodConfig):
         uncertainty, exponent: weight soft labels by exp(-exponent KL), or by 1.
     """
 
+    search = {
+        "adversarial_weight": WEIGHT,
+        "cvr_weight": WEIGHT,
+        "agreement_weight": WEIGHT,
+        "unclicked_weight": WEIGHT,
+        "kl_space": Choice(("unclicked", "all")),
+        "exponent": WEIGHT,
+        "teacher_share": Choice((0.5, 1.0)),
+    }
+    unsearched = {
+        "teacher_weight": UNIT,
+        "ctr_weight": UNIT,
+        "uncertainty": READING,
+    }
+
     teacher_weight: float = Weight
     adversarial_weight: float = Field(default=0.5, ge=0)
     ctr_weight: float = Field(default=0.2, ge=0)
@@ -65,6 +81,9 @@ class UkdConfig(MethodConfig):
     uncertainty: bool = True
     exponent: float = Field(default=100.0, ge=0)
     teacher_share: float = Field(default=1.0, gt=0)
+
+    def idle(self) -> frozenset[str]:
+        return frozenset(() if self.uncertainty else ("exponent",))
 
 
 class Ukd(Method[UkdConfig]):

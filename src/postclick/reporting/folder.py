@@ -17,8 +17,8 @@ from postclick.experiments.plan import PLAN
 from postclick.experiments.summary import Cell, Perfect, Row, Summary
 from postclick.files import read_json
 from postclick.training.folder import CONFIG, RUN_INFO
-from postclick.training.history import History
-from postclick.training.run import HISTORY, METRICS
+from postclick.training.history import HISTORY, History
+from postclick.training.run import METRICS
 
 # The first of these that a comparison has is the one that its answer rests on.
 PROTOCOLS = {"tuned": "Tuned on validation", "fixed": "Same training length for all"}

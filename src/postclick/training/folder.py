@@ -25,6 +25,15 @@ def partial_folder(out: Path) -> Path:
     return out.with_name(out.name + ".partial")
 
 
+def finished_folder(partial: Path) -> Path:
+    """Where the run in the folder `partial` will be when it is finished.
+
+    >>> finished_folder(partial_folder(Path("runs/a"))).as_posix()
+    'runs/a'
+    """
+    return partial.with_name(partial.name.removesuffix(".partial"))
+
+
 def open_partial(
     partial: Path, settings: RunSettings, log: PreparedLog, reporter: Reporter
 ) -> None:

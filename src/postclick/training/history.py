@@ -8,6 +8,8 @@ from postclick.errors import InputError
 from postclick.files import write_text
 from postclick.progress import Reporter
 
+HISTORY = "history.jsonl"
+
 
 class History:
     """The records of a run, kept in a file with one JSON object per line."""

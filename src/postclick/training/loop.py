@@ -110,6 +110,7 @@ class TrainingLoop:
             "valid": {
                 m.metric: m.value for m in judgement.metrics if m.metric in get_args(Monitor)
             },
+            "judged": self.phase.judged,
             "best": improved,
         }
         if judgement.propensity is not None:

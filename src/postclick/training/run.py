@@ -2,7 +2,7 @@
 
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -27,16 +27,18 @@ from postclick.files import locked, read_json, write_bytes, write_json
 from postclick.methods import find_method
 from postclick.methods.base import Method
 from postclick.progress import Reporter, Silent
+from postclick.tracking.destination import Track, trackers_of
+from postclick.tracking.tracker import Watch
 from postclick.training.adam_kernel import step_rows
 from postclick.training.folder import CONFIG, RUN_INFO, open_partial, partial_folder
-from postclick.training.history import History
+from postclick.training.history import HISTORY, History
 from postclick.training.loop import TrainingLoop
 from postclick.training.numerics import training_process
 from postclick.training.settings import RunSettings, load_config
 from postclick.training.tensors import write_tensors
 
 MODEL, CHECKPOINT = "model.safetensors", "checkpoint.safetensors"
-METRICS, HISTORY, PREDICTIONS = "metrics.json", "history.jsonl", "predictions"
+METRICS, PREDICTIONS = "metrics.json", "predictions"
 
 
 def build_method(settings: RunSettings, log: PreparedLog) -> Method[Any]:
@@ -172,6 +174,7 @@ def train(
     *,
     seed: int = 0,
     reporter: Reporter | None = None,
+    track: Sequence[Track] = (),
 ) -> Run:
     """Train a method on a prepared log and write a run folder.
 
@@ -183,6 +186,8 @@ def train(
         method: a method's name, or complete settings, which bring their own seed.
         out: the run folder; must not exist.
         seed: the same seed gives the same weights; only used beside a method's name.
+        track: where to track it, e.g. `["mlflow", "tensorboard:events"]`, or `Tracker`s; one that
+            fails is told and left out.
 
     Raises:
         InputError: `out` exists, settings are wrong, or the loss diverged.
@@ -192,6 +197,7 @@ def train(
     training = settings.training.for_rows(log.split("train").rows)
     settings = settings.model_copy(update={"training": training})
     out, reporter = Path(out), reporter or Silent()
+    watch = Watch(trackers_of(track, out.name), reporter)
     if "valid" not in log.manifest.splits:
         raise InputError(
             f"{log.folder} has no validation split, by which epochs are judged: prepare it with "
@@ -207,7 +213,12 @@ def train(
         history = History(partial / HISTORY)
         if is_kept(step_rows) is False:
             reporter.line("compiling the optimizer, once: some ten seconds")
-        with _removed_if_failed(partial):
+
+        def note(record: dict[str, Any]) -> None:
+            history.add(record, reporter)
+            watch.epoch(record)
+
+        with _removed_if_failed(partial, watch):
             loop = TrainingLoop(
                 net,
                 log,
@@ -215,15 +226,18 @@ def train(
                 settings.seed,
                 partial / CHECKPOINT,
                 reporter,
-                lambda record: history.add(record, reporter),
+                note,
             )
             history.cut(loop.position.epoch)
+            watch.start(settings, log, partial)
             loop.run()
         write_tensors(partial / MODEL, net.state_dict())
         partial.rename(out)
         # Last: a kill before it costs disk space, a kill after an earlier removal all epochs.
         (out / CHECKPOINT).unlink(missing_ok=True)
-    return Run(out)
+        run = Run(out)
+        watch.finish(run)
+    return run
 
 
 def _settings(path: Path) -> RunSettings:
@@ -256,11 +270,13 @@ def _claimed(out: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _removed_if_failed(partial: Path) -> Iterator[None]:
+def _removed_if_failed(partial: Path, watch: Watch) -> Iterator[None]:
     """A run that cannot go on must not be found and resumed; after other errors it stays."""
     try:
         yield
     except InputError as error:
+        if isinstance(error, RunFailedError):
+            watch.fail(error)
         if isinstance(error, RunFailedError) or not (partial / CHECKPOINT).exists():
             shutil.rmtree(partial, ignore_errors=True)
         raise

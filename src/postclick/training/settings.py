@@ -95,6 +95,37 @@ class RunSettings(BaseModel):
         return yaml.safe_dump(data, sort_keys=False)
 
 
+def value_of(settings: RunSettings, name: str) -> Any:
+    """The setting called `section.key`; of options that are not set, the default.
+
+    >>> value_of(RunSettings.make("esmm"), "options.ctcvr_weight")
+    1.0
+    """
+    section, _, key = name.partition(".")
+    if section == "options":
+        return getattr(settings.method_config, key)
+    return getattr(getattr(settings, section), key)
+
+
+def with_values(settings: RunSettings, values: Mapping[str, Any]) -> RunSettings:
+    """`settings` with others in place of those called `section.key`, all checked anew.
+
+    Raises:
+        InputError: a name or value that cannot be.
+
+    >>> with_values(RunSettings.make("esmm"), {"training.lr": 0.01}).training.lr
+    0.01
+    """
+    data = {section: getattr(settings, section) for section in SECTIONS}
+    data = {n: {**(v if n == "options" else v.model_dump())} for n, v in data.items()}
+    for name, value in values.items():
+        section, _, key = name.partition(".")
+        data[section][key] = value
+    return RunSettings.make(
+        config={"method": settings.method, "seed": settings.seed, **data},
+    )
+
+
 def _override(text: str, options: type[MethodConfig]) -> tuple[str, str, Any]:
     """'network.dropout=0.1' or 'dropout=0.1' -> section, key, value (YAML)."""
     path, equals, raw = text.partition("=")

@@ -1,0 +1,1 @@
+"""`tune`: search the settings of a method on the validation split."""

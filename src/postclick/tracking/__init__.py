@@ -1,0 +1,1 @@
+"""Experiment tracking: MLflow and TensorBoard, off unless asked for."""

@@ -1,0 +1,341 @@
+"""Trials that are pruned, diverge, or are interrupted."""
+
+import fcntl
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from helpers.searches import FAST, Lines
+from postclick.data.prepared import PreparedLog
+from postclick.errors import InputError, RunStoppedError
+from postclick.experiments.tuning import storage
+from postclick.experiments.tuning.pruning import Pruning
+from postclick.experiments.tuning.space import SearchSpace
+from postclick.experiments.tuning.storage import label, labels, open_study, repair, values_of
+from postclick.experiments.tuning.tune import tune
+from postclick.experiments.tuning.work import Search, run_trials
+from postclick.search import Interval, Values
+from postclick.training.run import train
+from postclick.training.settings import RunSettings
+
+
+@pytest.fixture
+def space(small_log: PreparedLog) -> SearchSpace:
+    return SearchSpace.make("naive", small_log, "cvr_nll", 0, FAST)
+
+
+def excellent(study: optuna.Study, count: int = 6, epochs: int = 4) -> None:
+    """Trials whose every epoch is better than any that can be."""
+    for _ in range(count):
+        study.add_trial(
+            optuna.trial.create_trial(
+                value=0.001, intermediate_values=dict.fromkeys(range(epochs), 0.001)
+            )
+        )
+
+
+def test_a_trial_worse_than_most_is_pruned(
+    small_log: PreparedLog, space: SearchSpace, tmp_path: Path
+) -> None:
+    """After its second judged epoch, and its run leaves nothing behind."""
+    study = open_study(tmp_path, "cvr_nll")
+    excellent(study)
+    overrides = [*FAST, "epochs=4", "patience=null"]
+    long = SearchSpace.make("naive", small_log, "cvr_nll", 0, overrides)
+    said = Search(small_log.folder, tmp_path, long).run(7, Lines())
+    trial = study.get_trials()[-1]
+    assert trial.state == TrialState.PRUNED
+    assert "pruned after epoch 2: worse than most by then" in said
+    assert trial.user_attrs["epochs"] == 2
+    assert sorted(trial.intermediate_values) == [0, 1]
+    assert trial.value == trial.intermediate_values[1]
+    assert list((tmp_path / "trials").iterdir()) == []
+
+
+def test_the_last_epoch_prunes_nothing(
+    small_log: PreparedLog, space: SearchSpace, tmp_path: Path
+) -> None:
+    study = open_study(tmp_path, "cvr_nll")
+    excellent(study)
+    overrides = [*FAST, "epochs=2", "patience=null"]
+    short = SearchSpace.make("naive", small_log, "cvr_nll", 0, overrides)
+    Search(small_log.folder, tmp_path, short).run(7, Lines())
+    assert study.get_trials()[-1].state == TrialState.COMPLETE
+
+
+class Reported:
+    """Stands for a trial: keeps what is reported, and is to be pruned from `enough` on."""
+
+    def __init__(self, enough: int = 99) -> None:
+        self.values: dict[int, float] = {}
+        self.enough = enough
+
+    def report(self, value: float, step: int) -> None:
+        self.values[step] = value
+
+    def should_prune(self) -> bool:
+        return len(self.values) >= self.enough
+
+
+def test_preparing_epochs_are_not_reported(small_log: PreparedLog, tmp_path: Path) -> None:
+    """UKD's teacher has an epoch of its own before the two that are judged."""
+    sets = [*FAST, "epochs=2", "backbone=share_bottom", "teacher_share=0.5"]
+    settings = RunSettings.make("ukd", overrides=sets)
+    trial: Any = Reported()
+    pruning = Pruning(trial)
+    run = train(small_log, settings, tmp_path / "run", track=[pruning])
+    phases = [(record["phase"], record["judged"]) for record in run.history]
+    assert phases == [("teacher", False), ("student", True), ("student", True)]
+    judged = [record["valid"]["cvr_nll"] for record in run.history if record["judged"]]
+    assert trial.values == dict(enumerate(judged))
+    assert pruning.epochs == 3
+
+
+def test_a_pruned_run_is_removed(small_log: PreparedLog, tmp_path: Path) -> None:
+    settings = RunSettings.make("naive", overrides=[*FAST, "epochs=3"])
+    trial: Any = Reported(enough=1)
+    with pytest.raises(RunStoppedError, match="pruned after epoch 1"):
+        train(small_log, settings, tmp_path / "run", track=[Pruning(trial)])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_trial_that_diverges_is_told_and_left_out(small_log: PreparedLog, tmp_path: Path) -> None:
+    """Divergence as it is: a learning rate within a range that someone declared too wide."""
+    space = SearchSpace.make("naive", small_log, "cvr_nll", 0, FAST)
+    wide = SearchSpace(space.base, {"training.lr": Values((1e-3, 1e9))})
+    study = open_study(tmp_path, "cvr_nll")
+    for lr in (1e9, 1e-3):
+        study.enqueue_trial({"training.lr": lr})
+    said = Lines()
+    for _ in run_trials(Search(small_log.folder, tmp_path, wide), range(2), 1, None, said):
+        pass
+    failed, complete = study.get_trials()
+    assert (failed.state, complete.state) == (TrialState.FAIL, TrialState.COMPLETE)
+    assert "the weights" in failed.user_attrs["reason"]
+    assert any(line.startswith("trial 0: left out: ") for line in said.said)
+    assert [t.number for t in storage.finished(study)] == [0, 1], "it counts, and is not repeated"
+
+
+def test_if_every_trial_diverges_the_reason_is_said(small_log: PreparedLog, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no trial is complete: .*lower training.lr"):
+        tune(small_log, "naive", tmp_path / "t", trials=2, overrides=[*FAST, "lr=1e9"], workers=1)
+    assert (tmp_path / "t" / "trials.parquet").exists()
+
+
+def test_an_interrupted_trial_is_taken_up_again(
+    small_log: PreparedLog, space: SearchSpace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the same settings, goes on from its checkpoint, and is counted once."""
+    out = tmp_path / "t"
+    sets = [*FAST, "epochs=2"]
+    epoch = Pruning.epoch
+
+    def interrupted(self: Pruning, record: dict[str, Any]) -> None:
+        epoch(self, record)
+        if self.trial.number == 1 and record["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Pruning, "epoch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        tune(small_log, "naive", out, trials=3, overrides=sets, workers=1)
+    before = open_study(out, "cvr_nll").get_trials()
+    assert [t.state for t in before] == [TrialState.COMPLETE, TrialState.RUNNING]
+    monkeypatch.setattr(Pruning, "epoch", epoch)
+    said = Lines()
+    found = tune(small_log, "naive", out, trials=3, overrides=sets, workers=1, reporter=said)
+    assert found.trials.height == 3
+    assert "1 interrupted trials go on from their checkpoints" in said.said
+    assert any("resuming from the checkpoint at epoch 2" in line for line in said.said)
+    after = open_study(out, "cvr_nll").get_trials()
+    assert after[1].state == TrialState.FAIL
+    assert after[2].params == before[1].params
+    assert sorted(after[2].intermediate_values) == [0, 1], "earlier epochs are reported too"
+    assert after[2].user_attrs["attempts"] == 0, "an interruption is no fault of the trial"
+    whole = tune(small_log, "naive", tmp_path / "whole", trials=2, overrides=sets, workers=1)
+    assert found.trials.row(1, named=True)["value"] == whole.trials["value"][1]
+
+
+def test_a_run_that_was_finished_but_not_told_is_not_trained_again(
+    small_log: PreparedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "t"
+
+    def killed(*arguments: object, **more: object) -> None:
+        raise KeyboardInterrupt
+
+    tell = optuna.Study.tell
+    monkeypatch.setattr(optuna.Study, "tell", killed)
+    with pytest.raises(KeyboardInterrupt):
+        tune(small_log, "naive", out, trials=1, overrides=FAST, workers=1)
+    monkeypatch.setattr(optuna.Study, "tell", tell)
+    assert (out / "trials" / "trial-0" / "model.safetensors").exists()
+    said = Lines()
+    found = tune(small_log, "naive", out, trials=1, overrides=FAST, workers=1, reporter=said)
+    assert not any("loss" in line for line in said.said)
+    assert found.best_trial == 1
+    assert found.default_value == found.value, "it still is the trial of the defaults"
+
+
+def test_a_trial_whose_process_dies_again_and_again_has_failed(
+    small_log: PreparedLog, space: SearchSpace, tmp_path: Path
+) -> None:
+    study = open_study(tmp_path, "cvr_nll")
+    study.enqueue_trial(labels(space.first, space.ranges))
+    for deaths in range(storage.ATTEMPTS):
+        study.ask({n: storage.distribution(r) for n, r in space.ranges.items()})
+        assert storage.finished(study) == []
+        assert storage.recover(study) == 1, deaths
+    (failed,) = storage.finished(study)
+    assert failed.user_attrs["reason"] == "its process died 3 times (out of memory?)"
+    assert study.get_trials(states=(TrialState.WAITING, TrialState.RUNNING)) == []
+
+
+def test_a_journal_that_was_cut_off_is_mended(tmp_path: Path) -> None:
+    study = open_study(tmp_path, "cvr_nll")
+    study.enqueue_trial({"x": 1.0})
+    journal = tmp_path / "journal.jsonl"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole + b'{"op_code":4,"wor')
+    (tmp_path / "journal.jsonl.lock").touch()
+    repair(tmp_path)
+    assert journal.read_bytes() == whole
+    again = open_study(tmp_path, "cvr_nll")
+    again.enqueue_trial({"x": 2.0})  # no lock that is waited for, and no line glued to a half one
+    assert len(open_study(tmp_path, "cvr_nll").get_trials()) == 2
+    journal.write_bytes(b"nonsense\n" + whole)
+    with pytest.raises(InputError, match="is damaged"):
+        repair(tmp_path)
+
+
+def test_values_survive_the_journal(space: SearchSpace) -> None:
+    ranges = {
+        "a": Values(((64, 32), ())),
+        "b": Values((None, 15.0)),
+        "c": Values((False, True)),
+        "d": Interval(0.0, 1.0),
+    }
+    given = {"a": (), "b": None, "c": True, "d": 0.5}
+    stored = json.loads(json.dumps(labels(given, ranges)))
+    assert stored["a"] == label(()) == "[]"
+    assert values_of(stored, ranges) == given
+
+
+@pytest.mark.slow
+def test_two_workers_share_the_storage(small_log: PreparedLog, tmp_path: Path) -> None:
+    said = Lines()
+    found = tune(
+        small_log, "naive", tmp_path / "t", trials=4, overrides=FAST, workers=2, reporter=said
+    )
+    assert found.trials["number"].to_list() == [0, 1, 2, 3]
+    assert found.trials["training.lr"].n_unique() == 4, "no two drew the same"
+    assert found.trials["training.lr"][0] == 1e-3
+    assert sum("epoch 1: loss" in line for line in said.said) == 4
+    assert any(line.startswith("trial 3: ") for line in said.said)
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_costs_one_repetition(
+    small_log: PreparedLog, tmp_path: Path
+) -> None:
+    class Killer(Lines):
+        def line(self, text: str) -> None:
+            super().line(text)
+            if "epoch 1: loss" in text and not killed:
+                workers = [p for p in multiprocessing.active_children() if "Spawn" in p.name]
+                killed.append(workers[0].pid)
+                os.kill(workers[0].pid or 0, signal.SIGKILL)
+
+    killed: list[int | None] = []
+    sets = [*FAST, "epochs=4", "batch_size=64", "patience=null"]
+    with pytest.raises(InputError, match="a worker process died"):
+        tune(
+            small_log, "naive", tmp_path / "t", trials=3, overrides=sets, workers=2,
+            reporter=Killer(),
+        )  # fmt: skip
+    found = tune(small_log, "naive", tmp_path / "t", trials=3, overrides=sets, workers=1)
+    assert found.trials.height == 3
+    assert not (tmp_path / "t" / "trials").exists()
+
+
+def held(out: Path) -> bool:
+    """Whether a process is training a trial."""
+    for lock in out.glob("trials/*.lock"):
+        with lock.open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+    return False
+
+
+@pytest.mark.slow
+def test_a_killed_search_goes_on(small_log: PreparedLog, tmp_path: Path) -> None:
+    """The process and its workers end by SIGKILL to the first, and nothing is lost or doubled."""
+    out = tmp_path / "t"
+    sets = [*FAST, "epochs=4", "batch_size=16", "patience=null"]
+    code = (
+        "from postclick import tune\n"
+        "if __name__ == '__main__':\n"
+        f"    tune({str(small_log.folder)!r}, 'naive', {str(out)!r}, trials=3, workers=2,"
+        f" overrides={sets!r})\n"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    process = subprocess.Popen([sys.executable, str(script)])
+    try:
+        deadline = time.monotonic() + 300
+        while not list(out.glob("trials/*.partial/history.jsonl")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        process.wait()
+    deadline = time.monotonic() + 60
+    while held(out):  # until the workers notice that their parent is gone
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    found = tune(small_log, "naive", out, trials=3, overrides=sets, workers=1)
+    assert found.trials.height == 3
+    assert found.trials["training.lr"].n_unique() == 3
+
+
+def test_after_the_deadline_no_trial_begins(
+    small_log: PreparedLog, space: SearchSpace, tmp_path: Path
+) -> None:
+    study = open_study(tmp_path, "cvr_nll")
+    search = Search(small_log.folder, tmp_path, space)
+    for workers in (1, 2):
+        assert list(run_trials(search, range(5), workers, time.monotonic(), Lines())) == []
+    assert study.get_trials() == []
+
+
+def test_nothing_that_is_used_of_optuna_pickles(
+    small_log: PreparedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its journal storage pickles snapshots, for backends that keep some: files do not."""
+    from optuna.storages.journal import JournalFileBackend, _storage
+    from optuna.storages.journal._base import BaseJournalSnapshot
+
+    def forbidden(*arguments: object) -> None:
+        raise AssertionError("pickled")
+
+    class NoPickle:
+        loads = dumps = staticmethod(forbidden)
+        UnpicklingError = ValueError
+
+    assert not issubclass(JournalFileBackend, BaseJournalSnapshot)
+    monkeypatch.setattr(_storage, "pickle", NoPickle)
+    monkeypatch.setattr(_storage, "SNAPSHOT_INTERVAL", 1)
+    found = tune(small_log, "naive", tmp_path / "t", trials=2, overrides=FAST, workers=1)
+    assert found.trials.height == 2
