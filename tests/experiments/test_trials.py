@@ -56,6 +56,19 @@ def test_draws_are_the_same_for_all_and_differ_from_each_other() -> None:
     assert all(0.3 <= ratio <= 3 for ratio in ratios)
 
 
+def test_draws_do_not_change() -> None:
+    """Ranges are declared elsewhere: what earlier comparisons drew is what is drawn."""
+    given = RunSettings.make("esmm", overrides=["lr=0.003", "embedding_dim=6"])
+    drawn = [draw_settings(given, trial) for trial in (1, 5)]
+    assert [
+        (d.training.lr, d.training.weight_decay, d.network.dropout, d.network.embedding_dim)
+        for d in drawn
+    ] == [
+        (0.002782763458202567, 0.0006384215678509565, 0.0, 16),
+        (0.0010367410214010143, 1.556172264457183e-05, 0.0, 8),
+    ]
+
+
 def test_every_arm_has_the_same_number_of_trials_and_none_sees_the_test_split() -> None:
     jobs = trial_jobs(Plan.make(["naive", "evi/no_vie"], 3), 4)
     assert [job.place for job in jobs] == [

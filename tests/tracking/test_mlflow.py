@@ -11,9 +11,9 @@ import pytest
 
 from helpers.commands import SETS, succeed
 from helpers.runs import SMALL, small_settings
-from helpers.searches import FAST, Lines
+from helpers.searches import FAST, Lines, Spy
 from postclick.data.prepared import PreparedLog
-from postclick.errors import RunFailedError
+from postclick.errors import RunFailedError, RunStoppedError
 from postclick.experiments.compare import compare
 from postclick.experiments.tuning.tune import tune
 from postclick.tracking.destination import Destination
@@ -115,6 +115,20 @@ def test_a_diverged_run_has_failed(small_log: PreparedLog, store: Path, tmp_path
     run = runs(store)["lost"]
     assert run.info.status == "FAILED"
     assert "lower training.lr" in run.data.tags["postclick.reason"]
+
+
+def test_a_run_that_was_ended_on_purpose_is_killed(
+    small_log: PreparedLog, store: Path, tmp_path: Path
+) -> None:
+    class Enough(Spy):
+        def epoch(self, record: dict[str, Any]) -> None:
+            raise RunStoppedError("pruned")
+
+    track = [f"mlflow:{store}", Enough()]
+    with pytest.raises(RunStoppedError):
+        train(small_log, small_settings("naive"), tmp_path / "pruned", track=track)
+    run = runs(store)["pruned"]
+    assert (run.info.status, run.data.tags["postclick.reason"]) == ("KILLED", "pruned")
 
 
 def test_a_comparison_is_the_parent_of_its_runs(

@@ -7,7 +7,7 @@ import pytest
 
 from helpers.commands import run
 from helpers.runs import identical, saved_weights, small_settings
-from helpers.searches import Lines
+from helpers.searches import Lines, Spy
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError, RunFailedError, RunStoppedError
 from postclick.tracking.destination import Destination, trackers_of
@@ -15,30 +15,6 @@ from postclick.tracking.group import Group
 from postclick.tracking.tracker import dropped, metrics_of
 from postclick.training.run import Run, train
 from postclick.training.settings import RunSettings
-
-
-class Spy:
-    """Notes what it is told."""
-
-    name = "spy"
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-        self.records: list[dict[str, Any]] = []
-
-    def start(self, settings: RunSettings, log: PreparedLog, folder: Path) -> None:
-        assert (folder / "config.yaml").exists()
-        self.told.append(f"start {settings.method} {folder.name}")
-
-    def epoch(self, record: dict[str, Any]) -> None:
-        self.told.append(f"epoch {record['epoch']}")
-        self.records.append(record)
-
-    def finish(self, run: Run) -> None:
-        self.told.append(f"finish {run.folder.name}")
-
-    def fail(self, error: RunFailedError) -> None:
-        self.told.append(f"fail {type(error).__name__}")
 
 
 class Broken(Spy):
