@@ -149,6 +149,16 @@ def held(out: Path) -> bool:
     return False
 
 
+def alive(pid: str) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
 @pytest.mark.slow
 def test_a_killed_search_goes_on(small_log: PreparedLog, tmp_path: Path) -> None:
     """The process and its workers end by SIGKILL to the first, and nothing is lost or doubled."""
@@ -169,11 +179,15 @@ def test_a_killed_search_goes_on(small_log: PreparedLog, tmp_path: Path) -> None
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)
+        tasks = Path(f"/proc/{process.pid}/task").glob("*/children")
+        children = [pid for task in tasks for pid in task.read_text().split()]
+        assert len(children) >= 3
     finally:
         process.kill()
         process.wait()
     deadline = time.monotonic() + 60
-    while held(out):  # until the workers notice that their parent is gone
+    # Until the workers, and the process that passes on what they say, notice that it is gone.
+    while held(out) or any(alive(pid) for pid in children):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     found = tune(small_log, "naive", out, trials=3, overrides=sets, workers=1)
