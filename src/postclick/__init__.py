@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 # Public name -> module. Resolved on first use, so that `import postclick` is quick.
 _PUBLIC = {
+    "Bundle": "postclick.serving.bundle",
     "InputError": "postclick.errors",
     "LogSchema": "postclick.data.schema",
     "PreparedLog": "postclick.data.prepared",
@@ -24,11 +25,13 @@ _PUBLIC = {
     "open_log": "postclick.data.source",
     "open_splits": "postclick.datasets.opening",
     "evaluate": "postclick.training.run",
+    "export": "postclick.serving.export",
     "get_dataset": "postclick.datasets",
     "prepare": "postclick.data.prepare",
     "report": "postclick.reporting",
     "reproduce": "postclick.experiments.reproduce",
     "propose_schema": "postclick.data.propose",
+    "score": "postclick.serving.scoring",
     "simulate": "postclick.datasets.simulated",
     "train": "postclick.training.run",
     "tune": "postclick.experiments.tuning.tune",
@@ -50,10 +53,14 @@ if TYPE_CHECKING:
     from postclick.experiments.reproduce import reproduce
     from postclick.experiments.tuning.tune import tune
     from postclick.reporting import report
+    from postclick.serving.bundle import Bundle
+    from postclick.serving.export import export
+    from postclick.serving.scoring import score
     from postclick.training.run import Run, evaluate, train
     from postclick.training.settings import RunSettings
 
 __all__ = [
+    "Bundle",
     "InputError",
     "LogSchema",
     "PreparedLog",
@@ -63,6 +70,7 @@ __all__ = [
     "check_log",
     "compare",
     "evaluate",
+    "export",
     "get_dataset",
     "open_log",
     "open_splits",
@@ -70,6 +78,7 @@ __all__ = [
     "propose_schema",
     "report",
     "reproduce",
+    "score",
     "simulate",
     "train",
     "tune",

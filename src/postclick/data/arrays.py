@@ -13,6 +13,7 @@ from torch import Tensor
 
 from postclick.data import manifest as m
 from postclick.data.batch import Bag, Batch
+from postclick.data.pooling import pooling_weights
 from postclick.errors import InputError
 
 _T = TypeVar("_T", bound=np.generic)
@@ -143,7 +144,5 @@ def _read_bag(table: pa.Table, bag: m.BagColumn, offset: int) -> BagArrays:
         weights = column.values.to_numpy()[first[0] : first[-1]].astype(np.float32)
     else:
         weights = np.ones(len(values), dtype=np.float32)
-    if bag.pooling == "mean":
-        # Fold 1/length into the weights: pooling is then always a weighted sum.
-        weights = weights / np.repeat(np.maximum(lengths, 1), lengths).astype(np.float32)
+    weights = pooling_weights(weights, lengths, bag.pooling)
     return BagArrays(torch.from_numpy(values), torch.from_numpy(starts), torch.from_numpy(weights))

@@ -41,6 +41,8 @@ def to_text(column: pl.Series) -> pl.Series:
 
     >>> to_text(pl.Series("shop", [3.0, 2.5, None, float("nan")])).to_list()
     ['3', '2.5', None, None]
+    >>> to_text(pl.Series("shop", ["3.00", "2.50"])).to_list()
+    ['3', '2.50']
     """
     kind = column.dtype
     if kind.is_nested() or kind in (pl.Binary, pl.Object):
@@ -53,12 +55,19 @@ def to_text(column: pl.Series) -> pl.Series:
     text = column if kind == pl.String else column.cast(pl.String)
     if kind.is_integer() or kind == pl.Boolean:
         return text
-    if bool(text.str.ends_with(".0").any()) or kind.is_decimal():
+    if kind.is_decimal() or _may_be_whole(text):
         text = text.str.replace(r"^(-?\d+)\.0+$", "$1")
     null = text.is_in(NULL_TEXT)
     if bool(null.any()):
         text = text.set(null.fill_null(False), None)
     return text
+
+
+def _may_be_whole(text: pl.Series) -> bool:
+    """Whether some text may be a whole number with zeros behind the point; quick to tell."""
+    if bool(text.str.ends_with(".0").any()):
+        return True
+    return bool(text.str.contains(".00", literal=True).any())
 
 
 def to_number(column: pl.Series) -> tuple[pl.Series, Trouble, Trouble]:

@@ -1,0 +1,119 @@
+"""`Bundle`: a model in a folder, opened to score raw rows; needs no torch."""
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+import polars as pl
+
+from postclick.data.vocabulary import FOLDER as VOCABULARIES
+from postclick.errors import InputError
+from postclick.serving.encoded import Encoded
+from postclick.serving.encoding import ServingEncoder
+from postclick.serving.format import BUNDLE, MODEL, read_info, verify_files
+from postclick.serving.runtime import Model
+from postclick.serving.scores import Scores, Served
+
+
+class Bundle:
+    """A model to score with. Its methods may be called from several threads at a time.
+
+    Attributes:
+        folder: where it lies.
+        info: the content of its bundle.json.
+        version: a checksum of all of it.
+    """
+
+    def __init__(self, folder: str | Path, threads: int | None = None) -> None:
+        """As `open`."""
+        self.folder = Path(folder)
+        if threads is not None and threads < 1:
+            raise InputError(f"threads is {threads}: give 1 or more")
+        self.info, self.version = read_info(self.folder)
+        verify_files(self.folder, self.info.files)
+        if MODEL not in self.info.files:
+            raise InputError(f"{self.folder / BUNDLE} lists no {MODEL}: export the run again")
+        info = self.info
+        self._encoder = ServingEncoder(
+            info.log_schema, info.ids, info.numerics, info.bags, self.folder / VOCABULARIES
+        )
+        self._model = Model(self.folder / MODEL, threads or os.cpu_count() or 1)
+        if self._model.outputs != info.outputs:
+            raise InputError(f"{self.folder / MODEL} is another model: export the run again")
+        self._served = Served(info.ctr_shift, info.calibration)
+
+    @classmethod
+    def open(cls, folder: str | Path, threads: int | None = None) -> "Bundle":
+        """Open a bundle; every file is checked against its sha256.
+
+        Args:
+            threads: that share the rows of one call, by default one for each core.
+
+        Raises:
+            InputError: it is no bundle, of a newer format, or not as it was written.
+        """
+        return cls(folder, threads)
+
+    @property
+    def method(self) -> str:
+        """The method that trained it."""
+        return self.info.method
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The raw columns that it needs."""
+        return tuple(dict.fromkeys(c for names in self._encoder.columns.values() for c in names))
+
+    def score(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Score raw rows: float32 `pctr`, `pcvr` and `pctcvr` for each, in order.
+
+        Args:
+            frame: the features of the log's schema, in any type that training accepts; labels
+                and other columns are not read.
+
+        Raises:
+            InputError: a column is missing or of the wrong type.
+        """
+        return self.run(self.encode(frame)).frame()
+
+    def score_candidates(self, user: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:
+        """Score candidates that share the columns of the one row of `user`, encoded once.
+
+        Raises:
+            InputError: a column is in neither frame, or `user` has another number of rows.
+        """
+        if user.height != 1:
+            raise InputError(f"the user's part has {user.height:,} rows: give one")
+        theirs = self.features_of(user.columns)
+        rest = [name for name in self._encoder.columns if name not in theirs]
+        rows = self.encode(user, theirs).beside(self.encode(candidates, rest))
+        return self.run(rows).frame()
+
+    def features_of(self, columns: Collection[str]) -> tuple[str, ...]:
+        """The features whose raw columns are all among `columns`."""
+        have = set(columns)
+        return tuple(
+            name for name, needs in self._encoder.columns.items() if have.issuperset(needs)
+        )
+
+    def encode(self, frame: pl.DataFrame, features: Collection[str] | None = None) -> Encoded:
+        """Raw rows as arrays, of all features or of some.
+
+        Parts are put together with `Encoded.beside`.
+
+        Raises:
+            InputError: a column is missing or of the wrong type.
+        """
+        return self._encoder.encode(frame, features)
+
+    def run(self, rows: Encoded) -> Scores:
+        """The probabilities of encoded rows.
+
+        Raises:
+            InputError: a feature is missing.
+        """
+        if rows.layout != self._encoder.layout:
+            raise InputError("these rows were encoded by another bundle: encode them with this one")
+        if rows.missing:
+            raise InputError(f"feature {rows.missing[0]!r} has not been encoded: give it as well")
+        return self._served.scores(*self._model.run(rows))

@@ -1,0 +1,147 @@
+"""Raw rows to the arrays of a model, as `prepare` encodes them, without a join."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from postclick.data.canonical import LENGTHS, UNREADABLE, Canonicalizer, Issues
+from postclick.data.manifest import WEIGHTS_SUFFIX, BagColumn, IdColumn, NumericColumn
+from postclick.data.pooling import pooling_weights
+from postclick.data.scaling import Floats, quantile_ids
+from postclick.data.schema import LogSchema, MultiCategorical
+from postclick.data.values import flatten
+from postclick.data.vocabulary import Vocabulary
+from postclick.errors import InputError
+from postclick.serving.encoded import BagRows, Encoded, Layout
+from postclick.serving.lookup import Values, find_ids
+from postclick.serving.numbers import NumericScaling, read_number
+
+_TROUBLE = {
+    UNREADABLE: "values are not numbers: mend them, or leave them empty",
+    LENGTHS: "rows have lists and weights of different lengths: mend them",
+}
+
+
+class ServingEncoder:
+    """Encodes raw frames: the columns of the schema, in any type that training accepts.
+
+    Attributes:
+        layout: the columns of the arrays.
+        columns: raw columns of each feature: its own, and that of its weights.
+    """
+
+    def __init__(
+        self,
+        schema: LogSchema,
+        ids: Sequence[IdColumn],
+        numerics: Sequence[NumericColumn],
+        bags: Sequence[BagColumn],
+        vocabularies: Path,
+    ) -> None:
+        """Raises `InputError` where a vocabulary is missing or is another one."""
+        self._ids, self._bags = tuple(ids), tuple(bags)
+        self._scaling = NumericScaling(numerics)
+        self.layout = Layout(
+            tuple(c.name for c in ids),
+            tuple(c.source for c in numerics),
+            tuple(c.name for c in bags),
+        )
+        multi = {bag.name: bag for bag in schema.multi}
+        self.columns: dict[str, tuple[str, ...]] = {}
+        for name in self.layout.features:
+            weights = multi[name].weights if name in multi else None
+            self.columns[name] = (name,) if weights is None else (name, weights)
+        self._values = {
+            name: _load(vocabularies, name, size) for name, size in vocabulary_sizes(ids, bags)
+        }
+        self._canonical = {name: _alone(schema, bag) for name, bag in multi.items()}
+
+    def encode(self, frame: pl.DataFrame, features: Collection[str] | None = None) -> Encoded:
+        """The rows of `frame` as arrays.
+
+        Args:
+            features: what to encode, by default all features.
+
+        Raises:
+            InputError: a column is missing, or holds what cannot be read.
+        """
+        wanted = dict.fromkeys(self.layout.features if features is None else features)
+        self._require(frame, wanted)
+        ids = np.zeros((frame.height, len(self._ids)), dtype=np.int32)
+        numbers: dict[str, Floats] = {}
+        listed: dict[int, tuple[Values, pl.Series]] = {}
+        for k, column in enumerate(self._ids):
+            if column.name not in wanted:
+                continue
+            raw = frame.get_column(column.name)
+            if column.edges is None:
+                listed[k] = self._values[column.name], raw
+            else:
+                ids[:, k] = quantile_ids(read_number(raw), column.edges)
+        for k, found in zip(listed, find_ids(list(listed.values())), strict=True):
+            ids[:, k] = found
+        for name in dict.fromkeys(self.layout.numerics):
+            if name in wanted:
+                numbers[name] = read_number(frame.get_column(name))
+        if numbers:
+            numeric = self._scaling.scale(numbers)
+        else:
+            numeric = np.zeros((frame.height, len(self.layout.numerics)), dtype=np.float32)
+        bags = tuple(
+            self._bag(frame, bag) if bag.name in wanted else BagRows.empty(frame.height)
+            for bag in self._bags
+        )
+        return Encoded(self.layout, frozenset(wanted), ids, numeric, bags)
+
+    def _require(self, frame: pl.DataFrame, features: Collection[str]) -> None:
+        unknown = [name for name in features if name not in self.columns]
+        if unknown:
+            have = ", ".join(self.columns)
+            raise InputError(f"the bundle has no feature {unknown[0]!r}; it has {have}")
+        have_columns = set(frame.columns)
+        names = dict.fromkeys(c for name in features for c in self.columns[name])
+        missing = [name for name in names if name not in have_columns]
+        if missing:
+            have = ", ".join(frame.columns[:12]) + (", ..." if frame.width > 12 else "")
+            raise InputError(
+                f"no column {', '.join(map(repr, missing))} among the rows to score; they have "
+                f"{have or 'none'}: give every feature that the model was trained on"
+            )
+
+    def _bag(self, frame: pl.DataFrame, bag: BagColumn) -> BagRows:
+        issues = Issues()
+        canonical = self._canonical[bag.name].convert(frame.select(self.columns[bag.name]), issues)
+        for (kind, column), rows in issues.rows.items():
+            if kind in _TROUBLE:
+                such = ", ".join(issues.examples[kind, column])
+                raise InputError(f"column {column!r}: {rows:,} {_TROUBLE[kind]} (such as {such})")
+        text, offsets = flatten(canonical[bag.name])
+        if bag.weighted:
+            weights = flatten(canonical[bag.name + WEIGHTS_SUFFIX])[0].to_numpy().astype(np.float32)
+        else:
+            weights = np.ones(len(text), dtype=np.float32)
+        weights = pooling_weights(weights, np.diff(offsets), bag.pooling)
+        return BagRows(self._values[bag.name].of_text(text), offsets, weights)
+
+
+def _alone(schema: LogSchema, bag: MultiCategorical) -> Canonicalizer:
+    """What reads one multi-valued feature as training does, and nothing else."""
+    alone = schema.model_copy(update={"categorical": (), "numeric": (), "multi": (bag,)})
+    return Canonicalizer(alone, [bag.name, bag.weights or bag.name], labels=False)
+
+
+def vocabulary_sizes(ids: Sequence[IdColumn], bags: Sequence[BagColumn]) -> list[tuple[str, int]]:
+    """Name and size of each column that has a vocabulary."""
+    return [(c.name, c.size) for c in ids if c.edges is None] + [(c.name, c.size) for c in bags]
+
+
+def _load(folder: Path, name: str, size: int) -> Values:
+    vocabulary = Vocabulary.load(folder, name)
+    ids = vocabulary.table["id"].to_numpy()
+    if vocabulary.size != size or not np.array_equal(ids, np.arange(1, size)):
+        raise InputError(
+            f"the vocabulary of {name!r} in {folder} is another one: export the run again"
+        )
+    return Values(vocabulary.table["value"])

@@ -1,0 +1,133 @@
+"""From a run to a bundle: `export`."""
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from postclick import __version__
+from postclick.data.prepared import PreparedLog
+from postclick.data.vocabulary import FOLDER as VOCABULARIES
+from postclick.data.vocabulary import file_name
+from postclick.errors import InputError
+from postclick.files import make_folder
+from postclick.progress import Reporter, Silent
+from postclick.serving.bundle import Bundle
+from postclick.serving.encoding import vocabulary_sizes
+from postclick.serving.format import FORMAT, MODEL, BundleInfo, Output, describe_files, write_info
+from postclick.serving.graph import export_graph, require_exporter
+from postclick.serving.parity import LIMIT, batch_of, measure_parity, random_rows
+from postclick.serving.runtime import Model
+from postclick.training.run import Run
+
+
+def export(
+    run: Run | str | Path,
+    out: str | Path,
+    *,
+    calibration: Mapping[str, Any] | None = None,
+    ctr_shift: float = 0.0,
+    reporter: Reporter | None = None,
+) -> Bundle:
+    """Write a bundle: all that is needed to score raw rows, without torch.
+
+    The exported model is compared with torch before anything takes the name `out`.
+
+    Args:
+        run: a finished run, or its folder.
+        out: the folder to write; must not exist.
+        calibration: what `postclick.calibration` fitted for pCVR, as JSON.
+        ctr_shift: added to the logit of pCTR: ln of the rate at which unclicked impressions were
+            kept in training.
+
+    Raises:
+        InputError: `out` exists, the packages to export are missing, or the exported model
+            predicts something else than the run does.
+    """
+    require_exporter()
+    if not math.isfinite(ctr_shift):
+        raise InputError(f"ctr_shift is {ctr_shift}: give ln of a rate, 0 where all was kept")
+    if calibration is not None and not _is_json(calibration):
+        raise InputError("calibration is no JSON object of finite numbers: give what was fitted")
+    trained = run if isinstance(run, Run) else Run(run)
+    reporter = reporter or Silent()
+    out = Path(out)
+    with _in_place_of(out) as folder:
+        log = PreparedLog(trained.folder)
+        method, manifest = trained.load(), trained.manifest
+        reporter.line(f"writing the serving heads of {trained.settings.method} as ONNX")
+        prediction = method.predict(
+            batch_of(random_rows(log.inputs, 2, np.random.default_rng(0)), log.inputs)
+        )
+        outputs: tuple[Output, ...] = ("ctr", "cvr")
+        if prediction.log_ctcvr is not None:
+            outputs += ("log_ctcvr",)
+        export_graph(method, log.inputs, outputs, folder / MODEL)
+        parity = measure_parity(method, log.inputs, Model(folder / MODEL))
+        if not parity.largest_difference <= LIMIT:
+            raise InputError(
+                f"the exported model differs from torch by {parity.largest_difference:.1e} in a "
+                f"probability, more than {LIMIT}: nothing was written; this is a defect of "
+                "postclick or of the ONNX exporter, please report it"
+            )
+        (folder / VOCABULARIES).mkdir()
+        for feature, _ in vocabulary_sizes(manifest.ids, manifest.bags):
+            part = Path(VOCABULARIES) / file_name(feature)
+            shutil.copyfile(trained.folder / part, folder / part)
+        write_info(
+            folder,
+            BundleInfo(
+                format=FORMAT,
+                created_by=f"postclick {__version__}",
+                method=trained.settings.method,
+                settings=trained.settings.model_dump(mode="json"),
+                data_fingerprint=trained.fingerprint,
+                log_schema=manifest.log_schema,
+                ids=manifest.ids,
+                numerics=manifest.numerics,
+                bags=manifest.bags,
+                outputs=outputs,
+                calibration=None if calibration is None else dict(calibration),
+                ctr_shift=ctr_shift,
+                metrics=trained.metrics,
+                parity=parity,
+                files=describe_files(folder),
+            ),
+        )
+        Bundle.open(folder, threads=1)
+    return Bundle.open(out)
+
+
+def _is_json(data: Mapping[str, Any]) -> bool:
+    try:
+        json.dumps(dict(data), allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+@contextmanager
+def _in_place_of(out: Path) -> Iterator[Path]:
+    """A folder to fill, which takes the name `out` when all is there, and else goes away."""
+    _refuse(out)
+    folder = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    make_folder(folder)
+    try:
+        yield folder
+        _refuse(out)
+        folder.rename(out)
+    except OSError as error:
+        raise InputError(f"{out} cannot be written: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _refuse(out: Path) -> None:
+    if not out.name or out.exists() or out.is_symlink():
+        raise InputError(f"{out} exists: name another --out, or remove it")

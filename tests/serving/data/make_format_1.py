@@ -1,0 +1,70 @@
+"""Made `format_1`, `rows.csv` and `scores.csv`, once: what format 1 is.
+
+    python tests/serving/data/make_format_1.py FOLDER
+
+A later version of postclick has to load that bundle and give those scores; where the format
+changes, a new folder is made beside it and this one stays as it is.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+import postclick
+from postclick.data.schema import LogSchema
+from postclick.data.source import FrameSource
+from postclick.datasets.base import LogSplits
+
+SCHEMA = {
+    "click": "click",
+    "conversion": "purchase",
+    "categorical": ["user", "shop"],
+    "numeric": ["price", {"name": "age", "transform": "quantile", "bins": 4}],
+    "multi": [{"name": "tags", "separator": "|"}],
+}
+SETTINGS = ("tower=[4]", "embedding_dim=2", "batch_size=256", "epochs=2", "lr=0.05", "threads=1")
+
+
+def make_log(rows: int, seed: int) -> pl.DataFrame:
+    rng = np.random.default_rng(seed)
+    user, price = rng.integers(0, 20, rows), rng.lognormal(1, 1, rows).round(2)
+    click = rng.random(rows) < 0.2 + 0.5 * (user % 3 == 0)
+    tags = [rng.choice(["new", "sale", "gift"], k).tolist() for k in rng.integers(0, 4, rows)]
+    return pl.DataFrame(
+        {
+            "user": user,
+            "shop": rng.choice(["north", "south", "east"], rows),
+            "price": pl.Series(price).set(pl.Series(rng.random(rows) < 0.1), None),
+            "age": rng.integers(18, 80, rows),
+            "tags": ["|".join(names) for names in tags],
+            "click": click.astype(int),
+            "purchase": (click & (rng.random(rows) < 0.1 + 0.08 * price.clip(0, 8))).astype(int),
+        }
+    )
+
+
+def main(folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        train, test = FrameSource(make_log(4_000, 0)), FrameSource(make_log(1_000, 1))
+        splits = LogSplits(LogSchema.parse(SCHEMA), train, test)
+        log = postclick.prepare(splits, Path(scratch) / "data")
+        settings = postclick.RunSettings.make("esmm", overrides=SETTINGS, seed=0)
+        run = postclick.train(log, settings, Path(scratch) / "run")
+        run.evaluate(log)
+        bundle = postclick.export(run, folder / "format_1")
+    rows = (
+        make_log(24, 2)
+        .drop("click", "purchase")
+        .with_columns(
+            pl.col("user") + pl.when(pl.int_range(pl.len()) % 5 == 0).then(1000).otherwise(0)
+        )
+    )
+    rows.write_csv(folder / "rows.csv")
+    bundle.score(rows).write_csv(folder / "scores.csv")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
