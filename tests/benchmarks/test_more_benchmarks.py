@@ -226,3 +226,13 @@ def _copy(method: Any, plain: Any) -> None:
         fill(guess, known.weight, known.bias)
     for rho, known in zip(plain.rho, method.vie.rho, strict=True):
         rho.copy_(known)
+
+
+@pytest.mark.slow
+def test_scoring() -> None:
+    found = run("scoring.py", "--rows", 3000, "--rounds", 1, "--ids", "dense", "text")
+    assert found["rows"] == 3000 and set(found["ids"]) == {"dense", "text"}
+    for sides in found["ids"].values():
+        assert sides["model"]["over_model"] == 1
+        assert all(sides[side]["rows_per_s"] > 0 for side in ("score", "encode", "read"))
+        assert 0 < sides["request"]["encode_ms"] < sides["request"]["score_ms"]

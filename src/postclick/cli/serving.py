@@ -1,0 +1,71 @@
+"""From a run to scores: export, score."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from postclick.cli.shared import Json, Out, app, names
+from postclick.console import one_line_errors, print_json, reporting
+
+Threads = Annotated[int | None, typer.Option(help="Threads; one per core.")]
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    out: Out,
+    json: Json = False,
+) -> None:
+    """Write a bundle that scores raw rows without torch, checked against the run.
+
+    \b
+    Example: postclick export run --out bundle
+    """
+    from postclick.serving.export import export as run_export
+
+    with one_line_errors(), reporting(json) as reporter:
+        bundle = run_export(run, out, reporter=reporter)
+    info = bundle.info
+    size = sum(file.size for file in info.files.values())
+    if json:
+        return print_json(
+            {
+                "bundle": str(out),
+                "version": bundle.version,
+                "method": info.method,
+                "bytes": size,
+                "parity": info.parity.model_dump(mode="json"),
+            }
+        )
+    batches = ", ".join(f"{rows:,}" for rows in info.parity.rows)
+    print(f"{out}: {info.method}, {len(info.files) + 1} files, {size / 1e6:,.1f} MB")
+    print(
+        f"largest difference of a probability to torch: {info.parity.largest_difference:.1e} "
+        f"(batches of {batches})"
+    )
+    return None
+
+
+@app.command()
+def score(
+    bundle: Annotated[Path, typer.Argument(help="A bundle, as 'postclick export' makes it.")],
+    logs: Annotated[list[Path], typer.Argument(help="CSV or Parquet files, or folders.")],
+    out: Annotated[Path, typer.Option("--out", help="Parquet file to write or replace.")],
+    keep: Annotated[str, typer.Option(help="Raw columns to copy beside the scores.")] = "",
+    threads: Threads = None,
+    json: Json = False,
+) -> None:
+    """Score every row of a log, in order: pctr, pcvr and pctcvr.
+
+    \b
+    Example: postclick score bundle log.csv --out scores.parquet --keep user,item
+    """
+    from postclick.serving.scoring import score as run_score
+
+    with one_line_errors(), reporting(json) as reporter:
+        done = run_score(bundle, logs, out, keep=names(keep), threads=threads, reporter=reporter)
+    if json:
+        return print_json({"out": str(out), "rows": done.rows, "seconds": round(done.seconds, 3)})
+    print(f"{out}: {done.rows:,} rows in {done.seconds:.1f} s ({done.rows_per_second:,.0f}/s)")
+    return None

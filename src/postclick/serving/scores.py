@@ -1,0 +1,70 @@
+"""From logits to the probabilities that are served."""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+Floats = npt.NDArray[np.float64]
+Floats32 = npt.NDArray[np.float32]
+PREDICTIONS = ("pctr", "pcvr", "pctcvr")
+
+
+class Scores(NamedTuple):
+    """float32 [n] each; pctcvr = pctr x pcvr unless the method predicts it otherwise."""
+
+    pctr: Floats32
+    pcvr: Floats32
+    pctcvr: Floats32
+
+    def frame(self) -> pl.DataFrame:
+        return pl.DataFrame(self._asdict())
+
+
+class Served:
+    """What is done to a model's logits before they are served.
+
+    >>> served = Served(ctr_shift=float(np.log(0.5)))
+    >>> scores = served.scores(np.zeros(1, np.float32), np.zeros(1, np.float32))
+    >>> [round(float(values[0]), 4) for values in scores]
+    [0.3333, 0.5, 0.1667]
+    """
+
+    def __init__(self, ctr_shift: float = 0.0, calibration: dict[str, Any] | None = None) -> None:
+        self._shift = ctr_shift
+        self._calibrate: Callable[[Floats], Floats] | None = None
+        if calibration is not None:
+            calibrator = import_module("postclick.calibration.calibrator").Calibrator
+            self._calibrate = calibrator.from_json(calibration).apply
+
+    def scores(self, ctr: Floats32, cvr: Floats32, log_ctcvr: Floats32 | None = None) -> Scores:
+        """Probabilities from logits [n] of pCTR and pCVR, and ln pCTCVR where there is one."""
+        ctr_logit, cvr_logit = ctr.astype(np.float64), cvr.astype(np.float64)
+        pctr = sigmoid(ctr_logit + self._shift)
+        if self._calibrate is not None:
+            pcvr = sigmoid(self._calibrate(cvr_logit))
+            pctcvr = pctr * pcvr
+        elif log_ctcvr is not None:
+            pcvr = sigmoid(cvr_logit)
+            pctcvr = np.exp(log_ctcvr.astype(np.float64))
+            if self._shift:
+                # Conversions are clicks, all of which were kept: they are rarer as clicks are.
+                pctcvr *= pctr / sigmoid(ctr_logit)
+        else:
+            pcvr = sigmoid(cvr_logit)
+            pctcvr = pctr * pcvr
+        return Scores(*(p.astype(np.float32) for p in (pctr, pcvr, pctcvr)))
+
+
+def sigmoid(logit: Floats) -> Floats:
+    """1 / (1 + exp(-x)) without overflow.
+
+    >>> sigmoid(np.array([-1000.0, 0.0, 1000.0])).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    small = np.exp(-np.abs(logit))
+    positive: Floats = np.where(logit >= 0, 1.0, small)
+    return positive / (1.0 + small)
