@@ -11,6 +11,7 @@ from postclick.cli import runs  # noqa: F401
 from postclick.cli import calibration  # noqa: F401
 from postclick.cli import experiments  # noqa: F401
 from postclick.cli import serving  # noqa: F401
+from postclick.cli import server  # noqa: F401
 # isort: on
 
 __all__ = ["app", "main"]

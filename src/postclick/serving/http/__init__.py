@@ -1,0 +1,1 @@
+"""`postclick serve`: a bundle behind HTTP, in JSON and Arrow, without torch."""

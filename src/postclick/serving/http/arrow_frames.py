@@ -1,0 +1,155 @@
+"""Arrow IPC streams that a stranger wrote, looked through before anything reads their buffers.
+
+pyarrow trusts a stream: it allocates what a compressed buffer says it holds, and offsets may point
+anywhere. So only plain layouts pass, and the buffers of those are validated.
+"""
+
+import struct
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from postclick.serving.http.limits import Limits
+from postclick.serving.http.refusal import Refusal, quoted
+
+# Continuation marker and length 0.
+END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
+MESSAGES = 64  # beside one per column, for its dictionary
+_BATCH, _DICTIONARY, _SCHEMA = "record batch", "dictionary", "schema"
+# What pyarrow raises for a damaged stream.
+ARROW_ERRORS = (pa.ArrowException, OSError, EOFError, ValueError, struct.error)
+
+
+def look_through(body: bytes, limits: Limits) -> list[pa.Buffer]:
+    """The concatenated streams of a body, each one's messages checked.
+
+    Raises:
+        Refusal: no stream or a broken one (400), a compressed one (415), too many messages (413).
+    """
+    whole = pa.py_buffer(body)
+    source, start = pa.BufferReader(whole), 0
+    streams: list[pa.Buffer] = []
+    try:
+        while start < whole.size and len(streams) <= 2:
+            _look_through_one(source, limits)
+            end = source.tell()
+            if body[end - len(END_OF_STREAM) : end] != END_OF_STREAM:
+                raise malformed("it breaks off before its end-of-stream mark")
+            streams.append(whole.slice(start, end - start))
+            start = end
+    except ARROW_ERRORS as error:
+        raise malformed(str(error)) from None
+    if not 1 <= len(streams) <= 2:
+        raise malformed(
+            "send the candidates as one stream, or the user's row and the candidates as two"
+        )
+    return streams
+
+
+def _look_through_one(source: pa.BufferReader, limits: Limits) -> None:
+    number = -1
+    for number, message in enumerate(pa.ipc.MessageReader.open_stream(source)):
+        if (message.type == _SCHEMA) != (number == 0):
+            raise malformed(f"its message {number} is a {message.type}")
+        if message.type not in (_SCHEMA, _BATCH, _DICTIONARY):
+            raise malformed(f"it holds a {message.type}")
+        if number > MESSAGES + limits.columns:
+            raise Refusal(413, "the stream is cut into too many batches: send one", "too_large")
+        if message.type != _SCHEMA and _is_compressed(message):
+            raise Refusal(415, "the stream is compressed: write it plain", "media_type")
+    if number < 0:
+        raise malformed("it has no schema")
+
+
+def _is_compressed(message: pa.Message) -> bool:
+    """Whether the buffers of a record batch or dictionary are compressed.
+
+    pyarrow does not say. The positions are those of Message.fbs in the Arrow format.
+    """
+    data = message.metadata.to_pybytes()
+    header = _table(data, struct.unpack_from("<I", data)[0], field=2)
+    if header is not None and message.type == _DICTIONARY:
+        header = _table(data, header, field=1)
+    return header is not None and _field(data, header, number=3) is not None
+
+
+def _table(data: bytes, table: int, field: int) -> int | None:
+    """Position of the table that a field of a flatbuffers table refers to."""
+    at = _field(data, table, field)
+    return None if at is None else at + int(struct.unpack_from("<I", data, at)[0])
+
+
+def _field(data: bytes, table: int, number: int) -> int | None:
+    """Position of a field's value; None if the table leaves it out."""
+    vtable = table - struct.unpack_from("<i", data, table)[0]
+    if 4 + 2 * number >= struct.unpack_from("<H", data, vtable)[0]:
+        return None
+    offset = struct.unpack_from("<H", data, vtable + 4 + 2 * number)[0]
+    return table + offset if offset else None
+
+
+def read_stream(stream: pa.Buffer, features: Sequence[str], limits: Limits) -> pa.Table:
+    """The feature columns of a stream, in types that are safe to read, fully validated.
+
+    Raises:
+        Refusal: it is damaged (400), over a limit (413), or has columns of another type (422).
+    """
+    try:
+        reader = pa.ipc.open_stream(stream)
+        names = reader.schema.names
+        limits.check_columns(len(names))
+        if len(set(names)) != len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise Refusal(422, f"column {quoted(twice)} is there twice: send it once", "content")
+        used = [name for name in names if name in set(features)]
+        for name in used:
+            _check_type(name, reader.schema.field(name).type)
+        rows, batches = 0, []
+        for batch in reader:
+            rows += batch.num_rows
+            if rows > limits.candidates:
+                limits.check_rows(rows)
+            # What is no feature is never looked at.
+            kept = batch.select(used)
+            kept.validate(full=True)
+            batches.append(kept)
+        schema = pa.schema([reader.schema.field(name) for name in used])
+        table = pa.Table.from_batches(batches, schema)
+        # Without the metadata of fields, which polars would act upon.
+        return pa.table(dict(zip(used, table.columns, strict=True)))
+    except ARROW_ERRORS as error:
+        raise malformed(str(error)) from None
+
+
+def _check_type(name: str, kind: pa.DataType) -> None:
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        allowed = _is_plain(kind.value_type)
+    elif pa.types.is_dictionary(kind):
+        allowed = _is_text(kind.value_type)
+    else:
+        # Nulls take no space, so that a list of them can be of any length.
+        allowed = _is_plain(kind) or pa.types.is_null(kind)
+    if not allowed:
+        shown = quoted(str(kind)).strip("'")
+        raise Refusal(
+            422,
+            f"column {quoted(name)} is of type {shown}: send text, integers, float32, float64, "
+            "booleans, a dictionary of text, or a list of one of the first four",
+            "content",
+        )
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    types = pa.types
+    wide = types.is_float32(kind) or types.is_float64(kind)
+    return bool(wide or types.is_integer(kind) or types.is_boolean(kind) or _is_text(kind))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    types = pa.types
+    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
+
+
+def malformed(why: str) -> Refusal:
+    """The body is no Arrow stream that can be read."""
+    return Refusal(400, f"the body is no whole Arrow IPC stream: {why}", "malformed")

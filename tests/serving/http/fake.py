@@ -1,0 +1,72 @@
+"""A bundle whose scores are arithmetic, and which is as slow or as damaged as a test needs it."""
+
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from postclick.errors import InputError
+
+FEATURES = ("age", "item", "price", "history")
+
+
+@dataclass
+class FakeBundle:
+    """pCTR is `level` in every row, pCVR is price / 100.
+
+    `delay` seconds go by in each model call with a price, `open_delay` while it is opened; `calls`
+    lists which method scored how many rows.
+    """
+
+    version: str = "v1"
+    method: str = "fake"
+    level: float = 0.5
+    delay: float = 0.0
+    open_delay: float = 0.0
+    features: tuple[str, ...] = FEATURES
+    calls: list[tuple[str, int]] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, path: Path, threads: int | None = None) -> "FakeBundle":
+        assert threads is not None and threads >= 1
+        try:
+            settings = json.loads((path / "fake.json").read_text())
+        except (OSError, ValueError) as error:
+            raise InputError(f"bundle {path} is damaged: {error}") from None
+        found = cls(**{**settings, "features": tuple(settings.get("features", FEATURES))})
+        time.sleep(found.open_delay)
+        return found
+
+    def score(self, frame: pl.DataFrame) -> pl.DataFrame:
+        self.calls.append(("score", frame.height))
+        return self._score(frame)
+
+    def score_candidates(self, user: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:
+        assert user.height == 1
+        self.calls.append(("score_candidates", candidates.height))
+        shared = [column.new_from_index(0, candidates.height) for column in user]
+        return self._score(candidates.hstack(shared))
+
+    def _score(self, frame: pl.DataFrame) -> pl.DataFrame:
+        missing = [name for name in self.features if name not in frame.columns]
+        if missing:
+            raise InputError(f"column {missing[0]!r} is missing: send it")
+        price = frame["price"]
+        if not (price.dtype.is_numeric() or price.dtype == pl.Null):
+            raise InputError(f"column 'price' holds {price.dtype}, not numbers: send numbers")
+        # Warming scores blanks, and is as quick as it is.
+        if not price.is_null().all():
+            time.sleep(self.delay)
+        pcvr = (price.cast(pl.Float64).fill_null(0.0) / 100).clip(0, 1).cast(pl.Float32)
+        pctr = pl.repeat(self.level, frame.height, eager=True, dtype=pl.Float32)
+        return pl.DataFrame({"pctr": pctr, "pcvr": pcvr, "pctcvr": pctr * pcvr})
+
+
+def write_fake(folder: Path, **settings: Any) -> Path:
+    """A bundle folder for `FakeBundle.open`."""
+    folder.mkdir()
+    (folder / "fake.json").write_text(json.dumps(settings))
+    return folder
