@@ -31,6 +31,9 @@ def serve(
     api_key_file: Annotated[
         Path | None, typer.Option(help="File with the API key; or set POSTCLICK_API_KEY.")
     ] = None,
+    pid_file: Annotated[
+        Path | None, typer.Option(help="File for the process's number, for 'kill -HUP'.")
+    ] = None,
     access_log: Annotated[bool, typer.Option("--access-log", help="Log every request.")] = False,
 ) -> None:
     """Score over HTTP, in JSON and Arrow; SIGHUP loads what BUNDLE leads to by then.
@@ -48,7 +51,7 @@ def serve(
         limits = Limits(int(max_body_mb * 1e6), max_candidates, max_columns, timeout, queue)
         settings = ServerSettings(
             *(bundle, host, port, workers, threads, limits),
-            *(drain_seconds, watch, api_key_file, access_log),
+            *(drain_seconds, watch, api_key_file, access_log, pid_file),
         )
         run(settings, Loaded.open)
 

@@ -13,8 +13,7 @@ from serving.http.fake import FakeBundle
 def main() -> None:
     given = json.loads(sys.argv[1])
     limits = Limits(**given.pop("limits", {}))
-    if given.get("api_key_file"):
-        given["api_key_file"] = Path(given["api_key_file"])
+    given |= {name: Path(given[name]) for name in ("api_key_file", "pid_file") if name in given}
     settings = ServerSettings(Path(given.pop("bundle")), limits=limits, **given)
     with one_line_errors():
         serve(settings, FakeBundle.open)

@@ -28,6 +28,7 @@ class Server:
     """A running server; killed at the end of the block if it has not stopped by then.
 
     Attributes:
+        process: as it was started.
         port: where it listens.
         log: lines of its standard error.
     """
@@ -35,7 +36,7 @@ class Server:
     def __init__(self, bundle: Path, **settings: Any) -> None:
         given = json.dumps({"bundle": str(bundle), "port": 0, **settings}, default=str)
         paths = os.pathsep.join([str(SOURCES), str(TESTS)])
-        self._process = subprocess.Popen(
+        self.process = subprocess.Popen(
             [sys.executable, "-m", "serving.http.fake_server", given],
             stderr=subprocess.PIPE,
             text=True,
@@ -47,8 +48,8 @@ class Server:
         self.port = 0
 
     def _read(self) -> None:
-        assert self._process.stderr is not None
-        for line in self._process.stderr:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
             self.log.append(line.rstrip())
             self._lines.put(line.rstrip())
         self._lines.put(None)
@@ -65,9 +66,9 @@ class Server:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._process.kill()
-        self._process.wait(PATIENCE)
-        assert self._process.stderr is not None
+        self.process.kill()
+        self.process.wait(PATIENCE)
+        assert self.process.stderr is not None
 
     def logged(self, word: str) -> str:
         """Wait for a line with `word`, and return it; lines are looked at once."""
@@ -78,10 +79,10 @@ class Server:
                 return line
 
     def send(self, number: signal.Signals) -> None:
-        self._process.send_signal(number)
+        self.process.send_signal(number)
 
     def exit_code(self) -> int:
-        return self._process.wait(PATIENCE)
+        return self.process.wait(PATIENCE)
 
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)

@@ -138,6 +138,17 @@ def test_a_bomb_of_views_is_refused() -> None:
     assert refused(body).status == 413
 
 
+def test_a_missing_view_hides_no_bomb() -> None:
+    """The length in a row that is null may be any number, as one below zero."""
+    text = pa.array(["x" * 50_000]).cast(pa.string_view())
+    view, data = text.buffers()[1:]
+    hidden = np.array([-(2**31), 0, 0, 0], dtype=np.int32).tobytes()
+    views = pa.py_buffer(view.to_pybytes() * 40 + hidden)
+    valid = pa.py_buffer(b"\xff" * 5 + b"\0")
+    array = pa.Array.from_buffers(pa.string_view(), 41, [valid, views, data])
+    assert refused(arrow_stream(pa.table({"item": array}))).status == 413
+
+
 def test_offsets_that_point_elsewhere_are_refused() -> None:
     offsets = np.array([0, 2**30, 3], dtype=np.int32)
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"abc")]
@@ -178,6 +189,7 @@ REFUSED = {
     "many columns": (polars_stream(pl.DataFrame({str(k): [1] for k in range(7)})), 413),
     "no feature": (polars_stream(pl.DataFrame({"zodiac": [1]})), 422),
     "a column twice": (arrow_stream(pa.table([[1], [2]], names=["item", "item"])), 422),
+    "no user": (polars_stream(pl.DataFrame({"age": []}, schema={"age": pl.Int64})) + ONE, 422),
     "two users": (polars_stream(pl.DataFrame({"age": [1, 2]})) + ONE, 422),
     "a column in both": (ONE + ONE, 422),
 }

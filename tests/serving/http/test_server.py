@@ -232,7 +232,9 @@ def test_a_connection_is_kept_after_a_refusal(limited: Server) -> None:
 def test_log_and_key(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(KEY)
     bundle = write_fake(tmp_path / "bundle")
-    with Server(bundle, api_key_file=tmp_path / "key", host="0.0.0.0") as server:
+    files = {"api_key_file": tmp_path / "key", "pid_file": tmp_path / "pid"}
+    with Server(bundle, host="0.0.0.0", **files) as server:
+        assert int((tmp_path / "pid").read_text()) == server.process.pid
         assert server.score()[0] == 401
         connection = server.connect()
         headers = {"content-type": "application/json", "authorization": f"Bearer {KEY}"}

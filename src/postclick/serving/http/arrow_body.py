@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from postclick.serving.http.arrow_frames import look_through, read_stream
-from postclick.serving.http.columns import check_finite
+from postclick.serving.http.arrow_frames import layout_of, look_through, read_batches
+from postclick.serving.http.columns import check_all_finite
 from postclick.serving.http.limits import Limits
 from postclick.serving.http.parts import Parts, check_apart, no_features
 from postclick.serving.http.refusal import Refusal
@@ -31,54 +32,70 @@ def parse_arrow(body: bytes, features: Sequence[str], limits: Limits) -> Parts:
     ({'age': [30]}, {'item': ['a', 'b']})
     """
     *before, last = look_through(body, limits)
-    rows = read_stream(last, features, limits)
-    limits.check_rows(rows.num_rows)
-    if rows.num_columns == 0:
+    wanted = frozenset(features)
+    rows = read_batches(last, wanted, limits)
+    limits.check_rows(sum(batch.num_rows for batch in rows))
+    names = rows[0].schema.names
+    if not names:
         raise no_features(features)
     if not before:
         return Parts(None, _frame(rows, limits))
-    user = read_stream(before[0], features, limits)
-    if user.num_rows != 1:
-        message = f"the first stream, of the user, has {user.num_rows} rows: send 1"
+    user = read_batches(before[0], wanted, limits)
+    if (sent := sum(batch.num_rows for batch in user)) != 1:
+        message = f"the first stream, of the user, has {sent} rows: send 1"
         raise Refusal(422, message, "content")
-    check_apart(user.column_names, set(rows.column_names))
-    shared = _frame(user, limits) if user.num_columns else None
+    check_apart(user[0].schema.names, names)
+    shared = _frame(user, limits) if user[0].schema.names else None
     return Parts(shared, _frame(rows, limits))
 
 
-def _frame(table: pa.Table, limits: Limits) -> pl.DataFrame:
-    columns, text = {}, 0
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        # Views and dictionaries may name one long text in every row.
-        if pa.types.is_dictionary(column.type):
-            text += sum(map(_decoded_bytes, column.chunks))
-            _check_text(text, limits)
-            # As text: polars would keep the categories of all requests in one table.
-            column = _decoded(column)
-        elif pa.types.is_string_view(column.type):
-            text += int(pl.Series(column).str.len_bytes().sum())
-            _check_text(text, limits)
-        elif hasattr(column.type, "value_type"):
-            # A list names its elements, and polars trusts that name.
-            column = column.cast(pa.large_list(column.type.value_type))
-        columns[name] = column
-    frame = pl.DataFrame(pl.from_arrow(pa.table(columns)))
-    for name in frame.columns:
-        check_finite(frame[name])
+def _frame(batches: list[pa.RecordBatch], limits: Limits) -> pl.DataFrame:
+    names = batches[0].schema.names
+    layouts = [layout_of(kind) for kind in batches[0].schema.types]
+    text, cleaned = 0, []
+    for batch in batches:
+        columns = batch.columns
+        for number, layout in enumerate(layouts):
+            if layout == "plain":
+                continue
+            column = columns[number]
+            if layout == "list":
+                # A list names its elements, and polars trusts that name.
+                columns[number] = column.cast(pa.large_list(column.type.value_type))
+                continue
+            # Views and dictionaries may name one long text in every row.
+            text += _text_bytes(column) if layout == "view" else _decoded_bytes(column)
+            if text > limits.body_bytes:
+                raise _unfolded(text)
+            if layout == "dictionary":
+                # As text: polars would keep the categories of all requests in one table.
+                columns[number] = column.dictionary.cast(pa.large_string()).take(column.indices)
+        # By names alone, without the metadata of fields, which polars would act upon.
+        cleaned.append(pa.RecordBatch.from_arrays(columns, names))
+    frame = pl.DataFrame(pl.from_arrow(cleaned[0] if len(cleaned) == 1 else _joined(cleaned)))
+    check_all_finite(frame)
     return frame
 
 
-def _decoded_bytes(chunk: pa.DictionaryArray) -> int:
-    lengths = pc.binary_length(chunk.dictionary.cast(pa.large_string()))
-    return pc.sum(lengths.take(chunk.indices)).as_py() or 0
+def _joined(batches: list[pa.RecordBatch]) -> pa.Table:
+    return pa.Table.from_batches(batches).combine_chunks()
 
 
-def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    chunks = [c.dictionary.cast(pa.large_string()).take(c.indices) for c in column.chunks]
-    return pa.chunked_array(chunks, pa.large_string())
+def _text_bytes(column: pa.StringViewArray) -> int:
+    """Bytes of all texts: a view is 16 bytes, and its length comes first."""
+    end = column.offset + len(column)
+    views = np.frombuffer(column.buffers()[1] or b"", dtype=np.int32, count=4 * end)
+    lengths = views[4 * column.offset :: 4]
+    if column.null_count:
+        lengths = lengths[column.is_valid().to_numpy(zero_copy_only=False)]
+    return int(lengths.sum(dtype=np.int64))
 
 
-def _check_text(size: int, limits: Limits) -> None:
-    if size > limits.body_bytes:
-        message = f"the text columns hold {size:,} bytes or more when they are spelled out"
-        raise Refusal(413, f"{message}: send shorter values", "too_large")
+def _decoded_bytes(column: pa.DictionaryArray) -> int:
+    lengths = pc.binary_length(column.dictionary.cast(pa.large_string()))
+    return pc.sum(lengths.take(column.indices)).as_py() or 0
+
+
+def _unfolded(size: int) -> Refusal:
+    message = f"the text columns hold {size:,} bytes or more when they are spelled out"
+    return Refusal(413, f"{message}: send shorter values", "too_large")

@@ -5,7 +5,7 @@ anywhere. So only plain layouts pass, and the buffers of those are validated.
 """
 
 import struct
-from collections.abc import Sequence
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -88,7 +88,9 @@ def _field(data: bytes, table: int, number: int) -> int | None:
     return table + offset if offset else None
 
 
-def read_stream(stream: pa.Buffer, features: Sequence[str], limits: Limits) -> pa.Table:
+def read_batches(
+    stream: pa.Buffer, features: frozenset[str], limits: Limits
+) -> list[pa.RecordBatch]:
     """The feature columns of a stream, in types that are safe to read, fully validated.
 
     Raises:
@@ -101,42 +103,47 @@ def read_stream(stream: pa.Buffer, features: Sequence[str], limits: Limits) -> p
         if len(set(names)) != len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise Refusal(422, f"column {quoted(twice)} is there twice: send it once", "content")
-        used = [name for name in names if name in set(features)]
-        for name in used:
-            _check_type(name, reader.schema.field(name).type)
+        # What is no feature is never looked at.
+        used = [number for number, name in enumerate(names) if name in features]
+        schema = reader.schema
+        for number in used:
+            if layout_of(schema.field(number).type) is None:
+                raise _of_another_type(names[number], schema.field(number).type)
         rows, batches = 0, []
         for batch in reader:
             rows += batch.num_rows
             if rows > limits.candidates:
                 limits.check_rows(rows)
-            # What is no feature is never looked at.
             kept = batch.select(used)
             kept.validate(full=True)
             batches.append(kept)
-        schema = pa.schema([reader.schema.field(name) for name in used])
-        table = pa.Table.from_batches(batches, schema)
-        # Without the metadata of fields, which polars would act upon.
-        return pa.table(dict(zip(used, table.columns, strict=True)))
+        return batches
     except ARROW_ERRORS as error:
         raise malformed(str(error)) from None
 
 
-def _check_type(name: str, kind: pa.DataType) -> None:
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        allowed = _is_plain(kind.value_type)
-    elif pa.types.is_dictionary(kind):
-        allowed = _is_text(kind.value_type)
-    else:
-        # Nulls take no space, so that a list of them can be of any length.
-        allowed = _is_plain(kind) or pa.types.is_null(kind)
-    if not allowed:
-        shown = quoted(str(kind)).strip("'")
-        raise Refusal(
-            422,
-            f"column {quoted(name)} is of type {shown}: send text, integers, float32, float64, "
-            "booleans, a dictionary of text, or a list of one of the first four",
-            "content",
-        )
+@lru_cache(maxsize=256)
+def layout_of(kind: pa.DataType) -> str | None:
+    """How a column of a type has to be read; None if it is not."""
+    types = pa.types
+    if types.is_list(kind) or types.is_large_list(kind):
+        return "list" if _is_plain(kind.value_type) else None
+    if types.is_dictionary(kind):
+        return "dictionary" if _is_text(kind.value_type) else None
+    if types.is_string_view(kind):
+        return "view"
+    # Nulls take no space, so that a list of them could be of any length.
+    return "plain" if _is_plain(kind) or types.is_null(kind) else None
+
+
+def _of_another_type(name: str, kind: pa.DataType) -> Refusal:
+    shown = quoted(str(kind)).strip("'")
+    return Refusal(
+        422,
+        f"column {quoted(name)} is of type {shown}: send text, integers, float32, float64, "
+        "booleans, a dictionary of text, or a list of one of the first four",
+        "content",
+    )
 
 
 def _is_plain(kind: pa.DataType) -> bool:

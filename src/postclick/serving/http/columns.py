@@ -46,6 +46,26 @@ def to_series(name: str, values: list[Any]) -> pl.Series:
     return rebuild(flat, offsets)
 
 
+def check_all_finite(frame: pl.DataFrame) -> None:
+    """`check_finite` of each column, at once for numbers.
+
+    Raises:
+        Refusal: one has NaN or infinity (422).
+    """
+    kinds = zip(frame.columns, frame.dtypes, strict=True)
+    numbers = []
+    for name, kind in kinds:
+        if isinstance(kind, pl.List):
+            check_finite(frame[name])
+        elif kind.is_float():
+            numbers.append(name)
+    if numbers:
+        total = frame.select(pl.sum_horizontal(numbers).sum()).item()
+        if not math.isfinite(total):
+            for name in numbers:
+                check_finite(frame[name])
+
+
 def check_finite(column: pl.Series) -> None:
     """Refuse NaN and infinity, in lists as well.
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 import sys
@@ -14,6 +15,7 @@ from types import FrameType
 import uvicorn
 
 from postclick.errors import InputError
+from postclick.files import write_text
 from postclick.serving.http.app import build_app
 from postclick.serving.http.auth import ApiKey
 from postclick.serving.http.limits import Limits
@@ -42,6 +44,7 @@ class ServerSettings:
         threads: of the network in one model call.
         drain_seconds: to finish what runs when told to stop.
         watch: seconds between looks at where `bundle` leads; None looks on SIGHUP alone.
+        pid_file: holds the process's number from when signals are heeded to the end.
     """
 
     bundle: Path
@@ -54,6 +57,7 @@ class ServerSettings:
     watch: float | None = None
     api_key_file: Path | None = None
     access_log: bool = False
+    pid_file: Path | None = None
 
     def __post_init__(self) -> None:
         for name in ("workers", "threads"):
@@ -115,6 +119,8 @@ class _Server(uvicorn.Server):
         service, settings = self._service, self._settings
         following = follow(service.current, self._asked, settings.watch, service.metrics)
         self._following = asyncio.create_task(following)
+        if settings.pid_file is not None:
+            write_text(settings.pid_file, f"{os.getpid()}\n")
         scorer = service.current.scorer
         host, port = (sockets or [])[0].getsockname()[:2]
         log.info(
@@ -142,6 +148,8 @@ class _Server(uvicorn.Server):
             self._following.cancel()
         await super().shutdown(sockets)
         self._service.threads.close()
+        if self._settings.pid_file is not None:
+            self._settings.pid_file.unlink(missing_ok=True)
 
 
 def _config(service: Service, settings: ServerSettings) -> uvicorn.Config:
