@@ -1,13 +1,14 @@
 """An Arrow body to columns: one IPC stream of rows, or the user's row and then the candidates."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from postclick.serving.http.arrow_frames import layout_of, look_through, read_batches
+from postclick.serving.http.arrow_frames import look_through, read_batches
 from postclick.serving.http.columns import check_all_finite
 from postclick.serving.http.limits import Limits
 from postclick.serving.http.parts import Parts, check_apart, no_features
@@ -33,25 +34,23 @@ def parse_arrow(body: bytes, features: Sequence[str], limits: Limits) -> Parts:
     """
     *before, last = look_through(body, limits)
     wanted = frozenset(features)
-    rows = read_batches(last, wanted, limits)
+    layouts, rows = read_batches(last, wanted, limits)
     limits.check_rows(sum(batch.num_rows for batch in rows))
-    names = rows[0].schema.names
-    if not names:
+    if not layouts:
         raise no_features(features)
     if not before:
-        return Parts(None, _frame(rows, limits))
-    user = read_batches(before[0], wanted, limits)
+        return Parts(None, _frame(layouts, rows, limits))
+    of_user, user = read_batches(before[0], wanted, limits)
     if (sent := sum(batch.num_rows for batch in user)) != 1:
         message = f"the first stream, of the user, has {sent} rows: send 1"
         raise Refusal(422, message, "content")
-    check_apart(user[0].schema.names, names)
-    shared = _frame(user, limits) if user[0].schema.names else None
-    return Parts(shared, _frame(rows, limits))
+    check_apart(user[0].schema.names, rows[0].schema.names)
+    shared = _frame(of_user, user, limits) if of_user else None
+    return Parts(shared, _frame(layouts, rows, limits))
 
 
-def _frame(batches: list[pa.RecordBatch], limits: Limits) -> pl.DataFrame:
+def _frame(layouts: list[str], batches: list[pa.RecordBatch], limits: Limits) -> pl.DataFrame:
     names = batches[0].schema.names
-    layouts = [layout_of(kind) for kind in batches[0].schema.types]
     text, cleaned = 0, []
     for batch in batches:
         columns = batch.columns
@@ -72,13 +71,12 @@ def _frame(batches: list[pa.RecordBatch], limits: Limits) -> pl.DataFrame:
                 columns[number] = column.dictionary.cast(pa.large_string()).take(column.indices)
         # By names alone, without the metadata of fields, which polars would act upon.
         cleaned.append(pa.RecordBatch.from_arrays(columns, names))
-    frame = pl.DataFrame(pl.from_arrow(cleaned[0] if len(cleaned) == 1 else _joined(cleaned)))
+    whole = cleaned[0]
+    if len(cleaned) > 1:
+        whole = pa.Table.from_batches(cleaned).combine_chunks()
+    frame = cast(pl.DataFrame, pl.from_arrow(whole))
     check_all_finite(frame)
     return frame
-
-
-def _joined(batches: list[pa.RecordBatch]) -> pa.Table:
-    return pa.Table.from_batches(batches).combine_chunks()
 
 
 def _text_bytes(column: pa.StringViewArray) -> int:

@@ -90,8 +90,8 @@ def _field(data: bytes, table: int, number: int) -> int | None:
 
 def read_batches(
     stream: pa.Buffer, features: frozenset[str], limits: Limits
-) -> list[pa.RecordBatch]:
-    """The feature columns of a stream, in types that are safe to read, fully validated.
+) -> tuple[list[str], list[pa.RecordBatch]]:
+    """The feature columns of a stream, fully validated, and the `layout_of` each.
 
     Raises:
         Refusal: it is damaged (400), over a limit (413), or has columns of another type (422).
@@ -105,10 +105,8 @@ def read_batches(
             raise Refusal(422, f"column {quoted(twice)} is there twice: send it once", "content")
         # What is no feature is never looked at.
         used = [number for number, name in enumerate(names) if name in features]
-        schema = reader.schema
-        for number in used:
-            if layout_of(schema.field(number).type) is None:
-                raise _of_another_type(names[number], schema.field(number).type)
+        kinds = reader.schema.types
+        layouts = [_layout(names[number], kinds[number]) for number in used]
         rows, batches = 0, []
         for batch in reader:
             rows += batch.num_rows
@@ -117,7 +115,7 @@ def read_batches(
             kept = batch.select(used)
             kept.validate(full=True)
             batches.append(kept)
-        return batches
+        return layouts, batches
     except ARROW_ERRORS as error:
         raise malformed(str(error)) from None
 
@@ -136,9 +134,12 @@ def layout_of(kind: pa.DataType) -> str | None:
     return "plain" if _is_plain(kind) or types.is_null(kind) else None
 
 
-def _of_another_type(name: str, kind: pa.DataType) -> Refusal:
+def _layout(name: str, kind: pa.DataType) -> str:
+    layout = layout_of(kind)
+    if layout is not None:
+        return layout
     shown = quoted(str(kind)).strip("'")
-    return Refusal(
+    raise Refusal(
         422,
         f"column {quoted(name)} is of type {shown}: send text, integers, float32, float64, "
         "booleans, a dictionary of text, or a list of one of the first four",

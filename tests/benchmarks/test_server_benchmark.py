@@ -1,0 +1,30 @@
+"""The benchmark of the server runs, at a size that measures nothing, and says what it measured."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "server.py"
+
+
+@pytest.mark.slow
+def test_server_has_every_load_and_memory() -> None:
+    pytest.importorskip("postclick.serving.bundle", reason="no onnxruntime")
+    options = ["--rows", "4000", "--seconds", "1", "--soak", "2", "--candidates", "50"]
+    done = subprocess.run([sys.executable, SCRIPT, *options], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert (found["candidates"], found["workers"]) == (50, 1)
+    assert set(found["loads"]) == {"capacity", "25 %", "50 %", "80 %", "soak 80 %"}
+    for row in found["loads"].values():
+        assert row["errors"] == 0 and row["requests"] > 0
+        assert 0 < row["model_p50_ms"] <= row["model_p99_ms"]
+        assert 0 < row["p50_ms"] <= row["p99_ms"]
+        assert row["start_mb"] > 0 and row["end_mb"] > 0
+    assert found["loads"]["50 %"]["rate_per_s"] == pytest.approx(
+        found["capacity_per_s"] / 2, abs=0.2
+    )
+    assert len(found["met"]) == 2
