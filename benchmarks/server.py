@@ -7,7 +7,8 @@ them the user's), trains ESMM on it and exports that. The server is a process of
 model thread; one client process keeps its connections. Capacity is the rate at which answers come
 with four requests under way at all times; then requests arrive at 25, 50 and 80 % of it with
 exponential gaps, and a request's time counts from when it was due. The time of the model call is
-the server's own (`Server-Timing`). `--soak` adds a long run at 80 %.
+the server's own (`Server-Timing`); `cpu_ms` is what the server computed for one request, which other
+work on the machine changes least. `--soak` adds a long run at 80 %.
 """
 
 import argparse
@@ -76,11 +77,13 @@ def get(port: int, path: str) -> str:
     return text
 
 
-def resident_mb(port: int) -> float:
-    """Resident memory of the server."""
-    found = re.search(r"^process_resident_memory_bytes (\S+)$", get(port, "/metrics"), flags=re.M)
-    assert found is not None
-    return float(found[1]) / 1e6
+def process(port: int) -> tuple[float, float]:
+    """Resident megabytes and CPU seconds of the server."""
+    text = get(port, "/metrics")
+    names = ("process_resident_memory_bytes", "process_cpu_seconds_total")
+    found = [re.search(rf"^{name} (\S+)$", text, flags=re.M) for name in names]
+    resident, cpu = (float(match[1]) for match in found if match is not None)
+    return resident / 1e6, cpu
 
 
 def bodies(log: pl.DataFrame, user: Sequence[str], candidates: int) -> list[bytes]:
@@ -96,21 +99,27 @@ def bodies(log: pl.DataFrame, user: Sequence[str], candidates: int) -> list[byte
     return made
 
 
-def row_of(tally: Tally, before_mb: float, after_mb: float, rate: float) -> dict[str, Any]:
+def row_of(
+    tally: Tally, before: tuple[float, float], after: tuple[float, float], rate: float
+) -> dict[str, Any]:
+    """What is printed of one load; `before` and `after` are of `process`."""
+
     def ms(values: list[float], percent: float) -> float | None:
         return round(1e3 * float(np.percentile(values, percent)), 3) if values else None
 
+    requests = len(tally.seconds) + sum(tally.errors.values())
     return {
         "rate_per_s": round(rate, 1),
-        "requests": len(tally.seconds) + sum(tally.errors.values()),
+        "requests": requests,
         "p50_ms": ms(tally.seconds, 50),
         "p99_ms": ms(tally.seconds, 99),
         "model_p50_ms": ms(tally.model, 50),
         "model_p99_ms": ms(tally.model, 99),
         "client_lag_p99_ms": ms(tally.lag, 99),
+        "cpu_ms": round(1e3 * (after[1] - before[1]) / max(requests, 1), 2),
         "errors": sum(tally.errors.values()),
-        "start_mb": round(before_mb, 1),
-        "end_mb": round(after_mb, 1),
+        "start_mb": round(before[0], 1),
+        "end_mb": round(after[0], 1),
     }
 
 
@@ -120,15 +129,15 @@ async def measure(
     """A row for each load, and the capacity in requests a second."""
     client = Client(port, sent, media)
     await client.saturate(min(seconds, 2.0), TOGETHER)  # pages, caches, frequencies
-    start = resident_mb(port)
+    start = process(port)
     capacity, tally = await client.saturate(seconds, TOGETHER)
-    rows = {"capacity": row_of(tally, start, resident_mb(port), capacity)}
+    rows = {"capacity": row_of(tally, start, process(port), capacity)}
     loads = [(name, share, seconds) for name, share in LOADS.items()]
     loads += [("soak 80 %", 0.8, soak)] if soak else []
     for seed, (name, share, length) in enumerate(loads):
-        start = resident_mb(port)
+        start = process(port)
         tally = await client.arrive(share * capacity, length, seed)
-        rows[name] = row_of(tally, start, resident_mb(port), share * capacity)
+        rows[name] = row_of(tally, start, process(port), share * capacity)
     client.close()
     return rows, capacity
 
