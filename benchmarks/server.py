@@ -7,8 +7,8 @@ them the user's), trains ESMM on it and exports that. The server is a process of
 model thread; one client process keeps its connections. Capacity is the rate at which answers come
 with four requests under way at all times; then requests arrive at 25, 50 and 80 % of it with
 exponential gaps, and a request's time counts from when it was due. The time of the model call is
-the server's own (`Server-Timing`); `cpu_ms` is what the server computed for one request, which other
-work on the machine changes least. `--soak` adds a long run at 80 %.
+the server's own (`Server-Timing`); `cpu_ms` is what the server computed for one request, which
+other work on the machine changes least. `--soak` adds a long run at 80 %.
 """
 
 import argparse

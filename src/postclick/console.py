@@ -59,13 +59,18 @@ class OneLineGroup(TyperGroup):
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn `InputError`, a full disk and Ctrl-C into one line and an exit code."""
+    """Turn `InputError`, a missing extra, a full disk and Ctrl-C into one line and an exit code."""
     from postclick.errors import InputError
+    from postclick.extras import mend_of
 
     try:
         yield
     except InputError as error:
         fail(str(error))
+    except ModuleNotFoundError as error:
+        if (mend := mend_of(error)) is None:
+            raise
+        fail(mend)
     except OSError as error:
         # What the library can foresee it reports itself; this is a disk, a mount, a quota.
         where = f" ({error.filename})" if error.filename else ""

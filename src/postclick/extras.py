@@ -4,6 +4,9 @@ from importlib.util import find_spec
 
 from postclick.errors import InputError
 
+# What the extra `train` installs beyond what scoring and serving need, as modules.
+TRAINING = ("torch", "numba", "scipy", "sklearn", "safetensors", "jinja2", "plotly")
+
 
 def require(package: str, extra: str, what: str) -> None:
     """Refuse early, in one line, what needs a package that is not installed.
@@ -18,3 +21,15 @@ def require(package: str, extra: str, what: str) -> None:
     """
     if find_spec(package) is None:
         raise InputError(f"{what} needs {package}: pip install 'postclick[{extra}]'")
+
+
+def mend_of(error: ModuleNotFoundError) -> str | None:
+    """What to install where an import of a training package failed; None for any other.
+
+    >>> mend_of(ModuleNotFoundError(name="torch.nn"))
+    "this needs torch, which is not installed: pip install 'postclick[train]'"
+    """
+    root = (error.name or "").partition(".")[0]
+    if root not in TRAINING:
+        return None
+    return f"this needs {root}, which is not installed: pip install 'postclick[train]'"

@@ -3,6 +3,8 @@
 import fcntl
 import json
 import os
+import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +20,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         InputError: it cannot be written; `path` is then what it was.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = beside(path)
     try:
         with temporary.open("wb") as file:
             yield file
@@ -29,6 +31,56 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def staged(out: Path) -> Iterator[Path]:
+    """A new folder beside `out` that takes its place at the end, or vanishes on an exception.
+
+    `out` must not exist then, or be an empty folder.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = beside(out)
+    folder.mkdir()
+    try:
+        yield folder
+        folder.rename(out)
+    finally:
+        if folder.exists():
+            shutil.rmtree(folder)
+
+
+TEMPORARY = ".*.tmp-*"
+
+
+def beside(path: Path) -> Path:
+    """A name next to `path` for what will take its place: `.<name>.tmp-<host>-<process>`.
+
+    What processes of this machine left under such names when they were killed is removed.
+    """
+    prefix = f".{path.name}.tmp-{socket.gethostname()}-"
+    left = path.parent.iterdir() if path.parent.is_dir() else ()
+    for old in left:
+        if old.name.startswith(prefix) and not _running(old.name.removeprefix(prefix)):
+            if old.is_dir() and not old.is_symlink():
+                shutil.rmtree(old, ignore_errors=True)
+            else:
+                old.unlink(missing_ok=True)
+    return path.with_name(f"{prefix}{os.getpid()}")
+
+
+def _running(pid: str) -> bool:
+    if not pid.isdigit():
+        return True  # not one of ours
+    if int(pid) == os.getpid():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -1,9 +1,5 @@
 """Encoded rows and their parts, numbers, and probabilities from logits."""
 
-import sys
-from types import ModuleType
-from typing import Any
-
 import numpy as np
 import polars as pl
 import pytest
@@ -158,25 +154,9 @@ def test_the_shift_undoes_sampling_of_negatives() -> None:
         np.testing.assert_allclose(scores.pctcvr, click * buy, rtol=1e-5)
 
 
-def test_calibration_is_applied_to_the_logit_of_pcvr(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Calibrator:
-        def __init__(self, shift: float) -> None:
-            self.shift = shift
-
-        @classmethod
-        def from_json(cls, data: dict[str, Any]) -> "Calibrator":
-            return cls(data["shift"])
-
-        def apply(self, logit: np.ndarray) -> np.ndarray:
-            assert logit.dtype == np.float64
-            return logit + self.shift
-
-    package, module = ModuleType("postclick.calibration"), ModuleType("calibrator")
-    module.Calibrator = Calibrator  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "postclick.calibration", package)
-    monkeypatch.setitem(sys.modules, "postclick.calibration.calibrator", module)
-    served = Served(calibration={"shift": -1.0})
-    pcvr = probability(CVR.astype(np.float64) - 1)
+def test_calibration_is_applied_to_the_logit_of_pcvr() -> None:
+    served = Served(calibration={"kind": "platt", "slope": 0.5, "intercept": -1.0})
+    pcvr = probability(0.5 * CVR.astype(np.float64) - 1)
     for joint in (None, np.zeros(2, np.float32)):
         scores = served.scores(CTR, CVR, joint)
         np.testing.assert_allclose(scores.pcvr, pcvr, rtol=1e-6)

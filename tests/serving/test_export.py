@@ -10,7 +10,7 @@ import torch
 
 from helpers.commands import run, succeed
 from methods.helpers import BACKBONES, INPUTS, RATES, TINY
-from postclick import export
+from postclick import export, extras
 from postclick.data.prepared import InputSpec
 from postclick.errors import InputError
 from postclick.methods import METHODS, Method
@@ -116,6 +116,7 @@ def test_the_command(mixed_run: Run, tmp_path: Path) -> None:
     out = tmp_path / "bundle"
     lines = succeed("export", mixed_run.folder, "--out", out).splitlines()
     assert lines[0].startswith(f"{out}: esmm, 8 files, ")
+    assert lines[0].endswith("MB, calibration: none")
     assert lines[1].startswith("largest difference of a probability to torch: ")
     info = Bundle.open(out).info
     assert info.metrics == mixed_run.metrics and info.metrics["test"]["metrics"]
@@ -170,10 +171,9 @@ def test_what_is_needed_is_said(
 ) -> None:
     with pytest.raises(InputError, match="is not a finished run"):
         export(tmp_path, tmp_path / "bundle")
-    with pytest.raises(InputError, match="ctr_shift is nan"):
-        export(mixed_run, tmp_path / "bundle", ctr_shift=float("nan"))
-    with pytest.raises(InputError, match="calibration is no JSON object of finite numbers"):
-        export(mixed_run, tmp_path / "bundle", calibration={"scale": float("inf")})
-    monkeypatch.setattr(graph, "find_spec", lambda name: None)
+    for rate in (0.0, 1.5, float("nan")):
+        with pytest.raises(InputError, match=f"negative rate is {rate}: give a share above 0"):
+            export(mixed_run, tmp_path / "bundle", negative_rate=rate)
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"export needs onnx: pip install 'postclick\[export\]'"):
         export(mixed_run, tmp_path / "bundle")

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 import polars as pl
@@ -14,11 +13,6 @@ from postclick.serving.bundle import Bundle
 ROOT = Path(__file__).resolve().parents[2]
 TRAINING = ("torch", "numba", "sklearn", "scipy", "safetensors", "jinja2", "plotly")
 EXPORT = ("onnx", "onnxscript", "onnx_ir")
-# What scoring imports; the extra `serve` and a part of the core.
-SERVING = (
-    *("numpy", "polars", "pyarrow", "pydantic", "pyyaml", "typer", "rich"),
-    "onnxruntime",
-)
 NO_NETWORK = ("NewConnectionError", "name resolution", "No matching distribution", "timed out")
 
 BLOCKED = """
@@ -52,10 +46,15 @@ def test_the_command_scores_where_training_cannot_be_imported(
     check(tmp_path / "scores.parquet", mixed_bundle, mixed_raw[1])
 
 
-def test_blocking_works(mixed_folder: Path) -> None:
+def test_what_needs_torch_says_what_to_install(mixed_folder: Path) -> None:
     code = BLOCKED.format(blocked=TRAINING, arguments=["evaluate", str(mixed_folder), "data"])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 1 and "import of torch halted" in done.stderr
+    assert done.returncode == 2
+    mend = "this needs torch, which is not installed: pip install 'postclick[train]'"
+    assert done.stderr == f"postclick: {mend}\n"
+    code = "import sys; sys.modules['torch'] = None; import postclick; postclick.train"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.endswith(f"ModuleNotFoundError: {mend}\n")
 
 
 def test_without_onnxruntime_it_says_what_to_install(call: list[str]) -> None:
@@ -70,16 +69,18 @@ def test_without_onnxruntime_it_says_what_to_install(call: list[str]) -> None:
 def test_a_fresh_environment_scores(
     call: list[str], mixed_bundle: Bundle, mixed_raw: tuple[pl.DataFrame, ...], tmp_path: Path
 ) -> None:
-    """Installed alone, with what serving needs and nothing else."""
+    """The extra `serve` alone brings no torch."""
     place = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", place], check=True)
     pip = [str(place / "bin" / "pip"), "install", "-q", "--disable-pip-version-check"]
-    pinned = [f"{name}=={version(name)}" for name in SERVING]
-    for arguments in (["--no-deps", str(ROOT)], pinned):
-        done = subprocess.run([*pip, *arguments], capture_output=True, text=True)
-        if any(sign in done.stderr for sign in NO_NETWORK):
-            pytest.skip("no package index to install from")
-        assert done.returncode == 0, done.stderr
+    done = subprocess.run(
+        [*pip, "-c", str(ROOT / "constraints.txt"), f"{ROOT}[serve]"],
+        capture_output=True,
+        text=True,
+    )
+    if any(sign in done.stderr for sign in NO_NETWORK):
+        pytest.skip("no package index to install from")
+    assert done.returncode == 0, done.stderr
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     command = [str(place / "bin" / "postclick"), *call]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path)

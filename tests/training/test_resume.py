@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -91,7 +92,8 @@ def test_a_killed_run_ends_at_the_same_weights(
         kills += 1
         position = load_checkpoint(checkpoint).position
         within += position.step > 0
-        (partial / f".checkpoint.safetensors.{process.pid}.tmp").write_bytes(b"half")
+        left = f".checkpoint.safetensors.tmp-{socket.gethostname()}-{process.pid}"
+        (partial / left).write_bytes(b"half")
         assert not out.exists()
     assert kills == KILLS, "the run ended before it could be killed often enough"
     assert within > 0, "no kill fell within an epoch"
@@ -105,7 +107,7 @@ def test_a_killed_run_ends_at_the_same_weights(
     largest = largest_difference(resumed, saved_weights(whole.folder))
     print(f"\n{method} {changes}: {kills} kills, {within} within an epoch, difference {largest}")
     assert identical(resumed, saved_weights(whole.folder))
-    leftovers = [p.name for p in out.iterdir() if p.suffix == ".tmp" or "checkpoint" in p.name]
+    leftovers = [p.name for p in out.iterdir() if ".tmp-" in p.name or "checkpoint" in p.name]
     assert leftovers == [], "nothing half-written may end up in the run"
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith("run")] == ["run"]
     again, expected = Run(out).history, whole.history

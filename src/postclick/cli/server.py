@@ -41,8 +41,11 @@ def serve(
     \b
     Example: postclick serve bundle --port 8000 --workers 2
     """
+    from postclick.extras import require
+
     with one_line_errors():
-        _need_extra()
+        for package in ("fastapi", "uvicorn", "prometheus_client"):
+            require(package, "serve", "serving")
         from postclick.serving.bundle import Bundle as Loaded
         from postclick.serving.http.limits import Limits
         from postclick.serving.http.server import ServerSettings
@@ -74,13 +77,3 @@ def deploy(
         scorer = open_checked(target_of(bundle).folder, Loaded.open, 1)
         point(link, bundle)
     print(f"{link}: version {scorer.version} ({scorer.method}); a server loads it on SIGHUP")
-
-
-def _need_extra() -> None:
-    from importlib.util import find_spec
-
-    from postclick.errors import InputError
-
-    missing = [name for name in ("fastapi", "uvicorn", "prometheus_client") if not find_spec(name)]
-    if missing:
-        raise InputError(f"serving needs {missing[0]}: pip install 'postclick[serve]'")

@@ -15,6 +15,12 @@ Threads = Annotated[int | None, typer.Option(help="Threads; one per core.")]
 def export(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     out: Out,
+    calibrated: Annotated[
+        bool, typer.Option(help="Apply what 'postclick calibrate' fitted, if it did.")
+    ] = True,
+    negative_rate: Annotated[
+        float, typer.Option(help="Share of negatives that the log came with, before 'prepare'.")
+    ] = 1.0,
     json: Json = False,
 ) -> None:
     """Write a bundle that scores raw rows without torch, checked against the run.
@@ -25,9 +31,12 @@ def export(
     from postclick.serving.export import export as run_export
 
     with one_line_errors(), reporting(json) as reporter:
-        bundle = run_export(run, out, reporter=reporter)
+        bundle = run_export(
+            run, out, calibrated=calibrated, negative_rate=negative_rate, reporter=reporter
+        )
     info = bundle.info
     size = sum(file.size for file in info.files.values())
+    kind = "none" if info.calibration is None else info.calibration["kind"]
     if json:
         return print_json(
             {
@@ -35,11 +44,13 @@ def export(
                 "version": bundle.version,
                 "method": info.method,
                 "bytes": size,
+                "calibration": kind,
                 "parity": info.parity.model_dump(mode="json"),
             }
         )
     batches = ", ".join(f"{rows:,}" for rows in info.parity.rows)
-    print(f"{out}: {info.method}, {len(info.files) + 1} files, {size / 1e6:,.1f} MB")
+    files = f"{len(info.files) + 1} files, {size / 1e6:,.1f} MB"
+    print(f"{out}: {info.method}, {files}, calibration: {kind}")
     print(
         f"largest difference of a probability to torch: {info.parity.largest_difference:.1e} "
         f"(batches of {batches})"

@@ -19,10 +19,11 @@ from postclick.data.rows import BadRows
 from postclick.data.schema import LogSchema
 from postclick.data.shuffle import write_shards
 from postclick.data.source import LogSource
-from postclick.data.staging import REQUEST, already_made, request_hash, staged
+from postclick.data.staging import REQUEST, already_made, request_hash
 from postclick.data.vocabulary import FOLDER
 from postclick.datasets.base import LogSplits
 from postclick.errors import InputError
+from postclick.files import staged
 
 SHARD_ROWS = 262_144
 

@@ -1,12 +1,8 @@
-"""All or nothing: a folder is built beside its place and renamed into it when it is complete."""
+"""What a prepared log was made from: the same request again is already done."""
 
 import hashlib
 import json
-import os
-import shutil
-import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,40 +40,3 @@ def already_made(out: Path, digest: str | None) -> bool:
     prepared = (out / FILE_NAME).is_file()
     what = "holds a prepared log of another request" if prepared else "is not empty"
     raise InputError(f"{out} {what}: choose another folder, or remove it first")
-
-
-@contextmanager
-def staged(out: Path) -> Iterator[Path]:
-    """A new folder beside `out` that takes its place at the end, or vanishes on an exception.
-
-    What earlier runs left behind when they were killed is removed first.
-    """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    prefix = f".{out.name}.tmp-{socket.gethostname()}-"
-    for old in out.parent.iterdir():
-        if old.name.startswith(prefix) and not _running(old.name.removeprefix(prefix)):
-            shutil.rmtree(old)
-    folder = out.with_name(f"{prefix}{os.getpid()}")
-    folder.mkdir()
-    try:
-        yield folder
-        if out.is_dir():
-            out.rmdir()  # it is empty
-        folder.rename(out)
-    finally:
-        if folder.exists():
-            shutil.rmtree(folder)
-
-
-def _running(pid: str) -> bool:
-    if not pid.isdigit():
-        return True  # not one of ours
-    if int(pid) == os.getpid():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -1,13 +1,10 @@
 """From a run to a bundle: `export`."""
 
-import json
 import math
-import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +13,7 @@ from postclick.data.prepared import PreparedLog
 from postclick.data.vocabulary import FOLDER as VOCABULARIES
 from postclick.data.vocabulary import file_name
 from postclick.errors import InputError
-from postclick.files import make_folder
+from postclick.files import staged
 from postclick.progress import Reporter, Silent
 from postclick.serving.bundle import Bundle
 from postclick.serving.encoding import vocabulary_sizes
@@ -31,8 +28,8 @@ def export(
     run: Run | str | Path,
     out: str | Path,
     *,
-    calibration: Mapping[str, Any] | None = None,
-    ctr_shift: float = 0.0,
+    calibrated: bool = True,
+    negative_rate: float = 1.0,
     reporter: Reporter | None = None,
 ) -> Bundle:
     """Write a bundle: all that is needed to score raw rows, without torch.
@@ -42,20 +39,19 @@ def export(
     Args:
         run: a finished run, or its folder.
         out: the folder to write; must not exist.
-        calibration: what `postclick.calibration` fitted for pCVR, as JSON.
-        ctr_shift: added to the logit of pCTR: ln of the rate at which unclicked impressions were
-            kept in training.
+        calibrated: take the calibrator that `calibrate` left in the run, if it did.
+        negative_rate: share of unclicked impressions that was left when the log came to
+            `prepare`; pCTR is corrected for it. What `prepare` itself left out is known.
 
     Raises:
-        InputError: `out` exists, the packages to export are missing, or the exported model
-            predicts something else than the run does.
+        InputError: `out` exists, the packages to export are missing, calibration.json is damaged,
+            or the exported model predicts something else than the run does.
     """
     require_exporter()
-    if not math.isfinite(ctr_shift):
-        raise InputError(f"ctr_shift is {ctr_shift}: give ln of a rate, 0 where all was kept")
-    if calibration is not None and not _is_json(calibration):
-        raise InputError("calibration is no JSON object of finite numbers: give what was fitted")
+    if not 0 < negative_rate <= 1:
+        raise InputError(f"negative rate is {negative_rate}: give a share above 0 and at most 1")
     trained = run if isinstance(run, Run) else Run(run)
+    calibrator = trained.calibration if calibrated else None
     reporter = reporter or Silent()
     out = Path(out)
     with _in_place_of(out) as folder:
@@ -93,8 +89,8 @@ def export(
                 numerics=manifest.numerics,
                 bags=manifest.bags,
                 outputs=outputs,
-                calibration=None if calibration is None else dict(calibration),
-                ctr_shift=ctr_shift,
+                calibration=None if calibrator is None else calibrator.to_json(),
+                ctr_shift=math.log(negative_rate),
                 metrics=trained.metrics,
                 parity=parity,
                 files=describe_files(folder),
@@ -104,28 +100,16 @@ def export(
     return Bundle.open(out)
 
 
-def _is_json(data: Mapping[str, Any]) -> bool:
-    try:
-        json.dumps(dict(data), allow_nan=False)
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
 @contextmanager
 def _in_place_of(out: Path) -> Iterator[Path]:
     """A folder to fill, which takes the name `out` when all is there, and else goes away."""
     _refuse(out)
-    folder = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    make_folder(folder)
     try:
-        yield folder
-        _refuse(out)
-        folder.rename(out)
+        with staged(out) as folder:
+            yield folder
+            _refuse(out)
     except OSError as error:
         raise InputError(f"{out} cannot be written: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _refuse(out: Path) -> None:

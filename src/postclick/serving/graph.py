@@ -5,7 +5,6 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from postclick.data.batch import Bag, Batch
 from postclick.data.prepared import InputSpec
 from postclick.errors import InputError
+from postclick.extras import require
 from postclick.methods.base import Method
 from postclick.nn.embedding import FeatureEmbedding
 from postclick.serving.runtime import IDS, NUMERIC, bag_inputs
@@ -116,8 +116,7 @@ def export_graph(
 def require_exporter() -> None:
     """Raise `InputError` where the packages that write and run ONNX are missing."""
     for name in ("onnx", "onnxscript", "onnxruntime"):
-        if find_spec(name) is None:
-            raise InputError(f"export needs {name}: pip install 'postclick[export]'")
+        require(name, "export", "export")
 
 
 def _example(inputs: InputSpec) -> tuple[list[str], tuple[Any, ...], Any]:

@@ -1,12 +1,12 @@
 """From logits to the probabilities that are served."""
 
-from collections.abc import Callable
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+
+from postclick.calibration.calibrator import Calibrator
 
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
@@ -35,17 +35,17 @@ class Served:
 
     def __init__(self, ctr_shift: float = 0.0, calibration: dict[str, Any] | None = None) -> None:
         self._shift = ctr_shift
-        self._calibrate: Callable[[Floats], Floats] | None = None
-        if calibration is not None:
-            calibrator = import_module("postclick.calibration.calibrator").Calibrator
-            self._calibrate = calibrator.from_json(calibration).apply
+        self._calibrator = None if calibration is None else Calibrator.from_json(calibration)
 
     def scores(self, ctr: Floats32, cvr: Floats32, log_ctcvr: Floats32 | None = None) -> Scores:
-        """Probabilities from logits [n] of pCTR and pCVR, and ln pCTCVR where there is one."""
+        """Probabilities from logits [n] of pCTR and pCVR, and ln pCTCVR where there is one.
+
+        Calibrated pCVR changes pCTCVR to pCTR x pCVR: a method's own would not go with it.
+        """
         ctr_logit, cvr_logit = ctr.astype(np.float64), cvr.astype(np.float64)
         pctr = sigmoid(ctr_logit + self._shift)
-        if self._calibrate is not None:
-            pcvr = sigmoid(self._calibrate(cvr_logit))
+        if self._calibrator is not None:
+            pcvr = sigmoid(self._calibrator.apply(cvr_logit))
             pctcvr = pctr * pcvr
         elif log_ctcvr is not None:
             pcvr = sigmoid(cvr_logit)

@@ -12,7 +12,7 @@ from postclick.data.manifest import FILE_NAME as MANIFEST
 from postclick.data.prepared import PreparedLog
 from postclick.data.vocabulary import FOLDER as VOCABULARIES
 from postclick.errors import InputError
-from postclick.files import make_folder, read_json, write_json, write_text
+from postclick.files import TEMPORARY, make_folder, read_json, write_json, write_text
 from postclick.progress import Reporter
 from postclick.training.settings import RunSettings
 
@@ -73,7 +73,7 @@ def open_partial(
 
 def _remove_half_written(folder: Path) -> None:
     """Temporary files of a process that was killed while it wrote."""
-    for file in folder.glob(".*.tmp"):
+    for file in folder.glob(TEMPORARY):
         file.unlink()
 
 

@@ -1,6 +1,5 @@
 """`postclick serve` and `deploy`: bad input is one line and code 2."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -8,14 +7,10 @@ from pathlib import Path
 import pytest
 
 from helpers.commands import run
+from postclick import extras
 from serving.http.processes import SOURCES
 
-needs_bundle = pytest.mark.skipif(
-    importlib.util.find_spec("postclick.serving.bundle") is None, reason="no bundle"
-)
 
-
-@needs_bundle
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -45,7 +40,6 @@ def test_bad_input_is_one_line(tmp_path: Path, options: list[str], words: str) -
     assert done.stderr.count("\n") == 1 and words in done.stderr
 
 
-@needs_bundle
 def test_deploy_wants_a_bundle(tmp_path: Path) -> None:
     done = run("deploy", tmp_path / "gone", tmp_path / "current")
     assert done.code == 2 and done.err.count("\n") == 1
@@ -53,7 +47,7 @@ def test_deploy_wants_a_bundle(tmp_path: Path) -> None:
 
 
 def test_a_missing_extra_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
     done = run("serve", tmp_path)
     assert done.code == 2
     assert done.err == "postclick: serving needs fastapi: pip install 'postclick[serve]'\n"

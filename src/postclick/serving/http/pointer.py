@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from postclick.errors import InputError
+from postclick.files import beside
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def point(link: Path, bundle: Path) -> None:
     """
     if link.exists() and not link.is_symlink():
         raise InputError(f"{link} is no symlink: name one, or a path where nothing is yet")
-    new = link.with_name(f".{link.name}.{os.getpid()}.tmp")
+    new = beside(link)
     try:
         with suppress(FileNotFoundError):
             new.unlink()
