@@ -24,7 +24,7 @@ def fail(message: str) -> NoReturn:
 
 
 class OneLineGroup(TyperGroup):
-    """Commands whose usage errors are one line as well, not a panel."""
+    """Commands whose usage errors, and missing extras, are one line as well, not a panel."""
 
     def main(
         self,
@@ -54,23 +54,24 @@ class OneLineGroup(TyperGroup):
             context = getattr(error, "ctx", None)
             command = context.command_path if context else "postclick"
             fail(f"{' '.join(error.format_message().split())} (see '{command} --help')")
+        except ModuleNotFoundError as error:
+            from postclick.extras import mend_of
+
+            if (mend := mend_of(error)) is None:
+                raise
+            fail(mend)
         sys.exit(code or 0)
 
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turn `InputError`, a missing extra, a full disk and Ctrl-C into one line and an exit code."""
+    """Turn `InputError`, a full disk and Ctrl-C into one line and an exit code."""
     from postclick.errors import InputError
-    from postclick.extras import mend_of
 
     try:
         yield
     except InputError as error:
         fail(str(error))
-    except ModuleNotFoundError as error:
-        if (mend := mend_of(error)) is None:
-            raise
-        fail(mend)
     except OSError as error:
         # What the library can foresee it reports itself; this is a disk, a mount, a quota.
         where = f" ({error.filename})" if error.filename else ""
