@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from postclick.data import checks, shuffle, source
+from postclick.data import checks, file_source, log_source, shuffle
 from postclick.data import prepare as prepare_module
 from postclick.data.canonical import Canonicalizer, Issues
 from postclick.data.encoder import Encoder
@@ -153,7 +153,7 @@ def test_chunks_do_not_matter(
 ) -> None:
     logs = []
     for k, rows in enumerate((100_000, 271)):
-        monkeypatch.setattr(source, "CHUNK_ROWS", rows)
+        monkeypatch.setattr(log_source, "CHUNK_ROWS", rows)
         monkeypatch.setattr(shuffle, "PORTION_BYTES", 10_000 if k else 1 << 30)
         splits = LogSplits(schema, FrameSource(make_log()))
         logs.append(prepare(splits, tmp_path / str(k), shard_rows=300))
@@ -172,7 +172,7 @@ def test_long_lists_are_taken_in_small_pieces(
     plain = LogSchema.parse({**schema.model_dump(), "numeric": ()})
     whole = prepare(LogSplits(plain, FrameSource(frame)), tmp_path / "whole")
     monkeypatch.setattr(checks, "PIECE_BYTES", 5000)
-    monkeypatch.setattr(source, "CHUNK_BYTES", 20_000)
+    monkeypatch.setattr(file_source, "CHUNK_BYTES", 20_000)
     log = open_log(tmp_path / "log.parquet")
     assert len(list(log.frames(["row"]))) > 3
     cut = prepare(LogSplits(plain, log), tmp_path / "cut")

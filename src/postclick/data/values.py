@@ -7,7 +7,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from postclick.data.source import NULL_TEXT
+from postclick.data.file_source import NULL_TEXT
 from postclick.errors import InputError
 
 EXAMPLES = 3

@@ -1,0 +1,68 @@
+"""A raw log as a stream of frames."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from postclick.errors import InputError
+
+CHUNK_ROWS = 262_144
+
+
+class LogSource(ABC):
+    """A log that can be read again and again, always in the same order and the same chunks.
+
+    Attributes:
+        name: what messages call it, usually the path.
+    """
+
+    name: str
+
+    @property
+    @abstractmethod
+    def columns(self) -> tuple[str, ...]:
+        """Names of all columns, in file order."""
+
+    @abstractmethod
+    def frames(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        """Yield the rows, in order, as frames with just `columns`."""
+
+    def state(self) -> tuple[str, ...] | None:
+        """What changes when the log does; None if the log cannot tell."""
+        return None
+
+    def require(self, columns: Sequence[str]) -> None:
+        """Raise `InputError` naming every column that is missing."""
+        missing = [c for c in columns if c not in self.columns]
+        if missing:
+            have = ", ".join(self.columns[:12]) + (", ..." if len(self.columns) > 12 else "")
+            raise InputError(
+                f"{self.name}: no column {', '.join(map(repr, missing))}; it has {have}: "
+                "correct the schema or the log"
+            )
+
+
+class FrameSource(LogSource):
+    """A log that is already in memory.
+
+    >>> source = FrameSource(pl.DataFrame({"click": [0, 1]}))
+    >>> [frame.height for frame in source.frames(["click"])]
+    [2]
+    """
+
+    def __init__(self, frame: pl.DataFrame, name: str = "frame") -> None:
+        self.name = name
+        self._frame = frame
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self._frame.columns)
+
+    def frames(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        self.require(columns)
+        yield from self._frame.select(list(columns)).iter_slices(CHUNK_ROWS)
+
+    def state(self) -> tuple[str, ...]:
+        rows = self._frame.hash_rows(seed=0).cast(pl.String).str.join("").hash()
+        return (*(f"{n} {t}" for n, t in self._frame.schema.items()), str(rows.to_list()))
