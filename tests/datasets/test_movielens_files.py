@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from polars.testing import assert_frame_equal
 
-from postclick.datasets.movielens import MOVIELENS
+from postclick.datasets.movielens import MOVIELENS, files
 from postclick.errors import InputError
 
 from .movielens_files import (
@@ -112,3 +112,11 @@ def test_wrong_sources(
     (empty / "u.data").write_text("", encoding="utf-8")
     with pytest.raises(InputError, match=r"u\.data holds no rows"):
         MOVIELENS.load(empty)
+
+
+def test_an_archive_that_unfolds_without_end(small: Path, tmp_path: Path) -> None:
+    (small / "ml-100k.inter").write_bytes(b"0" * (files.LARGEST_MEMBER + 1))
+    bomb = zipped(small, tmp_path / "bomb.zip", "ml-100k")
+    assert bomb.stat().st_size < 1 << 20
+    with pytest.raises(InputError, match=r"ml-100k\.inter would unpack to 67,108,865 bytes"):
+        MOVIELENS.load(bomb)

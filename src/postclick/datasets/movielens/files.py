@@ -45,6 +45,9 @@ GENRES = (
 USER_FIELDS = ("user_id", "age", "gender", "occupation")
 AGE_BANDS = {0: "under 18", 18: "18-24", 25: "25-34", 35: "35-44", 45: "45-54", 55: "55 or older"}
 MAX_RATING = 5
+# Of an archive; the largest real file has 2 MB.
+LARGEST_MEMBER = 64 << 20
+READ = ("u.data", "u.user", "u.item", ".inter", ".user", ".item")
 
 Folder = Path | zipfile.Path
 
@@ -95,6 +98,12 @@ def read_published(source: Path) -> Published:
         return _read(source, source)
     try:
         with zipfile.ZipFile(source) as archive:
+            for member in archive.infolist():
+                if member.filename.endswith(READ) and member.file_size > LARGEST_MEMBER:
+                    raise InputError(
+                        f"{source}: {member.filename} would unpack to {member.file_size:,} bytes, "
+                        f"more than {LARGEST_MEMBER:,}: that is no MovieLens-100K"
+                    )
             return _read(zipfile.Path(archive), source)
     except (OSError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
