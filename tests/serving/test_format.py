@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from helpers.commands import run
+from postclick.checksums import json_digest
 from postclick.errors import InputError
 from postclick.serving.bundle import Bundle
-from postclick.serving.format import CHECKSUM, checksum
+from postclick.serving.format import CHECKSUM
 
 USER = "vocabularies/user.parquet"
 
@@ -30,7 +31,7 @@ def rewrite(folder: Path, change: Callable[[dict[str, Any]], Any], *, sign: bool
     change(content)
     if sign:
         content.pop(CHECKSUM)
-        content[CHECKSUM] = checksum(content)
+        content[CHECKSUM] = json_digest(content)
     path.write_text(json.dumps(content))
 
 

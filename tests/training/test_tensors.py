@@ -9,7 +9,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from postclick.errors import InputError
-from postclick.training.tensors import write_tensors
+from postclick.training.tensors import check_tensors, write_tensors
 
 TENSORS = {
     "plain": torch.randn(3, 5),
@@ -32,7 +32,7 @@ def test_the_library_reads_what_was_written(tmp_path: Path) -> None:
         assert torch.equal(found[name], tensor), name
         assert found[name].dtype == tensor.dtype
     with safe_open(tmp_path / "t", framework="pt") as file:
-        assert file.metadata() == {"position": "12"}
+        assert file.metadata()["position"] == "12"
     assert [path.name for path in tmp_path.iterdir()] == ["t"]
 
 
@@ -57,3 +57,20 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(
         write_tensors(tmp_path / "t", {"a": torch.zeros(2)})
     assert torch.equal(load_file(tmp_path / "t")["a"], torch.ones(2))
     assert [path.name for path in tmp_path.iterdir()] == ["t"]
+
+
+def test_whatever_changes_in_a_file_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "t"
+    write_tensors(path, TENSORS, {"position": "12"})
+    check_tensors(path)
+    whole = path.read_bytes()
+    for at in range(0, len(whole), 7):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with pytest.raises((ValueError, LookupError)):
+            check_tensors(path)
+    path.write_bytes(whole[:-1])
+    with pytest.raises(ValueError, match="its sha256 differs"):
+        check_tensors(path)
+    save_file({"a": torch.ones(2)}, path)
+    with pytest.raises(ValueError, match="it has no sha256"):
+        check_tensors(path)

@@ -43,6 +43,7 @@ class Encoder:
             InputError: a vocabulary is missing or damaged.
         """
         names = [c.name for c in manifest.ids if c.edges is None] + [c.name for c in manifest.bags]
+        manifest.check_vocabularies(Path(folder))
         vocabularies = Path(folder) / FOLDER
         lookups = {name: Vocabulary.load(vocabularies, name).encode for name in names}
         return cls(manifest.ids, manifest.numerics, manifest.bags, lookups)

@@ -6,11 +6,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from postclick.checksums import check_file, json_digest
 from postclick.data.schema import LogSchema, first_message
+from postclick.data.vocabulary import FOLDER as VOCABULARIES
 from postclick.errors import InputError
 
 FORMAT = 1
 FILE_NAME = "manifest.json"
+CHECKSUM = "checksum"
 SPLITS = ("train", "valid", "test")
 # Names that shards give to what is not a feature.
 CLICK, CONVERSION = "click", "conversion"
@@ -72,7 +75,8 @@ class Manifest(_Strict):
     """What `manifest.json` says.
 
     `negative_rate` is the share of unclicked training rows that was kept; counts of the training
-    split are of the rows that there are, and the other splits are always whole.
+    split are of the rows that there are, and the other splits are always whole. `vocabularies`
+    has the sha256 of each file.
     """
 
     format: int
@@ -86,6 +90,7 @@ class Manifest(_Strict):
     notes: tuple[str, ...] = ()
     fingerprint: str
     negative_rate: float = Field(default=1.0, gt=0, le=1)
+    vocabularies: dict[str, str] = {}
 
     def split(self, name: str) -> Split:
         """The split called `name`; `InputError` if there is none."""
@@ -95,8 +100,21 @@ class Manifest(_Strict):
             )
         return self.splits[name]
 
+    def check_vocabularies(self, folder: Path) -> None:
+        """Make sure that the vocabularies beside this manifest are those that were written.
+
+        Raises:
+            InputError: one is missing or damaged.
+        """
+        for name, sha256 in self.vocabularies.items():
+            path = folder / VOCABULARIES / name
+            check_file(path, sha256, "vocabulary", "run 'postclick prepare' again")
+
     def write(self, folder: Path) -> None:
-        text = json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False)
+        """Write `manifest.json`, with the checksum of its content."""
+        content = self.model_dump(mode="json")
+        signed = {**content, CHECKSUM: json_digest(content)}
+        text = json.dumps(signed, indent=1, ensure_ascii=False)
         (folder / FILE_NAME).write_text(text + "\n", encoding="utf-8")
 
     @classmethod
@@ -119,7 +137,19 @@ class Manifest(_Strict):
             raise InputError(
                 f"{path} has format {found}, this version reads {FORMAT}: prepare again"
             )
+        # Earlier versions wrote none.
+        if CHECKSUM in data and data.pop(CHECKSUM) != _digest(data):
+            raise InputError(
+                f"{path} was changed after it was written (its checksum differs): prepare again"
+            )
         try:
             return cls.model_validate(data)
         except ValidationError as error:
             raise InputError(f"{path} is damaged: {first_message(error)}: prepare again") from None
+
+
+def _digest(content: dict[str, Any]) -> str | None:
+    try:
+        return json_digest(content)
+    except ValueError:  # NaN or infinity, which nobody writes
+        return None

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
+from postclick.checksums import file_digest
 from postclick.data import manifest as m
 from postclick.data.canonical import stored_names
 from postclick.data.checks import Progress
@@ -121,6 +122,9 @@ def prepare(
             notes=splits.notes,
             fingerprint=_fingerprint(schema, seed, written, negative_rate),
             negative_rate=negative_rate,
+            vocabularies={
+                path.name: file_digest(path) for path in sorted((folder / FOLDER).iterdir())
+            },
         ).write(folder)
         text = json.dumps({"request": request}, indent=1)
         (folder / REQUEST).write_text(text + "\n", encoding="utf-8")

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from postclick.checksums import check_file
 from postclick.data.arrays import RowArrays, read_rows
 from postclick.data.batch import Batch
 from postclick.data.manifest import Manifest, Split
@@ -51,6 +52,8 @@ class PreparedLog:
         self.folder = Path(folder)
         self.manifest = Manifest.read(self.folder)
         self._cache: dict[str, RowArrays] = {}
+        splits = self.manifest.splits.values()
+        self._unchecked = {shard.file: shard.sha256 for s in splits for shard in s.shards}
 
     @property
     def fingerprint(self) -> str:
@@ -85,8 +88,17 @@ class PreparedLog:
         """A whole split in memory, kept for the next call."""
         if name not in self._cache:
             files = [shard.file for shard in self.split(name).shards]
-            self._cache[name] = read_rows(self.folder, self.manifest, files)
+            self._cache[name] = self._read(files)
         return self._cache[name]
+
+    def _read(self, files: list[str]) -> RowArrays:
+        """Rows of shards, each of which is checked the first time."""
+        for file in files:
+            if file in self._unchecked:
+                sha256, mend = self._unchecked[file], "run 'postclick prepare' again"
+                check_file(self.folder / file, sha256, "shard", mend)
+                del self._unchecked[file]
+        return read_rows(self.folder, self.manifest, files)
 
     def windows(self, name: str, order: list[int] | None = None) -> Iterator[RowArrays]:
         """The split as one array if it fits in memory, else shard by shard.
@@ -99,13 +111,11 @@ class PreparedLog:
         files = [shard.file for shard in self.split(name).shards]
         queue = [files[k] for k in (order if order is not None else range(len(files)))]
         with ThreadPoolExecutor(1) as reader:
-            ahead = reader.submit(read_rows, self.folder, self.manifest, queue[:1])
+            ahead = reader.submit(self._read, queue[:1])
             for k in range(len(queue)):
                 current = ahead.result()
                 if k + 1 < len(queue):
-                    ahead = reader.submit(
-                        read_rows, self.folder, self.manifest, queue[k + 1 : k + 2]
-                    )
+                    ahead = reader.submit(self._read, queue[k + 1 : k + 2])
                 yield current
 
     def steps(self, name: str, batch_size: int) -> int:

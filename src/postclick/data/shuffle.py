@@ -1,6 +1,5 @@
 """External shuffle: spilled rows are scattered over buckets, and each bucket becomes a shard."""
 
-import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -12,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from postclick.checksums import file_digest
 from postclick.data.encoder import Encoder
 from postclick.data.manifest import TRUTH_COLUMNS, Shard
 from postclick.data.rows import SHUFFLE, UInt64s, hashes_of
@@ -156,7 +156,7 @@ def _finish(folder: Path, bucket: Spill, file: str) -> Shard:
     """The shard of a bucket, which is then deleted."""
     _write_shard(bucket, folder / file)
     bucket.path.unlink()
-    return Shard(file=file, rows=bucket.rows, sha256=sha256(folder / file))
+    return Shard(file=file, rows=bucket.rows, sha256=file_digest(folder / file))
 
 
 def _write_shard(bucket: Spill, path: Path) -> None:
@@ -177,9 +177,3 @@ def _write_shard(bucket: Spill, path: Path) -> None:
         use_dictionary=False,
         write_statistics=False,
     )
-
-
-def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -57,6 +57,7 @@ def export(
     with _in_place_of(out) as folder:
         log = PreparedLog(trained.folder)
         method, manifest = trained.load(), trained.manifest
+        manifest.check_vocabularies(trained.folder)
         reporter.line(f"writing the serving heads of {trained.settings.method} as ONNX")
         prediction = method.predict(
             batch_of(random_rows(log.inputs, 2, np.random.default_rng(0)), log.inputs)

@@ -1,13 +1,12 @@
 """The files of a bundle: what `bundle.json` says, and that nothing else is there."""
 
-import hashlib
-import json
 import stat
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from postclick.checksums import file_digest, json_digest
 from postclick.data.manifest import BagColumn, IdColumn, NumericColumn
 from postclick.data.schema import LogSchema, first_message
 from postclick.errors import InputError
@@ -16,7 +15,6 @@ from postclick.files import read_json, write_json
 FORMAT: Literal[1] = 1
 BUNDLE, MODEL = "bundle.json", "model.onnx"
 CHECKSUM = "checksum"
-PIECE_BYTES = 1 << 20
 AGAIN = "export the run again"
 Output = Literal["ctr", "cvr", "log_ctcvr"]
 
@@ -72,32 +70,17 @@ def describe_files(folder: Path) -> dict[str, FileEntry]:
     """Size and sha256 of all files in `folder`, by their relative path."""
     return {
         file.relative_to(folder).as_posix(): FileEntry(
-            size=file.stat().st_size, sha256=digest(file)
+            size=file.stat().st_size, sha256=file_digest(file)
         )
         for file in sorted(folder.rglob("*"))
         if file.is_file()
     }
 
 
-def digest(path: Path) -> str:
-    """The sha256 of a file."""
-    total = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(PIECE_BYTES):
-            total.update(piece)
-    return total.hexdigest()
-
-
 def write_info(folder: Path, info: BundleInfo) -> None:
     """Write `bundle.json` with the checksum of its content."""
     content = info.model_dump(mode="json")
-    write_json(folder / BUNDLE, {**content, CHECKSUM: checksum(content)})
-
-
-def checksum(content: dict[str, Any]) -> str:
-    """The sha256 of JSON with sorted keys and no spaces, so that layout makes no difference."""
-    plain = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(plain.encode()).hexdigest()
+    write_json(folder / BUNDLE, {**content, CHECKSUM: json_digest(content)})
 
 
 def read_info(folder: Path) -> tuple[BundleInfo, str]:
@@ -122,7 +105,7 @@ def read_info(folder: Path) -> tuple[BundleInfo, str]:
         raise InputError(f"{path} has format {found!r}, this version reads {FORMAT}: {mend}")
     written = content.pop(CHECKSUM, None)
     try:
-        actual = checksum(content)
+        actual = json_digest(content)
     except ValueError:  # NaN or infinity, which nobody writes
         actual = ""
     if written != actual:
@@ -155,7 +138,7 @@ def verify_files(folder: Path, files: dict[str, FileEntry]) -> None:
         size = path.stat().st_size
         if size != entry.size:
             raise InputError(f"{path} has {size:,} bytes instead of {entry.size:,}: {AGAIN}")
-        if digest(path) != entry.sha256:
+        if file_digest(path) != entry.sha256:
             raise InputError(f"{path} was changed (its sha256 differs): {AGAIN}")
 
 

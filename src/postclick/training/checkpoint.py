@@ -10,10 +10,10 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from postclick.errors import InputError
-from postclick.training.tensors import write_tensors
+from postclick.training.tensors import check_tensors, write_tensors
 
 # Changes with the names or the meaning of what is in a checkpoint.
-FORMAT = "2"
+FORMAT = "3"
 
 
 @dataclass
@@ -72,6 +72,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
                     f"checkpoint {path} is of another version of postclick: go on with that one, "
                     "or remove the folder to train from the start"
                 )
+            check_tensors(path)
             position = Position(**json.loads(metadata["position"]))
             for full in file.keys():  # noqa: SIM118 - not a mapping
                 group, _, name = full.partition(":")

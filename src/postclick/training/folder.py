@@ -56,6 +56,7 @@ def open_partial(
         return
     if partial.exists():
         _remove_half_made(partial)
+    log.manifest.check_vocabularies(log.folder)
     make_folder(partial)
     write_text(partial / CONFIG, config)
     shutil.copyfile(log.folder / MANIFEST, partial / MANIFEST)

@@ -35,7 +35,7 @@ from postclick.training.history import HISTORY, History
 from postclick.training.loop import TrainingLoop
 from postclick.training.numerics import training_process
 from postclick.training.settings import RunSettings, load_config
-from postclick.training.tensors import write_tensors
+from postclick.training.tensors import check_tensors, write_tensors
 
 MODEL, CHECKPOINT = "model.safetensors", "checkpoint.safetensors"
 METRICS, PREDICTIONS = "metrics.json", "predictions"
@@ -93,10 +93,12 @@ class Run:
         log = PreparedLog(self.folder)
         with torch.device("meta"):  # no memory and no random numbers for what is replaced
             method = build_method(self.settings, log)
+        path = self.folder / MODEL
         try:
-            method.load_state_dict(load_file(self.folder / MODEL), assign=True)
-        except (OSError, SafetensorError, RuntimeError) as error:
-            raise InputError(f"{self.folder / MODEL} is damaged: {error}") from None
+            check_tensors(path)
+            method.load_state_dict(load_file(path), assign=True)
+        except (OSError, ValueError, LookupError, SafetensorError, RuntimeError) as error:
+            raise InputError(f"{path} is damaged ({error}): train again") from None
         return method.eval()
 
     @property
