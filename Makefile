@@ -9,7 +9,7 @@ JOBS ?= 2
 # Slow tests are left out; PYTEST_ARGS= runs them too, as CI does.
 PYTEST_ARGS ?= -m "not slow"
 
-.PHONY: demo test lint types check bench docs clean
+.PHONY: demo test lint types check bench docs audit-dependencies clean
 
 demo: $(VENV)/.installed
 	test -d $(DEMO)/log || $(BIN)/postclick simulate $(DEMO)/log --world confounded --rows 200000 --seed 0
@@ -35,6 +35,10 @@ bench: $(VENV)/.installed-bench
 
 docs: $(VENV)/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# Known vulnerabilities of the pinned versions; needs a package index that lists them.
+audit-dependencies: $(VENV)/.installed-dev
+	$(BIN)/pip-audit --no-deps --disable-pip -r constraints.txt
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
