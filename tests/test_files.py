@@ -1,6 +1,8 @@
 """Writing in one step, reading with messages, and locks that go with their process."""
 
 import fcntl
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +11,16 @@ import pytest
 
 from postclick import files
 from postclick.errors import InputError
-from postclick.files import locked, make_folder, read_json, write_bytes, write_json, write_text
+from postclick.files import (
+    locked,
+    make_folder,
+    read_json,
+    replacing,
+    staged,
+    write_bytes,
+    write_json,
+    write_text,
+)
 
 HOLD = """
 import sys, time
@@ -132,3 +143,29 @@ def test_a_place_that_cannot_be_locked_is_one_line(tmp_path: Path) -> None:
     refused = pytest.raises(InputError, match=r"run\.lock cannot be written")
     with refused, locked(tmp_path / "run.lock", tmp_path / "run"):
         pass
+
+
+def test_two_writers_of_one_process_do_not_mix(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with replacing(path) as first:
+        first.write(b"one")
+        with replacing(path) as second:
+            second.write(b"two, whole")
+        assert path.read_bytes() == b"two, whole"
+        first.write(b", whole")
+    assert path.read_bytes() == b"one, whole"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_what_a_process_with_the_same_number_left_is_removed(tmp_path: Path) -> None:
+    """In a container the process after a restart has the number of the one before."""
+    left = tmp_path / f".a.txt.tmp-{socket.gethostname()}-{os.getpid()}-0123abcd"
+    left.write_bytes(b"half")
+    write_text(tmp_path / "a.txt", "whole")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+    with staged(tmp_path / "folder") as folder:
+        with staged(tmp_path / "other"):
+            pass
+        (folder / "file").touch()
+        write_text(tmp_path / "folder.txt", "beside it")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.txt", "folder", "folder.txt", "other"]

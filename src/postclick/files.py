@@ -3,10 +3,12 @@
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import socket
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,13 +22,18 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         InputError: it cannot be written; `path` is then what it was.
     """
-    temporary = beside(path)
     try:
-        with temporary.open("wb") as file:
+        with _making(path) as temporary:
+            file = temporary.open("xb")
+            _hold(file.fileno())
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
+    try:
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+            temporary.replace(path)  # while it is held: nobody takes it for abandoned
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror or error}") from None
     finally:
@@ -40,42 +47,74 @@ def staged(out: Path) -> Iterator[Path]:
     `out` must not exist then, or be an empty folder.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    folder = beside(out)
-    folder.mkdir()
+    with _making(out) as folder:
+        folder.mkdir()
+        handle = os.open(folder, os.O_RDONLY)
+        _hold(handle)
     try:
         yield folder
         folder.rename(out)
     finally:
+        os.close(handle)
         if folder.exists():
             shutil.rmtree(folder)
 
 
 TEMPORARY = ".*.tmp-*"
+# Between a name being given and its file being held, no thread looks for what is abandoned.
+_MAKING = threading.Lock()
+
+
+@contextmanager
+def _making(path: Path) -> Iterator[Path]:
+    with _MAKING:
+        yield beside(path)
 
 
 def beside(path: Path) -> Path:
-    """A name next to `path` for what will take its place: `.<name>.tmp-<host>-<process>`.
+    """A new name next to `path` for what will take its place, `.<name>.tmp-<host>-<process>-...`.
 
-    What processes of this machine left under such names when they were killed is removed.
+    What processes of this machine left under such names when they were killed is removed; what a
+    living one works on is held by a lock, which goes with its process.
     """
     prefix = f".{path.name}.tmp-{socket.gethostname()}-"
     left = path.parent.iterdir() if path.parent.is_dir() else ()
     for old in left:
-        if old.name.startswith(prefix) and not _running(old.name.removeprefix(prefix)):
+        if old.name.startswith(prefix) and _abandoned(old, old.name.removeprefix(prefix)):
             if old.is_dir() and not old.is_symlink():
                 shutil.rmtree(old, ignore_errors=True)
             else:
                 old.unlink(missing_ok=True)
-    return path.with_name(f"{prefix}{os.getpid()}")
+    return path.with_name(f"{prefix}{os.getpid()}-{secrets.token_hex(4)}")
 
 
-def _running(pid: str) -> bool:
-    if not pid.isdigit():
-        return True  # not one of ours
-    if int(pid) == os.getpid():
+def _abandoned(temporary: Path, rest: str) -> bool:
+    """Whether no process works on it: a container's process has the number of the one before."""
+    number = rest.partition("-")[0]
+    if not number.isdigit() or (int(number) != os.getpid() and _running(int(number))):
         return False
     try:
-        os.kill(int(pid), 0)
+        handle = os.open(temporary, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return temporary.is_symlink() and int(number) != os.getpid()
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
+
+
+def _hold(handle: int) -> None:
+    """Lock what is being made; some network file systems cannot."""
+    with suppress(OSError):
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
