@@ -1,5 +1,6 @@
 """Serving a bundle, and pointing a server at another one."""
 
+from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
@@ -51,7 +52,8 @@ def serve(
         from postclick.serving.http.server import ServerSettings
         from postclick.serving.http.server import serve as run
 
-        limits = Limits(int(max_body_mb * 1e6), max_candidates, max_columns, timeout, queue)
+        body_bytes = int(max_body_mb * 1e6) if isfinite(max_body_mb) else 0
+        limits = Limits(body_bytes, max_candidates, max_columns, timeout, queue)
         settings = ServerSettings(
             *(bundle, host, port, workers, threads, limits),
             *(drain_seconds, watch, api_key_file, access_log, pid_file),

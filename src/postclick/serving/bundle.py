@@ -89,6 +89,10 @@ class Bundle:
         rows = self.encode(user, theirs).beside(self.encode(candidates, rest))
         return self.run(rows).frame()
 
+    def warm(self) -> None:
+        """Build the tables that the first request would build, for values of any type."""
+        self._encoder.warm()
+
     def features_of(self, columns: Collection[str]) -> tuple[str, ...]:
         """The features whose raw columns are all among `columns`."""
         have = set(columns)

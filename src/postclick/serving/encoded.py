@@ -52,10 +52,9 @@ class BagRows:
         no_weights = np.zeros(0, dtype=np.float32)
         return cls(np.zeros(0, np.int32), np.zeros(rows + 1, np.int64), no_weights)
 
-    def repeat(self, rows: int) -> "BagRows":
-        """The only row, `rows` times."""
-        offsets = np.arange(rows + 1, dtype=np.int64) * len(self.values)
-        return BagRows(np.tile(self.values, rows), offsets, np.tile(self.weights, rows))
+    def repeat(self, rows: int) -> "SharedBag":
+        """The only row, `rows` times; its values are kept once."""
+        return SharedBag(self, rows)
 
     def longest(self, start: int, stop: int) -> int:
         return int(np.diff(self.offsets[start : stop + 1]).max(initial=0))
@@ -74,6 +73,25 @@ class BagRows:
         ids[taken] = self.values[offsets[0] : offsets[-1]]
         weights[taken] = self.weights[offsets[0] : offsets[-1]]
         return ids, weights
+
+
+@dataclass(frozen=True)
+class SharedBag:
+    """The only row of `one`, `rows` times."""
+
+    one: BagRows
+    rows: int
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def longest(self, start: int, stop: int) -> int:
+        return len(self.one.values) if stop > start else 0
+
+    def padded(self, start: int, stop: int) -> tuple[Int32s, Floats32]:
+        """As `BagRows.padded`."""
+        ids, weights = self.one.padded(0, 1)
+        return np.repeat(ids, stop - start, axis=0), np.repeat(weights, stop - start, axis=0)
 
 
 @dataclass(frozen=True)
@@ -100,7 +118,7 @@ class Encoded:
     features: frozenset[str]
     ids: Int32s
     numeric: Floats32
-    bags: tuple[BagRows, ...]
+    bags: tuple[BagRows | SharedBag, ...]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -119,7 +137,7 @@ class Encoded:
         if len(self) != 1:
             raise InputError(f"{len(self):,} rows cannot be repeated: give the one row of a user")
         ids, numeric = np.repeat(self.ids, rows, axis=0), np.repeat(self.numeric, rows, axis=0)
-        bags = tuple(bag.repeat(rows) for bag in self.bags)
+        bags = tuple(_repeated(bag, rows) for bag in self.bags)
         return Encoded(self.layout, self.features, ids, numeric, bags)
 
     def beside(self, other: "Encoded") -> "Encoded":
@@ -146,8 +164,12 @@ class Encoded:
             (other if name in other.features else self).bags[k]
             for k, name in enumerate(layout.bags)
         )
-        bags = tuple(bag if len(bag) == rows else bag.repeat(rows) for bag in chosen)
+        bags = tuple(bag if len(bag) == rows else _repeated(bag, rows) for bag in chosen)
         return Encoded(layout, self.features | other.features, ids, numeric, bags)
+
+
+def _repeated(bag: BagRows | SharedBag, rows: int) -> SharedBag:
+    return SharedBag(bag.one if isinstance(bag, SharedBag) else bag, rows)
 
 
 def _among(names: Sequence[str], features: frozenset[str]) -> npt.NDArray[np.bool_]:

@@ -58,6 +58,11 @@ class ServingEncoder:
         }
         self._canonical = {name: _alone(schema, bag) for name, bag in multi.items()}
 
+    def warm(self) -> None:
+        """Build now what the first rows of text or integers would build."""
+        for values in self._values.values():
+            values.warm()
+
     def encode(self, frame: pl.DataFrame, features: Collection[str] | None = None) -> Encoded:
         """The rows of `frame` as arrays.
 

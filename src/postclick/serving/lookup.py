@@ -51,6 +51,10 @@ class Values:
             return self._of_floats(column, _WHOLE_BELOW[kind])
         return self.of_text(to_text(column))
 
+    def warm(self) -> None:
+        """Build the tables for text and for signed integers now."""
+        _ = self.texts, self._signed
+
     def of_text(self, text: pl.Series) -> Int32s:
         """int32 [n]: `ids` of text that is canonical."""
         found: Int32s = find_texts([(self.texts, text)])[0]

@@ -79,6 +79,7 @@ def batch_of(rows: Encoded, inputs: InputSpec) -> Batch:
             torch.from_numpy(bag.weights),
         )
         for k, bag in enumerate(rows.bags)
+        if isinstance(bag, BagRows)
     )
     ids = torch.from_numpy(rows.ids.astype(np.int64) + first[:fields])
     labels = torch.zeros(len(rows))

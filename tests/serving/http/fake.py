@@ -40,6 +40,9 @@ class FakeBundle:
         time.sleep(found.open_delay)
         return found
 
+    def warm(self) -> None:
+        self.calls.append(("warm", 0))
+
     def score(self, frame: pl.DataFrame) -> pl.DataFrame:
         self.calls.append(("score", frame.height))
         return self._score(frame)

@@ -138,6 +138,16 @@ def test_a_bomb_of_views_is_refused() -> None:
     assert refused(body).status == 413
 
 
+def test_a_bomb_of_views_in_lists_is_refused() -> None:
+    texts = pa.array(["x" * 5_000] * 200, pa.string_view())
+    lists = pa.ListArray.from_arrays(pa.array([0, 100, 200], pa.int32()), texts)
+    body = arrow_stream(pa.table({"item": ["a", "b"], "history": lists}))
+    assert refused(body).status == 413
+    few = pa.ListArray.from_arrays(pa.array([0, 1, 2], pa.int32()), texts[:2])
+    body = arrow_stream(pa.table({"item": ["a", "b"], "history": few}))
+    assert parse_arrow(body, FEATURES, LIMITS).rows["history"].list.len().to_list() == [1, 1]
+
+
 def test_a_missing_view_hides_no_bomb() -> None:
     """The length in a row that is null may be any number, as one below zero."""
     text = pa.array(["x" * 50_000]).cast(pa.string_view())

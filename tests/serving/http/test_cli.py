@@ -21,6 +21,7 @@ from serving.http.processes import SOURCES
         (["--drain-seconds", "-1"], "time to drain is -1"),
         (["--watch", "0"], "watch is 0"),
         (["--max-body-mb", "0"], "limit on body_bytes is 0"),
+        (["--max-body-mb", "inf"], "limit on body_bytes is 0"),
         (["--max-candidates", "0"], "limit on candidates is 0"),
         (["--port", "70000"], "65535"),
         (["--port", "0"], "gone"),

@@ -149,3 +149,9 @@ def test_a_long_name_is_not_sent_back() -> None:
     with pytest.raises(Refusal) as caught:
         parse({"rows": {"x" * 10_000: 3}})
     assert len(caught.value.message) < 200
+
+
+def test_a_column_in_both_parts_of_any_candidate_is_refused() -> None:
+    for rows in ([{"item": 1}, {"item": 2, "age": 9}], [{"item": 1, "age": 9}, {"item": 2}]):
+        with pytest.raises(Refusal, match="'age' is in both the user part and the candidates"):
+            parse({"user": {"age": 7}, "candidates": rows})

@@ -88,7 +88,7 @@ def test_a_new_bundle_scores_before_it_serves(link: Path) -> None:
     point(link, link.parent / "two")
     current.reload(Metrics(lambda: 0))
     assert isinstance(current.scorer, FakeBundle)
-    assert current.scorer.calls == [("score", 1), ("score", 256)]
+    assert current.scorer.calls == [("warm", 0), ("score", 1), ("score", 256)]
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "not-a-number", "crash", "unreadable"])
@@ -144,3 +144,14 @@ def test_a_poor_key_is_refused_and_not_shown(tmp_path: Path, text: str) -> None:
         ApiKey.load(None, {"POSTCLICK_API_KEY": text})
     with pytest.raises(InputError, match="cannot be read"):
         ApiKey.load(tmp_path / "none", {})
+
+
+def test_a_folder_that_is_still_filled_is_another_target(tmp_path: Path) -> None:
+    (tmp_path / "bundle" / "vocabularies").mkdir(parents=True)
+    before = target_of(tmp_path / "bundle")
+    assert target_of(tmp_path / "bundle") == before
+    file = tmp_path / "bundle" / "vocabularies" / "user.parquet"
+    file.write_bytes(b"half")
+    half = target_of(tmp_path / "bundle")
+    file.write_bytes(b"whole now")
+    assert len({before, half, target_of(tmp_path / "bundle")}) == 3

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import cast
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -58,15 +57,14 @@ def _frame(layouts: list[str], batches: list[pa.RecordBatch], limits: Limits) ->
             if layout == "plain":
                 continue
             column = columns[number]
-            if layout == "list":
+            if layout.startswith("list"):
                 # A list names its elements, and polars trusts that name.
                 columns[number] = column.cast(pa.large_list(column.type.value_type))
                 continue
-            # Views and dictionaries may name one long text in every row.
-            text += _text_bytes(column) if layout == "view" else _decoded_bytes(column)
-            if text > limits.body_bytes:
-                raise _unfolded(text)
             if layout == "dictionary":
+                # They may name one long text in every row.
+                text += _decoded_bytes(column)
+                limits.check_text(text)
                 # As text: polars would keep the categories of all requests in one table.
                 columns[number] = column.dictionary.cast(pa.large_string()).take(column.indices)
         # By names alone, without the metadata of fields, which polars would act upon.
@@ -79,21 +77,6 @@ def _frame(layouts: list[str], batches: list[pa.RecordBatch], limits: Limits) ->
     return frame
 
 
-def _text_bytes(column: pa.StringViewArray) -> int:
-    """Bytes of all texts: a view is 16 bytes, and its length comes first."""
-    end = column.offset + len(column)
-    views = np.frombuffer(column.buffers()[1] or b"", dtype=np.int32, count=4 * end)
-    lengths = views[4 * column.offset :: 4]
-    if column.null_count:
-        lengths = lengths[column.is_valid().to_numpy(zero_copy_only=False)]
-    return int(lengths.sum(dtype=np.int64))
-
-
 def _decoded_bytes(column: pa.DictionaryArray) -> int:
     lengths = pc.binary_length(column.dictionary.cast(pa.large_string()))
     return pc.sum(lengths.take(column.indices)).as_py() or 0
-
-
-def _unfolded(size: int) -> Refusal:
-    message = f"the text columns hold {size:,} bytes or more when they are spelled out"
-    return Refusal(413, f"{message}: send shorter values", "too_large")

@@ -7,6 +7,7 @@ anywhere. So only plain layouts pass, and the buffers of those are validated.
 import struct
 from functools import lru_cache
 
+import numpy as np
 import pyarrow as pa
 
 from postclick.serving.http.limits import Limits
@@ -107,12 +108,16 @@ def read_batches(
         used = [number for number, name in enumerate(names) if name in features]
         kinds = reader.schema.types
         layouts = [_layout(names[number], kinds[number]) for number in used]
-        rows, batches = 0, []
+        rows, text, batches = 0, 0, []
         for batch in reader:
             rows += batch.num_rows
             if rows > limits.candidates:
                 limits.check_rows(rows)
             kept = batch.select(used)
+            kept.validate()
+            # Before the full validation, which reads every text as often as a view names it.
+            text += sum(map(text_bytes, map(kept.column, range(len(used))), layouts))
+            limits.check_text(text)
             kept.validate(full=True)
             batches.append(kept)
         return layouts, batches
@@ -120,11 +125,30 @@ def read_batches(
         raise malformed(str(error)) from None
 
 
+def text_bytes(column: pa.Array, layout: str) -> int:
+    """Bytes of the texts that views name, each as often as it is named; 0 of other layouts."""
+    if layout == "list of views":
+        column = column.values
+    elif layout != "view":
+        return 0
+    # A view is 16 bytes, and its length comes first.
+    end = column.offset + len(column)
+    views = np.frombuffer(column.buffers()[1] or b"", dtype=np.int32, count=4 * end)
+    lengths = views[4 * column.offset :: 4]
+    if column.null_count:
+        lengths = lengths[column.is_valid().to_numpy(zero_copy_only=False)]
+    if (lengths < 0).any():
+        raise malformed("a text has a negative length")
+    return int(lengths.sum(dtype=np.int64))
+
+
 @lru_cache(maxsize=256)
 def layout_of(kind: pa.DataType) -> str | None:
     """How a column of a type has to be read; None if it is not."""
     types = pa.types
     if types.is_list(kind) or types.is_large_list(kind):
+        if types.is_string_view(kind.value_type):
+            return "list of views"
         return "list" if _is_plain(kind.value_type) else None
     if types.is_dictionary(kind):
         return "dictionary" if _is_text(kind.value_type) else None

@@ -35,8 +35,7 @@ def parse_json(body: bytes, features: Sequence[str], limits: Limits) -> Parts:
     limits.check_columns(len(user))
     check = _check_columns if isinstance(rows, dict) else _check_records
     check(rows, limits)
-    sample = rows if isinstance(rows, dict) else rows[0]
-    check_apart(user, sample.keys())
+    check_apart(user, rows.keys() if isinstance(rows, dict) else set().union(*rows))
     wanted = [name for name in features if name not in user]
     columns = _of_columns(rows, wanted) if isinstance(rows, dict) else _of_records(rows, wanted)
     if not columns:

@@ -14,6 +14,8 @@ MIB = 1 << 20
 # Bodies held at a time, in whole bodies: reading one is not bounded by the queue of the model.
 BODIES = 32
 DISCARD_SECONDS = 1.0
+# The user's part times the candidates, in whole bodies: 64 kB for 2,000 candidates.
+SHARED_BODIES = 16
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,22 @@ class Limits:
             raise Refusal(
                 413,
                 f"{rows} candidates are more than {self.candidates}: send them in several requests",
+                "too_large",
+            )
+
+    def check_text(self, size: int) -> None:
+        """Refuse columns that unfold to more text than a body may hold."""
+        if size > self.body_bytes:
+            message = f"the text columns hold {size:,} bytes or more when they are spelled out"
+            raise Refusal(413, f"{message}: send shorter values", "too_large")
+
+    def check_shared(self, size: int, rows: int) -> None:
+        """Refuse a user's part that is too large to be read with each of so many candidates."""
+        if size * rows > SHARED_BODIES * self.body_bytes:
+            raise Refusal(
+                413,
+                f"the user's part has {size:,} bytes, which count for each of {rows:,} candidates: "
+                "send shorter lists, or the candidates in several requests",
                 "too_large",
             )
 

@@ -11,11 +11,11 @@ from postclick.files import beside
 
 @dataclass(frozen=True)
 class Target:
-    """What a path leads to at one moment; differs if the folder was replaced."""
+    """What a path leads to at one moment; differs if the folder, or a file in it, was changed."""
 
     folder: Path
     inode: int
-    changed_ns: int
+    files: frozenset[tuple[str, int, int]]
 
 
 def target_of(path: Path) -> Target:
@@ -32,7 +32,17 @@ def target_of(path: Path) -> Target:
         raise InputError(f"bundle {path} cannot be opened: {why}") from None
     if not folder.is_dir():
         raise InputError(f"bundle {path} is no folder: name one that 'postclick export' wrote")
-    return Target(folder, found.st_ino, found.st_mtime_ns)
+    return Target(folder, found.st_ino, _files(folder))
+
+
+def _files(folder: Path) -> frozenset[tuple[str, int, int]]:
+    """Name, size and time of change of everything in a folder that may be filled right now."""
+    found = set()
+    for path in folder.rglob("*"):
+        with suppress(OSError):
+            facts = path.lstat()
+            found.add((str(path), facts.st_size, facts.st_mtime_ns))
+    return frozenset(found)
 
 
 def point(link: Path, bundle: Path) -> None:

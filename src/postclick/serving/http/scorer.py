@@ -34,6 +34,9 @@ class Scorer(Protocol):
     def method(self) -> str:
         """Name of the method that trained it."""
 
+    def warm(self) -> None:
+        """Build what a first request would build."""
+
     def score(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Score rows that have every feature."""
 
@@ -52,6 +55,7 @@ def open_checked(folder: Path, open_bundle: Opener, threads: int | None) -> Scor
         InputError: it is damaged, or it loads and its scores are no probabilities.
     """
     scorer = open_bundle(folder, threads)
+    scorer.warm()
     for rows in WARM_ROWS:
         blank = pl.DataFrame({name: [None] * rows for name in scorer.features})
         scores = scorer.score(blank)

@@ -43,6 +43,8 @@ def score_body(scorer: Scorer, body: Body, sent: str, answer: str, limits: Limit
     began = time.perf_counter()
     parse = parse_arrow if sent == ARROW else parse_json
     parts = parse(body.whole(), scorer.features, limits)
+    if parts.user is not None:
+        limits.check_shared(int(parts.user.estimated_size()), parts.rows.height)
     before = time.perf_counter()
     try:
         if parts.user is None:

@@ -88,7 +88,7 @@ def serve(settings: ServerSettings, open_bundle: Opener) -> None:
         current = CurrentBundle(settings.bundle, open_bundle, settings.threads)
         service = Service(current, key, settings.limits, settings.workers)
         sys.setswitchinterval(SWITCH_SECONDS)
-        server = _Server(service, settings, reload_at_once=bool(asked_early))
+        server = _Server(service, settings, asked_early=asked_early)
         server.run(sockets=[listener])
     log.info("stopped")
 
@@ -96,12 +96,12 @@ def serve(settings: ServerSettings, open_bundle: Opener) -> None:
 class _Server(uvicorn.Server):
     """uvicorn with signals of its own: it would end by the signal that stopped it, not with 0."""
 
-    def __init__(self, service: Service, settings: ServerSettings, *, reload_at_once: bool) -> None:
+    def __init__(
+        self, service: Service, settings: ServerSettings, *, asked_early: list[int]
+    ) -> None:
         super().__init__(_config(service, settings))
         self._service, self._settings = service, settings
-        self._asked = asyncio.Event()
-        if reload_at_once:
-            self._asked.set()
+        self._asked, self._asked_early = asyncio.Event(), asked_early
         self._following: asyncio.Task[None] | None = None
 
     @contextlib.contextmanager
@@ -116,6 +116,8 @@ class _Server(uvicorn.Server):
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.handle_exit, number, None)
         loop.add_signal_handler(signal.SIGHUP, self._asked.set)
+        if self._asked_early:
+            self._asked.set()
         service, settings = self._service, self._settings
         following = follow(service.current, self._asked, settings.watch, service.metrics)
         self._following = asyncio.create_task(following)

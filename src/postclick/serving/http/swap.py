@@ -92,12 +92,19 @@ async def follow(
         try:
             async with asyncio.timeout(every):
                 await asked.wait()
+            moved = True
         except TimeoutError:
-            moved, _ = await loader.run(current.moved, None)
+            moved = False
+        try:
             if not moved:
-                continue
-        asked.clear()
-        await loader.run(lambda: current.reload(metrics), None)
+                moved, _ = await loader.run(current.moved, None)
+            if moved:
+                asked.clear()
+                await loader.run(lambda: current.reload(metrics), None)
+        except Exception:
+            # A panic in native code, say: the next bundle must still be looked at.
+            metrics.loads.labels("refused").inc()
+            log.exception("loading failed; version %s goes on serving", current.scorer.version)
 
 
 def _other_columns(old: Scorer, new: Scorer) -> str:
