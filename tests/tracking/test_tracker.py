@@ -174,3 +174,10 @@ def test_a_warning_is_one_line_of_reasonable_length() -> None:
     text = dropped("mlflow", ValueError("a\nb " * 500))
     assert "\n" not in text
     assert len(text) < 300
+
+
+def test_a_key_has_no_password() -> None:
+    place = Destination("mlflow", "postgresql://me:secret@db.example:5432/runs?sslkey=x")
+    assert place.key == "mlflow:postgresql://db.example:5432/runs"
+    assert Destination("mlflow", "sqlite:////a/b.db").key == "mlflow:sqlite:////a/b.db"
+    assert Destination("tensorboard", "/logs/a").key == "tensorboard:/logs/a"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from postclick.errors import InputError
 from postclick.extras import require
@@ -66,8 +67,10 @@ class Destination:
 
     @property
     def key(self) -> str:
-        """What an id in `IDS` is kept under."""
-        return f"{self.kind}:{self.target}"
+        """What an id in `IDS` is kept under: no password, whoever gets the run gets that file."""
+        parts = urlsplit(self.target)
+        place = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
+        return f"{self.kind}:{urlunsplit(place) if parts.netloc else self.target}"
 
     @property
     def _module(self) -> Any:
