@@ -115,6 +115,9 @@ def test_what_cannot_be_scored_is_one_line(
         ([tmp_path, log, *out], "is not a bundle (no bundle.json): make one with"),
         ([folder, log, other, *out, "--keep", "user"], "different types in the columns to keep"),
         ([folder, log, "--out", tmp_path / "no" / "s.parquet"], "s.parquet cannot be written"),
+        ([folder, log, "--out", log], "is the log that is to be scored: name another file"),
+        ([folder, log, log, "--out", log], "is the log that is to be scored: name another file"),
+        ([folder, log, "--out", tmp_path], "is a folder: name a Parquet file to write"),
     ]
     for arguments, message in cases:
         done = run("score", *arguments)

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import polars as pl
 
@@ -31,6 +32,11 @@ class LogSource(ABC):
     def state(self) -> tuple[str, ...] | None:
         """What changes when the log does; None if the log cannot tell."""
         return None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that it reads, where it reads files."""
+        return ()
 
     def require(self, columns: Sequence[str]) -> None:
         """Raise `InputError` naming every column that is missing."""

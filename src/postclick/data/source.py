@@ -38,6 +38,10 @@ class ManyFiles(LogSource):
         for part in self._parts:
             yield from part.frames(columns)
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return tuple(file for part in self._parts for file in part.files)
+
     def state(self) -> tuple[str, ...] | None:
         states = [part.state() for part in self._parts]
         known = [state for state in states if state is not None]

@@ -75,6 +75,7 @@ def score(
     clash = next((name for name in keep if name in PREDICTIONS), None)
     if clash is not None:
         raise InputError(f"column {clash!r} cannot be kept, scores have that name: rename it")
+    _check_place(out, log)
     log.require([*model.features, *keep])
     reporter.start("score", None, "rows")
     rows = 0
@@ -95,6 +96,13 @@ def _opened(logs: LogSource | str | Path | Sequence[str | Path]) -> LogSource:
     if isinstance(logs, LogSource):
         return logs
     return open_log(logs) if isinstance(logs, str | Path) else open_log(*logs)
+
+
+def _check_place(out: Path, log: LogSource) -> None:
+    if out.is_dir():
+        raise InputError(f"{out} is a folder: name a Parquet file to write")
+    if out.exists() and any(file.exists() and out.samefile(file) for file in log.files):
+        raise InputError(f"{out} is the log that is to be scored: name another file to write")
 
 
 def _scored(
