@@ -64,7 +64,7 @@ def test_what_is_kept_is_fitted_on_all_validation_clicks(
     rows = clicked_logits(run, small_log)
     w = propensity_weights(rows.ctr_logit, rows.clip) if weights == "propensity" else None
     wanted = fit(kind, rows.cvr_logit, rows.conversion, w)
-    assert found.calibrator == wanted
+    assert found.calibrator == Calibrator.from_json(wanted.to_json())
     z = np.linspace(-6, 6, 50)
     assert run.calibration is not None and run.calibration.kind == kind
     np.testing.assert_allclose(run.calibration.apply(z), wanted.apply(z), rtol=1e-12)

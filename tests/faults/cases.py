@@ -109,10 +109,14 @@ def _scores(file: Path, _: Inputs) -> Any:
 
 @dataclass(frozen=True)
 class Case:
-    """A command that writes `target`; `content` fails if that is not whole."""
+    """A command that writes `target`, the file `last` at its end.
+
+    `content` fails if it is not whole.
+    """
 
     name: str
     target: str
+    last: str
     modules: tuple[str, ...]
     content: Callable[[Path, Inputs], Any]
 
@@ -123,11 +127,31 @@ class Case:
 
 _TRAINING = ("postclick.training.run",)
 CASES = (
-    Case("prepare", "data", ("postclick.data.prepare", "postclick.datasets.opening"), _files),
-    Case("train", "run", _TRAINING, _run),
-    Case("compare", "results", ("postclick.experiments.compare", "plotly"), _comparison),
-    Case("export", "bundle", ("postclick.serving.export", "onnxscript", "torch.onnx"), _bundle),
-    Case("score", "scores.parquet", ("postclick.serving.scoring", "onnxruntime"), _scores),
+    Case(
+        "prepare", "data", "data", ("postclick.data.prepare", "postclick.datasets.opening"), _files
+    ),
+    Case("train", "run", "run", _TRAINING, _run),
+    Case(
+        "compare",
+        "results",
+        "results/report.html",
+        ("postclick.experiments.compare", "plotly"),
+        _comparison,
+    ),
+    Case(
+        "export",
+        "bundle",
+        "bundle",
+        ("postclick.serving.export", "onnxscript", "torch.onnx"),
+        _bundle,
+    ),
+    Case(
+        "score",
+        "scores.parquet",
+        "scores.parquet",
+        ("postclick.serving.scoring", "onnxruntime"),
+        _scores,
+    ),
 )
 
 _CHILD = """

@@ -1,8 +1,8 @@
 """SIGKILL at random moments of every command that writes: whole or nothing, and then as if never.
 
 Each command is killed `POSTCLICK_KILLS` times (6 by default), at moments drawn evenly over the time
-that it takes. What it writes is then either whole or not there under its name; the same command
-given again makes just what an undisturbed one makes, and leaves nothing beside it.
+until its result is there. What it writes is then either whole or not there under its name; the same
+command given again makes just what an undisturbed one makes, and leaves nothing beside it.
 """
 
 import os
@@ -58,11 +58,14 @@ def test_killed_at_random_moments(case: Case, inputs: Inputs) -> None:
 
 
 def undisturbed(case: Case, inputs: Inputs, out: Path) -> tuple[float, object]:
-    """Seconds that the command takes, and what it makes."""
+    """Seconds until what the command makes is there, and what that is."""
     out.mkdir()
     process = start(case, case.arguments(inputs, out))
     began = time.perf_counter()
     go(process)
+    while not (out / case.last).exists() and process.poll() is None:
+        time.sleep(0.002)
+    taken = time.perf_counter() - began
     errors = process.communicate()[1]
     assert process.returncode == 0, errors
-    return time.perf_counter() - began, case.content(out / case.target, inputs)
+    return taken, case.content(out / case.target, inputs)

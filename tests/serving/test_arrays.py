@@ -36,9 +36,10 @@ def test_a_user_beside_candidates() -> None:
         assert both.missing == () and len(both) == 5
         assert both.ids.tolist() == [[4, 9]] * 5
         assert both.numeric.tolist() == [[4.0, 9.0, 9.0]] * 5
-        assert both.bags[0].values.tolist() == [4] * 5
-        assert both.bags[0].offsets.tolist() == [0, 1, 2, 3, 4, 5]
-        assert both.bags[1].offsets.tolist() == items.bags[1].offsets.tolist()
+        ids, weights = both.bags[0].padded(1, 4)
+        assert ids.tolist() == [[4]] * 3 and weights.tolist() == [[1.0]] * 3
+        assert both.bags[0].longest(1, 4) == 1
+        assert both.bags[1] is items.bags[1]
 
 
 def test_a_user_without_candidates() -> None:
@@ -161,3 +162,11 @@ def test_calibration_is_applied_to_the_logit_of_pcvr() -> None:
         scores = served.scores(CTR, CVR, joint)
         np.testing.assert_allclose(scores.pcvr, pcvr, rtol=1e-6)
         np.testing.assert_allclose(scores.pctcvr, probability(CTR) * pcvr, rtol=1e-6)
+
+
+def test_numbers_beyond_float32_stay_finite() -> None:
+    column = NumericColumn(name="price", source="price", transform="standardize", mean=3, std=0.5)
+    values = np.array([1e39, -1.7e308, 4.0, np.nan])
+    expected = [1e6, -1e6, 2.0, 0.0]
+    assert scale(values, column).tolist() == expected
+    assert NumericScaling([column]).scale({"price": values})[:, 0].tolist() == expected

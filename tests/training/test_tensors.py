@@ -74,3 +74,7 @@ def test_whatever_changes_in_a_file_is_found(tmp_path: Path) -> None:
     save_file({"a": torch.ones(2)}, path)
     with pytest.raises(ValueError, match="it has no sha256"):
         check_tensors(path)
+    for header in (b"[]", b"null", b'{"__metadata__":"x"}'):
+        path.write_bytes(len(header).to_bytes(8, "little") + header)
+        with pytest.raises(ValueError, match="it has no sha256"):
+            check_tensors(path)

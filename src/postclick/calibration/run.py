@@ -114,6 +114,7 @@ def calibrate(
         ),
     )
     document.write(trained.folder)
+    calibrator = document.map  # as it will be read: T is kept, of which the slope is the inverse
     if judge is None or labels is None:
         return Calibrated(calibrator, document)
     logit = cvr_logits(trained, log, judge)

@@ -144,9 +144,11 @@ def canonical_chunks(
 ) -> Iterator[pl.DataFrame]:
     """The log as canonical frames with row numbers, wrong labels counted and settled."""
     canonical = Canonicalizer(schema, source.columns)
+    # A weights column may be a feature too, or weigh several.
+    lists = list(dict.fromkeys([*(f.name for f in schema.multi), *schema.weight_columns]))
     first = 0
     for frame in read_ahead(source.frames(canonical.reads)):
-        for raw in pieces(frame, [*(f.name for f in schema.multi), *schema.weight_columns]):
+        for raw in pieces(frame, lists):
             canonized = with_rows(canonical.convert(raw, checks.issues(name)), first)
             first += raw.height
             yield checks.settle(name, canonized)

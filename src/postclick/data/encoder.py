@@ -8,7 +8,7 @@ import numpy.typing as npt
 import polars as pl
 
 from postclick.data import manifest as m
-from postclick.data.scaling import Floats, quantile_ids, signed_log1p
+from postclick.data.scaling import LARGEST_SCALED, Floats, quantile_ids, signed_log1p
 from postclick.data.side_by_side import side_by_side
 from postclick.data.values import flatten, rebuild
 from postclick.data.vocabulary import FOLDER, Vocabulary
@@ -83,7 +83,9 @@ def scale(values: Floats, column: m.NumericColumn) -> npt.NDArray[np.float32]:
         return missing.astype(np.float32)
     if column.transform == "log1p":
         values = signed_log1p(values)
-    return np.where(missing, 0.0, (values - column.mean) / column.std).astype(np.float32)
+    with np.errstate(over="ignore"):
+        scaled = np.where(missing, 0.0, (values - column.mean) / column.std)
+    return scaled.clip(-LARGEST_SCALED, LARGEST_SCALED).astype(np.float32)
 
 
 def _floats(column: pl.Series) -> Floats:

@@ -28,6 +28,10 @@ class FileSource(LogSource):
         self._path = path
         self._opened = self._identity()
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return (self._path,)
+
     def frames(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         self.require(columns)
         self._require_same()
@@ -162,4 +166,5 @@ def _batch_rows(metadata: pq.FileMetaData) -> int:
 def _frame(table: pa.Table) -> pl.DataFrame:
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
+    frame.columns = table.column_names  # polars gives a column without a name another one
     return frame

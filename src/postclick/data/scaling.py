@@ -12,6 +12,8 @@ from postclick.data.sample import HashSample
 Floats = npt.NDArray[np.float64]
 # Values from which quantile edges are computed; a log with fewer rows gives exact ones.
 EDGE_ROWS = 1_000_000
+# No scaled number is larger: 1e39, or the largest float as "no value", is still finite in float32.
+LARGEST_SCALED = 1e6
 
 
 def signed_log1p(values: Floats) -> Floats:

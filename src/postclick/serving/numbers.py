@@ -7,7 +7,7 @@ import numpy.typing as npt
 import polars as pl
 
 from postclick.data.manifest import NumericColumn
-from postclick.data.scaling import Floats, signed_log1p
+from postclick.data.scaling import LARGEST_SCALED, Floats, signed_log1p
 from postclick.data.values import to_number
 from postclick.errors import InputError
 
@@ -68,10 +68,12 @@ class NumericScaling:
         missing = np.isnan(values)
         if self._logs.size:
             values[:, self._logs] = signed_log1p(values[:, self._logs])
-        values -= self._mean
-        values /= self._std
+        with np.errstate(over="ignore"):
+            values -= self._mean
+            values /= self._std
         values[missing] = 0.0
         values[:, self._flags] = missing[:, self._flags]
+        np.clip(values, -LARGEST_SCALED, LARGEST_SCALED, out=values)
         scaled = values.astype(np.float32)
         if len(known) < len(self.columns):
             absent = np.setdiff1d(np.arange(len(self.columns)), known)

@@ -76,7 +76,9 @@ def check_tensors(path: Path) -> None:
         if size > LARGEST_HEADER:
             raise ValueError(f"its header would be {size:,} bytes long")
         text = file.read(size)
-        expected = json.loads(text).get("__metadata__", {}).get(SHA256)
+        header = json.loads(text)
+        metadata = header.get("__metadata__") if isinstance(header, dict) else None
+        expected = metadata.get(SHA256) if isinstance(metadata, dict) else None
         if not isinstance(expected, str):
             raise ValueError("it has no sha256")
         total = hashlib.sha256(length + text.replace(expected.encode(), UNKNOWN.encode(), 1))

@@ -39,7 +39,8 @@ class Tuning:
         best: the settings of the best trial.
         best_trial, value: its number and what it reached.
         defaults: the first trial's settings that the search varies.
-        default_value: what the defaults reached; `None` if they diverged or were interrupted.
+        default_value: what the defaults reached; `None` if they diverged, were pruned or
+            interrupted.
         importance: the share of each setting in what the metric varies by (PED-ANOVA), largest
             first; empty with fewer than ten complete trials.
     """

@@ -19,7 +19,7 @@ def tables(found: "Tuning") -> list[Table]:
     table.add_column(f"best (trial {found.best_trial})", justify="right")
     if found.importance:
         table.add_column("importance", justify="right")
-    default = "diverged" if found.default_value is None else f"{found.default_value:.6f}"
+    default = "not complete" if found.default_value is None else f"{found.default_value:.6f}"
     more = [""] if found.importance else []
     table.add_row(found.metric, default, f"{found.value:.6f}", *more, style="bold")
     chosen = found.chosen
