@@ -1,14 +1,15 @@
 """`postclick serve` under open-loop load: 500 candidates a request over Arrow.
 
-    python benchmarks/server.py [--bundle BUNDLE --log LOG --user age,city] [--soak SECONDS]
+    python benchmarks/server.py [--schema aliexpress] [--soak SECONDS]
+    python benchmarks/server.py --bundle BUNDLE --log LOG --user age,city [--soak SECONDS]
 
-Without a bundle it simulates a log with the columns of AliExpress (16 categories, 63 numbers; 40 of
-them the user's), trains ESMM on it and exports that. The server is a process of its own with one
-model thread; one client process keeps its connections. Capacity is the rate at which answers come
-with four requests under way at all times; then requests arrive at 25, 50 and 80 % of it with
-exponential gaps, and a request's time counts from when it was due. The time of the model call is
-the server's own (`Server-Timing`); `cpu_ms` is what the server computed for one request, which
-other work on the machine changes least. `--soak` adds a long run at 80 %.
+Without a bundle it is ESMM on workload B (23 categories, 8 of them the user's), or, with `--schema
+aliexpress`, on a simulated log with 16 categories and 63 numbers, 40 of them the user's. The server
+is a process of its own with one model thread; one client process keeps its connections. Capacity is
+the rate at which answers come with four requests under way at all times; then requests arrive at
+25, 50 and 80 % of it with exponential gaps, and a request's time counts from when it was due. The
+time of the model call is the server's own (`Server-Timing`); `cpu_ms` is what the server computed
+for one request, which other work on the machine changes least. `--soak` adds a long run at 80 %.
 """
 
 import argparse
@@ -37,8 +38,15 @@ TOGETHER, BODIES = 4, 40
 MODEL_MS, REQUEST_MS = 2.0, 8.0
 
 
-def make(folder: Path, rows: int) -> dict[str, Any]:
+def make(folder: Path, schema: str, rows: int) -> dict[str, Any]:
     """A bundle and a log to ask about, in a process of its own: torch stays out of the client."""
+    if schema == "B":
+        from scoring import USER_FIELDS, make_bundle, write_raw
+        from workload import WORKLOAD_B
+
+        make_bundle(folder, "dense")
+        write_raw(folder / "log.parquet", "dense", rows)
+        return {"user": list(WORKLOAD_B.fields[:USER_FIELDS])}
     from postclick import RunSettings, prepare, simulate, train
     from postclick.data.source import FrameSource
     from postclick.datasets.base import LogSplits
@@ -153,11 +161,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="of each load")
     parser.add_argument("--soak", type=float, default=0.0, metavar="SECONDS")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--rows", type=int, default=40_000, help="of the simulated log")
+    parser.add_argument("--schema", choices=["B", "aliexpress"], default="B")
+    parser.add_argument("--rows", type=int, default=40_000, help="of the log that is made")
     parser.add_argument("--make", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.make:
-        print(json.dumps(make(given.make, given.rows)))
+        print(json.dumps(make(given.make, given.schema, given.rows)))
         return
     if (given.bundle is None) != (given.log is None):
         parser.error("--bundle and --log go together")
@@ -165,7 +174,8 @@ def main() -> None:
         bundle, log = given.bundle, given.log
         user = [name for name in given.user.split(",") if name]
         if bundle is None:
-            user = child(__file__, "--make", scratch, "--rows", given.rows)["user"]
+            more = ["--schema", given.schema, "--rows", given.rows]
+            user = child(__file__, "--make", scratch, *more)["user"]
             bundle, log = Path(scratch) / "bundle", Path(scratch) / "log.parquet"
         with served(bundle, given.workers) as port:
             features = json.loads(get(port, "/ready"))["features"]

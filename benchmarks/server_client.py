@@ -86,7 +86,7 @@ class Client:
         request = self._requests[self._sent % len(self._requests)]
         self._sent += 1
         try:
-            connection = self._idle.pop() if self._idle else await self._connect()
+            connection = self._from_idle() or await self._connect()
             tally.lag.append(time.perf_counter() - due)
             head = await connection.ask(request)
         except OSError as error:
@@ -99,6 +99,14 @@ class Client:
             tally.add_error(head[9:12].decode())
         elif found := MODEL.search(head):
             tally.model.append(float(found[1]) / 1e3)
+
+    def _from_idle(self) -> Connection | None:
+        """A connection that the server has not closed meanwhile."""
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.lost:
+                return connection
+        return None
 
     async def _connect(self) -> Connection:
         loop = asyncio.get_running_loop()
