@@ -1,6 +1,6 @@
 """SIGKILL at random moments of every command that writes: whole or nothing, and then as if never.
 
-Each command is killed `POSTCLICK_KILLS` times (6 by default), at moments drawn evenly over the time
+Each command is killed `POSTCLICK_KILLS` times (3 by default), at moments drawn evenly over the time
 until its result is there. What it writes is then either whole or not there under its name; the same
 command given again makes just what an undisturbed one makes, and leaves nothing beside it.
 """
@@ -15,7 +15,7 @@ import pytest
 from faults.cases import CASES, Case, Inputs, go, make_inputs, start
 from helpers.commands import run
 
-KILLS = int(os.environ.get("POSTCLICK_KILLS", "6"))
+KILLS = int(os.environ.get("POSTCLICK_KILLS", "3"))
 pytestmark = pytest.mark.slow
 
 

@@ -17,7 +17,7 @@ from postclick.data.source import open_log
 from postclick.datasets.base import LogSplits
 from postclick.errors import InputError
 
-EXAMPLES = int(os.environ.get("POSTCLICK_EXAMPLES", "500"))
+EXAMPLES = int(os.environ.get("POSTCLICK_EXAMPLES", "250"))
 pytestmark = pytest.mark.slow
 RANDOM = settings(
     max_examples=EXAMPLES,

@@ -105,8 +105,8 @@ def pool_of(workers: int, reporter: Reporter, verb: str) -> Iterator[Pool]:
     context = multiprocessing.get_context("spawn")
     executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_settle)
     manager_of = SyncManager(ctx=context)
-    manager_of.start(_end_with_parent)
     try:
+        manager_of.start(_end_with_parent)
         with manager_of as manager, executor as processes:
             messages, stop = manager.Queue(), manager.Event()
             try:
