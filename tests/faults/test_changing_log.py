@@ -6,16 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from faults.cases import Inputs, make_inputs
+from faults.cases import Inputs
 from helpers.commands import Done, run
 from postclick.data import source
-
-
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
-    folder = tmp_path_factory.mktemp("changing") / "inputs"
-    folder.mkdir()
-    return make_inputs(folder)
 
 
 def append(log: Path) -> None:

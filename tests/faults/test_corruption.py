@@ -7,17 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from faults.cases import Inputs, make_inputs
+from faults.cases import Inputs
 from helpers.commands import SETS, run
 
 CHANGES = 4  # random bytes changed in each file, one at a time
-
-
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
-    folder = tmp_path_factory.mktemp("damage") / "inputs"
-    folder.mkdir()
-    return make_inputs(folder)
 
 
 def damages(data: bytes, seed: str) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from faults.cases import CASES, Case, Inputs, make_inputs
+from faults.cases import CASES, Case, Inputs
 from faults.disk import change, mounted
 from helpers.commands import run
 
@@ -16,13 +16,6 @@ pytestmark = pytest.mark.slow
 THOROUGH = "POSTCLICK_KILLS" in os.environ
 SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 0.95) if THOROUGH else (0.0, 0.5, 0.95)
 ENOUGH = 256_000
-
-
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
-    folder = tmp_path_factory.mktemp("disk") / "inputs"
-    folder.mkdir()
-    return make_inputs(folder)
 
 
 def check_refused(code: int, errors: str) -> None:

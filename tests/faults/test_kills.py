@@ -12,18 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from faults.cases import CASES, Case, Inputs, go, make_inputs, start
+from faults.cases import CASES, Case, Inputs, go, start
 from helpers.commands import run
 
 KILLS = int(os.environ.get("POSTCLICK_KILLS", "3"))
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
-    folder = tmp_path_factory.mktemp("kills") / "inputs"
-    folder.mkdir()
-    return make_inputs(folder)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

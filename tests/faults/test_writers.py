@@ -2,18 +2,11 @@
 
 import pytest
 
-from faults.cases import CASES, Case, Inputs, go, make_inputs, start
+from faults.cases import CASES, Case, Inputs, go, start
 from helpers.commands import run
 
 pytestmark = pytest.mark.slow
 ROUNDS = 3
-
-
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
-    folder = tmp_path_factory.mktemp("writers") / "inputs"
-    folder.mkdir()
-    return make_inputs(folder)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -1,12 +1,12 @@
 """MineThatData e-mail challenge (Hillstrom 2008): a real funnel of 64,000 customers."""
 
-import hashlib
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import polars as pl
 from pydantic import Field, field_validator, model_validator
 
+from postclick.checksums import file_digest
 from postclick.data.schema import Categorical, LogSchema, Numeric
 from postclick.data.source import CsvSource, FrameSource, LogSource
 from postclick.datasets.base import DataSet, LogSplits, Options
@@ -79,8 +79,7 @@ def _schema(segment_as_feature: bool) -> LogSchema:
 
 def _check_hash(path: Path) -> None:
     try:
-        with path.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        found = file_digest(path)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error}") from None
     if found != SHA256:
