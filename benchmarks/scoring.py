@@ -15,7 +15,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
@@ -46,8 +46,8 @@ def raw_values(ids: np.ndarray, kind: str) -> pl.Series:
     return wide if kind == "wide" else "u" + wide.cast(pl.String)
 
 
-def make_bundle(folder: Path, kind: str) -> Path:
-    """A bundle of workload B whose vocabularies have every id but 0."""
+def make_bundle(folder: Path, kind: str, user_features: Sequence[str] = ()) -> Path:
+    """`bundle` of workload B in `folder`, whose vocabularies have every id but 0."""
     log = write_workload(folder / "data", train=20_000, test=20_000)
     (folder / "data" / FOLDER).mkdir()
     for name, size in zip(WORKLOAD_B.fields, WORKLOAD_B.sizes, strict=True):
@@ -56,7 +56,7 @@ def make_bundle(folder: Path, kind: str) -> Path:
         table = pl.DataFrame({"value": values, "id": ids, "count": np.ones(len(ids), np.int64)})
         Vocabulary(table).save(folder / "data" / FOLDER, name)
     run = train_run(log, folder / "run", "esmm", *ONE_PASS, "batch_size=4096")
-    return export(run, folder / "bundle").folder
+    return export(run, folder / "bundle", user_features=user_features).folder
 
 
 def write_raw(path: Path, kind: str, rows: int) -> None:

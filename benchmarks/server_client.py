@@ -124,8 +124,8 @@ class Client:
         await asyncio.gather(*(one_after_the_other() for _ in range(together)))
         return len(tally.seconds) / (time.perf_counter() - began), tally
 
-    async def arrive(self, rate: float, seconds: float, seed: int) -> Tally:
-        """Requests at `rate` a second with exponential gaps, whatever the answers take."""
+    async def arrive(self, rate: float, seconds: float, seed: int, *, even: bool = False) -> Tally:
+        """Requests at `rate` a second with exponential or even gaps, whatever the answers take."""
         rng, tally = np.random.default_rng(seed), Tally()
         began = due = time.perf_counter()
         under_way: set[asyncio.Task[None]] = set()
@@ -136,7 +136,7 @@ class Client:
             task = asyncio.create_task(self._ask(due, tally))
             under_way.add(task)
             task.add_done_callback(under_way.discard)
-            due += rng.exponential(1 / rate)
+            due += 1 / rate if even else rng.exponential(1 / rate)
         await asyncio.gather(*under_way)
         return tally
 

@@ -88,6 +88,25 @@ def test_a_user_and_candidates(mixed_bundle: Bundle, mixed_raw: Raw) -> None:
     assert scores.frame().equals(expected)
 
 
+def test_a_user_who_is_read_apart(
+    mixed_run: Run, mixed_bundle: Bundle, mixed_raw: Raw, tmp_path: Path
+) -> None:
+    """Whether the user's part has just the features that were exported as his, more, or less."""
+    apart = ["user", "spend", "history"]
+    bundle = export(mixed_run, tmp_path / "bundle", user_features=apart)
+    assert bundle.info.user_features == ("user", "history", "spend")
+    test = mixed_raw[1].head(600).drop("click", "buy")
+    assert largest_difference(bundle.score(test), mixed_bundle.score(test)) < LIMIT
+    for theirs in ([*apart, "weight"], [*apart, "weight", "shop", "tags"], ["user", "spend"]):
+        user, candidates = test.select(theirs).slice(4, 1), test.drop(theirs)
+        expected = mixed_bundle.score(candidates.hstack(pl.concat([user] * 600)))
+        found = bundle.score_candidates(user, candidates)
+        assert largest_difference(found, expected) < LIMIT
+    user = bundle.encode(test[:1], apart)
+    with pytest.raises(InputError, match="feature 'tags' has not been encoded"):
+        bundle.run(bundle.encode(test, ["shop", "size", "Grün/é", "price", "age"]), user)
+
+
 def test_threads_do_not_disturb_each_other(mixed_bundle: Bundle, mixed_raw: Raw) -> None:
     test = mixed_raw[1]
     expected = mixed_bundle.score(test)

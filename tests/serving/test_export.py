@@ -17,6 +17,8 @@ from postclick.methods import METHODS, Method
 from postclick.nn.config import NetworkConfig
 from postclick.serving import graph
 from postclick.serving.bundle import Bundle
+from postclick.serving.division import divide
+from postclick.serving.encoded import Layout
 from postclick.serving.graph import export_graph
 from postclick.serving.parity import batch_of, measure_parity, random_rows
 from postclick.serving.runtime import Model
@@ -53,17 +55,26 @@ def make(name: str, inputs: InputSpec = INPUTS, **network: Any) -> Method[Any]:
     return made
 
 
-def check(method: Method[Any], inputs: InputSpec, folder: Path) -> Model:
+def layout(inputs: InputSpec) -> Layout:
+    sizes = len(inputs.field_sizes), inputs.numerics, len(inputs.bag_sizes)
+    kinds = zip(("id", "number", "bag"), sizes, strict=True)
+    return Layout(*(tuple(f"{kind}_{k}" for k in range(size)) for kind, size in kinds))
+
+
+def check(
+    method: Method[Any], inputs: InputSpec, folder: Path, user: frozenset[str] = frozenset()
+) -> Model:
     """Export, and compare; nothing that serving does not need is written."""
-    prediction = method.predict(batch_of(random_rows(inputs, 5, _rng()), inputs))
+    names = layout(inputs)
+    prediction = method.predict(batch_of(random_rows(inputs, names, 5, _rng()), inputs))
     logits = [logit for logit in prediction[:3] if logit is not None]
     torch.stack(logits).sum().backward()
     used = sum(p.numel() for p in method.parameters() if p.grad is not None)
     outputs = ("ctr", "cvr", "log_ctcvr")[: len(logits)]
-    export_graph(method, inputs, outputs, folder / "model.onnx")
-    model = Model(folder / "model.onnx")
+    export_graph(method, inputs, divide(names, user), outputs, folder / "model.onnx")
+    model = Model(folder / "model.onnx", user_features=user)
     assert model.outputs == outputs
-    assert measure_parity(method, inputs, model).largest_difference < 1e-5
+    assert measure_parity(method, inputs, names, model).largest_difference < 1e-5
     written = onnx.load(folder / "model.onnx")
     floats = [t for t in written.graph.initializer if t.data_type == onnx.TensorProto.FLOAT]
     buffers = sum(b.numel() for b in method.buffers())
@@ -78,16 +89,32 @@ def _rng() -> Any:
     return np.random.default_rng(1)
 
 
+NOBODY: frozenset[str] = frozenset()
+USER = frozenset({"id_1", "number_0", "bag_0"})
+
+
 @pytest.mark.parametrize(
-    ("name", "backbone"),
-    [
-        pytest.param(n, b, marks=() if (n, b) in QUICK else pytest.mark.slow)
-        for n in METHODS
-        for b in BACKBONES
+    ("name", "backbone", "user"),
+    [pytest.param(*case, USER) for case in QUICK[1:]]
+    + [pytest.param(*case, NOBODY) for case in QUICK]
+    # The others with the user apart on one backbone, and undivided on the other.
+    + [
+        pytest.param(name, backbone, user, marks=pytest.mark.slow)
+        for name in METHODS
+        for backbone, user in zip(BACKBONES, (NOBODY, USER), strict=True)
+        if (name, backbone) not in QUICK
     ],
 )
-def test_every_method_and_backbone(name: str, backbone: str, tmp_path: Path) -> None:
-    check(make(name, backbone=backbone), INPUTS, tmp_path)
+def test_every_method_and_backbone(
+    name: str, backbone: str, user: frozenset[str], tmp_path: Path
+) -> None:
+    """Rows with users of their own, and with one user of all: `check` compares both with torch."""
+    model = check(make(name, backbone=backbone), INPUTS, tmp_path, user)
+    inputs = {value.name for value in onnx.load(tmp_path / "model.onnx").graph.input}
+    assert ({"user_ids", "user_numeric", "user_bag_0"} <= inputs) == bool(user)
+    rows = random_rows(INPUTS, layout(INPUTS), 1300, _rng())
+    for found, whole in zip(model.run(rows), model.run_at_once(rows), strict=True):
+        assert abs(found - whole).max() < 1e-4
 
 
 @pytest.mark.slow
@@ -101,15 +128,23 @@ def test_other_networks(name: str, network: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("spec", SPECS)
 def test_other_inputs(spec: str, tmp_path: Path) -> None:
     model = check(make("esmm", SPECS[spec]), SPECS[spec], tmp_path)
-    rows = random_rows(SPECS[spec], 700, _rng())
+    rows = random_rows(SPECS[spec], layout(SPECS[spec]), 700, _rng())
     whole = model.run_at_once(rows)
     for found, expected in zip(model.run(rows), whole, strict=True):
         assert abs(found - expected).max() < 1e-4
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["bottom", "no tower", "batch norm"])
+@pytest.mark.parametrize("user", [{"id_0"}, {"number_0"}, {"bag_0", "bag_1"}, USER])
+def test_other_users(network: str, user: set[str], tmp_path: Path) -> None:
+    check(make("ddpo", **NETWORKS[network]), INPUTS, tmp_path, frozenset(user))
+
+
 def test_too_many_rows_for_int32(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="2,147,483,650 embedding rows are more than int32"):
-        graph.ServingGraph(make("naive"), InputSpec((2**31 - 1, 3), (), 0))
+        inputs = InputSpec((2**31 - 1, 3), (), 0)
+        graph.ServingGraph(make("naive"), inputs, divide(layout(inputs), frozenset()))
 
 
 def test_the_command(mixed_run: Run, tmp_path: Path) -> None:
@@ -174,6 +209,11 @@ def test_what_is_needed_is_said(
     for rate in (0.0, 1.5, float("nan")):
         with pytest.raises(InputError, match=f"negative rate is {rate}: give a share above 0"):
             export(mixed_run, tmp_path / "bundle", negative_rate=rate)
+    with pytest.raises(InputError, match="no feature 'zodiac' of the user; it has user, shop"):
+        export(mixed_run, tmp_path / "bundle", user_features=["age", "zodiac"])
+    everything = ["user", "shop", "size", "Grün/é", "price", "spend", "age", "history", "tags"]
+    with pytest.raises(InputError, match="every feature is the user's: leave those of"):
+        export(mixed_run, tmp_path / "bundle", user_features=everything)
     monkeypatch.setattr(extras, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"export needs onnx: pip install 'postclick\[export\]'"):
         export(mixed_run, tmp_path / "bundle")

@@ -15,6 +15,7 @@ from postclick.data.vocabulary import Vocabulary
 from postclick.errors import InputError
 from postclick.serving import texts
 from postclick.serving.hashtable import HashTable
+from postclick.serving.integers import IntegerColumns, Integers
 from postclick.serving.lookup import Values, find_ids
 
 KNOWN = [
@@ -184,3 +185,23 @@ def test_the_table_is_a_dictionary(keys: set[int], more: list[int]) -> None:
 def test_an_empty_table() -> None:
     table = HashTable(np.zeros(0, np.uint64), np.zeros(0, np.int32))
     assert table.lookup(np.array([0, 5, 2**64 - 1], np.uint64)).tolist() == [0, 0, 0]
+
+
+def test_integers_of_several_columns_in_one_sweep() -> None:
+    """As each column by itself: dense tables, a hash table, values beyond both ends."""
+    rng = np.random.default_rng(0)
+    values = [
+        pl.Series([str(k) for k in rng.permutation(500)]),
+        pl.Series([str(k) for k in rng.integers(-(2**62), 2**62, 300)]),
+        pl.Series(["shop", "07", "-3", "12"]),
+        pl.Series([], dtype=pl.String),
+    ]
+    columns = [Integers(found, pl.Int64()) for found in values]
+    whole = np.concatenate([found.cast(pl.Int64, strict=False).fill_null(5) for found in values])
+    matrix = rng.choice([*whole, -(2**63), 2**63 - 1, 0, 500, 501], (400, 5)).astype(np.int64)
+    which = np.array([2, 0, 1, 3, 0])
+    expected = [columns[k].find_array(matrix[:, j]).tolist() for j, k in enumerate(which)]
+    assert sum(map(sum, expected)) > 0
+    assert IntegerColumns(columns).find(matrix, which).T.tolist() == expected
+    alone = [columns[k].find_array(matrix[:, j]).tolist() for j, k in enumerate(which)]
+    assert alone == expected

@@ -21,6 +21,9 @@ def export(
     negative_rate: Annotated[
         float, typer.Option(help="Share of negatives that the log came with, before 'prepare'.")
     ] = 1.0,
+    user_features: Annotated[
+        str, typer.Option(help="Features that the candidates of a request share, a,b,c.")
+    ] = "",
     json: Json = False,
 ) -> None:
     """Write a bundle that scores raw rows without torch, checked against the run.
@@ -32,7 +35,12 @@ def export(
 
     with one_line_errors(), reporting(json) as reporter:
         bundle = run_export(
-            run, out, calibrated=calibrated, negative_rate=negative_rate, reporter=reporter
+            run,
+            out,
+            calibrated=calibrated,
+            negative_rate=negative_rate,
+            user_features=names(user_features),
+            reporter=reporter,
         )
     info = bundle.info
     size = sum(file.size for file in info.files.values())

@@ -50,5 +50,5 @@ def affine(layer: nn.Module, x: "Tensor | Conditioned") -> tuple[Tensor, Tensor,
     if isinstance(layer, OuterProductLinear):
         assert isinstance(x, Conditioned)
         return layer.affine(x)
-    assert isinstance(x, Tensor)
+    assert not isinstance(x, Conditioned)
     return x, layer.get_parameter("weight"), layer.get_parameter("bias")

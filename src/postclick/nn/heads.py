@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from postclick.nn.backbone import make_backbone
+from postclick.nn.conditioning import Conditioned
 from postclick.nn.config import NetworkConfig
 from postclick.nn.mlp import MLP, FirstLayer, LayerInput
 
@@ -100,7 +101,9 @@ def first_activations(
     """
     x = read[0] if read else None
     towers = [head.tower for head in heads.values() if isinstance(head, Head)]
-    if len(towers) < 2 or not isinstance(x, Tensor) or any(other is not x for other in read):
+    if x is None or isinstance(x, Conditioned) or any(other is not x for other in read):
+        return {}
+    if len(towers) < 2:
         return {}
     layers = [tower.linear[0] for tower in towers if len(tower.linear)]
     plain = all(type(layer) is nn.Linear for layer in layers) and len(layers) == len(heads)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +12,7 @@ from postclick.errors import InputError
 from postclick.serving.encoded import Encoded
 from postclick.serving.encoding import ServingEncoder
 from postclick.serving.format import BUNDLE, MODEL, read_info, verify_files
+from postclick.serving.rows import Rows
 from postclick.serving.runtime import Model
 from postclick.serving.scores import Scores, Served
 
@@ -37,9 +39,10 @@ class Bundle:
         self._encoder = ServingEncoder(
             info.log_schema, info.ids, info.numerics, info.bags, self.folder / VOCABULARIES
         )
-        self._model = Model(self.folder / MODEL, threads or os.cpu_count() or 1)
+        self._model = Model(self.folder / MODEL, threads or os.cpu_count() or 1, info.user_features)
         if self._model.outputs != info.outputs:
             raise InputError(f"{self.folder / MODEL} is another model: export the run again")
+        self._user_features = frozenset(info.user_features)
         self._served = Served(info.ctr_shift, info.calibration)
 
     @classmethod
@@ -59,7 +62,7 @@ class Bundle:
         """The method that trained it."""
         return self.info.method
 
-    @property
+    @cached_property
     def features(self) -> tuple[str, ...]:
         """The raw columns that it needs."""
         return tuple(dict.fromkeys(c for names in self._encoder.columns.values() for c in names))
@@ -74,7 +77,7 @@ class Bundle:
         Raises:
             InputError: a column is missing or of the wrong type.
         """
-        return self.run(self.encode(frame)).frame()
+        return self.predict(Rows(frame)).frame()
 
     def score_candidates(self, user: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:
         """Score candidates that share the columns of the one row of `user`, encoded once.
@@ -82,12 +85,28 @@ class Bundle:
         Raises:
             InputError: a column is in neither frame, or `user` has another number of rows.
         """
+        return self.predict(Rows(candidates), Rows(user)).frame()
+
+    def predict(self, rows: Rows, user: Rows | None = None) -> Scores:
+        """`score`, or `score_candidates` where there is a user, without frames.
+
+        Raises:
+            InputError: as they do.
+        """
+        if user is None:
+            return self.run(self._encoder.encode(rows))
         if user.height != 1:
             raise InputError(f"the user's part has {user.height:,} rows: give one")
-        theirs = self.features_of(user.columns)
-        rest = [name for name in self._encoder.columns if name not in theirs]
-        rows = self.encode(user, theirs).beside(self.encode(candidates, rest))
-        return self.run(rows).frame()
+        theirs = self.features_of(user.names)
+        of_user = self._encoder.encode(user, theirs)
+        own = self._encoder.encode(
+            rows, [name for name in self._encoder.columns if name not in of_user.features]
+        )
+        if not self._user_features or not of_user.features >= self._user_features:
+            return self.run(of_user.beside(own))
+        # What else the user's part has is read with each candidate.
+        more = of_user.features > self._user_features
+        return self.run(of_user.beside(own) if more else own, of_user)
 
     def warm(self) -> None:
         """Build the tables that the first request would build, for values of any type."""
@@ -108,16 +127,21 @@ class Bundle:
         Raises:
             InputError: a column is missing or of the wrong type.
         """
-        return self._encoder.encode(frame, features)
+        return self._encoder.encode(Rows(frame), features)
 
-    def run(self, rows: Encoded) -> Scores:
+    def run(self, rows: Encoded, user: Encoded | None = None) -> Scores:
         """The probabilities of encoded rows.
+
+        Args:
+            user: one row with the `user_features` of the bundle, where `rows` share it: what the
+                model makes of them is computed once, and they need not be in `rows`.
 
         Raises:
             InputError: a feature is missing.
         """
         if rows.layout != self._encoder.layout:
             raise InputError("these rows were encoded by another bundle: encode them with this one")
-        if rows.missing:
-            raise InputError(f"feature {rows.missing[0]!r} has not been encoded: give it as well")
-        return self._served.scores(*self._model.run(rows))
+        missing = [name for name in rows.missing if user is None or name in user.missing]
+        if missing:
+            raise InputError(f"feature {missing[0]!r} has not been encoded: give it as well")
+        return self._served.scores(*self._model.run(rows, user))

@@ -1,6 +1,7 @@
 """Raw rows to the arrays of a model, as `prepare` encodes them, without a join."""
 
 from collections.abc import Collection, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,16 @@ import polars as pl
 from postclick.data.canonical import LENGTHS, UNREADABLE, Canonicalizer, Issues
 from postclick.data.manifest import WEIGHTS_SUFFIX, BagColumn, IdColumn, NumericColumn
 from postclick.data.pooling import pooling_weights
-from postclick.data.scaling import Floats, quantile_ids
+from postclick.data.scaling import quantile_ids
 from postclick.data.schema import LogSchema, MultiCategorical
 from postclick.data.values import flatten
 from postclick.data.vocabulary import Vocabulary
 from postclick.errors import InputError
-from postclick.serving.encoded import BagRows, Encoded, Layout
+from postclick.serving.encoded import BagRows, Encoded, Int32s, Layout
+from postclick.serving.integers import IntegerColumns
 from postclick.serving.lookup import Values, find_ids
 from postclick.serving.numbers import NumericScaling, read_number
+from postclick.serving.rows import Rows
 
 _TROUBLE = {
     UNREADABLE: "values are not numbers: mend them, or leave them empty",
@@ -25,7 +28,7 @@ _TROUBLE = {
 
 
 class ServingEncoder:
-    """Encodes raw frames: the columns of the schema, in any type that training accepts.
+    """Encodes raw rows: the columns of the schema, in any type that training accepts.
 
     Attributes:
         layout: the columns of the arrays.
@@ -43,11 +46,7 @@ class ServingEncoder:
         """Raises `InputError` where a vocabulary is missing or is another one."""
         self._ids, self._bags = tuple(ids), tuple(bags)
         self._scaling = NumericScaling(numerics)
-        self.layout = Layout(
-            tuple(c.name for c in ids),
-            tuple(c.source for c in numerics),
-            tuple(c.name for c in bags),
-        )
+        self.layout = layout_of(ids, numerics, bags)
         multi = {bag.name: bag for bag in schema.multi}
         self.columns: dict[str, tuple[str, ...]] = {}
         for name in self.layout.features:
@@ -62,9 +61,18 @@ class ServingEncoder:
         """Build now what the first rows of text or integers would build."""
         for values in self._values.values():
             values.warm()
+        _ = self._integers
 
-    def encode(self, frame: pl.DataFrame, features: Collection[str] | None = None) -> Encoded:
-        """The rows of `frame` as arrays.
+    @cached_property
+    def _integers(self) -> IntegerColumns:
+        """Of the id columns; one that is made of bins has no values."""
+        empty = Values(pl.Series([], dtype=pl.String))
+        return IntegerColumns(
+            [(empty if c.edges is not None else self._values[c.name]).signed for c in self._ids]
+        )
+
+    def encode(self, rows: Rows, features: Collection[str] | None = None) -> Encoded:
+        """The rows as arrays.
 
         Args:
             features: what to encode, by default all features.
@@ -73,55 +81,65 @@ class ServingEncoder:
             InputError: a column is missing, or holds what cannot be read.
         """
         wanted = dict.fromkeys(self.layout.features if features is None else features)
-        self._require(frame, wanted)
-        ids = np.zeros((frame.height, len(self._ids)), dtype=np.int32)
-        numbers: dict[str, Floats] = {}
-        listed: dict[int, tuple[Values, pl.Series]] = {}
-        for k, column in enumerate(self._ids):
-            if column.name not in wanted:
-                continue
-            raw = frame.get_column(column.name)
-            if column.edges is None:
-                listed[k] = self._values[column.name], raw
-            else:
-                ids[:, k] = quantile_ids(read_number(raw), column.edges)
-        for k, found in zip(listed, find_ids(list(listed.values())), strict=True):
-            ids[:, k] = found
-        for name in dict.fromkeys(self.layout.numerics):
-            if name in wanted:
-                numbers[name] = read_number(frame.get_column(name))
+        self._require(rows.names, wanted)
+        ids = self._encode_ids(rows, wanted)
+        numbers = {
+            name: read_number(rows.column(name))
+            for name in dict.fromkeys(self.layout.numerics)
+            if name in wanted
+        }
         if numbers:
             numeric = self._scaling.scale(numbers)
         else:
-            numeric = np.zeros((frame.height, len(self.layout.numerics)), dtype=np.float32)
+            numeric = np.zeros((rows.height, len(self.layout.numerics)), dtype=np.float32)
         bags = tuple(
-            self._bag(frame, bag) if bag.name in wanted else BagRows.empty(frame.height)
+            self._bag(rows, bag) if bag.name in wanted else BagRows.empty(rows.height)
             for bag in self._bags
         )
         return Encoded(self.layout, frozenset(wanted), ids, numeric, bags)
 
-    def _require(self, frame: pl.DataFrame, features: Collection[str]) -> None:
+    def _encode_ids(self, rows: Rows, wanted: Collection[str]) -> Int32s:
+        ids = np.zeros((rows.height, len(self._ids)), dtype=np.int32)
+        listed: dict[int, tuple[Values, pl.Series]] = {}
+        whole: dict[int, int] = {}
+        for k, column in enumerate(self._ids):
+            if column.name not in wanted:
+                continue
+            if column.edges is not None:
+                ids[:, k] = quantile_ids(read_number(rows.column(column.name)), column.edges)
+            elif (place := rows.place.get(column.name)) is not None:
+                whole[k] = place
+            else:
+                listed[k] = self._values[column.name], rows.frame.get_column(column.name)
+        for k, found in zip(listed, find_ids(list(listed.values())), strict=True):
+            ids[:, k] = found
+        if whole:
+            which, places = np.array(list(whole)), np.array(list(whole.values()))
+            ids[:, which] = self._integers.find(rows.matrix[:, places], which)
+        return ids
+
+    def _require(self, given: Sequence[str], features: Collection[str]) -> None:
         unknown = [name for name in features if name not in self.columns]
         if unknown:
             have = ", ".join(self.columns)
             raise InputError(f"the bundle has no feature {unknown[0]!r}; it has {have}")
-        have_columns = set(frame.columns)
+        have_columns = set(given)
         names = dict.fromkeys(c for name in features for c in self.columns[name])
         missing = [name for name in names if name not in have_columns]
         if missing:
-            have = ", ".join(frame.columns[:12]) + (", ..." if frame.width > 12 else "")
+            have = ", ".join(given[:12]) + (", ..." if len(given) > 12 else "")
             raise InputError(
                 f"no column {', '.join(map(repr, missing))} among the rows to score; they have "
                 f"{have or 'none'}: give every feature that the model was trained on"
             )
 
-    def _bag(self, frame: pl.DataFrame, bag: BagColumn) -> BagRows:
+    def _bag(self, rows: Rows, bag: BagColumn) -> BagRows:
         issues = Issues()
-        canonical = self._canonical[bag.name].convert(frame.select(self.columns[bag.name]), issues)
-        for (kind, column), rows in issues.rows.items():
+        canonical = self._canonical[bag.name].convert(rows.some(self.columns[bag.name]), issues)
+        for (kind, column), count in issues.rows.items():
             if kind in _TROUBLE:
                 such = ", ".join(issues.examples[kind, column])
-                raise InputError(f"column {column!r}: {rows:,} {_TROUBLE[kind]} (such as {such})")
+                raise InputError(f"column {column!r}: {count:,} {_TROUBLE[kind]} (such as {such})")
         text, offsets = flatten(canonical[bag.name])
         if bag.weighted:
             weights = flatten(canonical[bag.name + WEIGHTS_SUFFIX])[0].to_numpy().astype(np.float32)
@@ -135,6 +153,14 @@ def _alone(schema: LogSchema, bag: MultiCategorical) -> Canonicalizer:
     """What reads one multi-valued feature as training does, and nothing else."""
     alone = schema.model_copy(update={"categorical": (), "numeric": (), "multi": (bag,)})
     return Canonicalizer(alone, [bag.name, bag.weights or bag.name], labels=False)
+
+
+def layout_of(
+    ids: Sequence[IdColumn], numerics: Sequence[NumericColumn], bags: Sequence[BagColumn]
+) -> Layout:
+    """Which feature each column of the arrays belongs to."""
+    names = (c.name for c in ids), (c.source for c in numerics), (c.name for c in bags)
+    return Layout(*map(tuple, names))
 
 
 def vocabulary_sizes(ids: Sequence[IdColumn], bags: Sequence[BagColumn]) -> list[tuple[str, int]]:

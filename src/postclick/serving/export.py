@@ -2,7 +2,7 @@
 
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from postclick.errors import InputError
 from postclick.files import staged
 from postclick.progress import Reporter, Silent
 from postclick.serving.bundle import Bundle
-from postclick.serving.encoding import vocabulary_sizes
+from postclick.serving.division import divide
+from postclick.serving.encoded import Layout
+from postclick.serving.encoding import layout_of, vocabulary_sizes
 from postclick.serving.format import FORMAT, MODEL, BundleInfo, Output, describe_files, write_info
 from postclick.serving.graph import export_graph, require_exporter
 from postclick.serving.parity import LIMIT, batch_of, measure_parity, random_rows
@@ -30,6 +32,7 @@ def export(
     *,
     calibrated: bool = True,
     negative_rate: float = 1.0,
+    user_features: Sequence[str] = (),
     reporter: Reporter | None = None,
 ) -> Bundle:
     """Write a bundle: all that is needed to score raw rows, without torch.
@@ -42,10 +45,12 @@ def export(
         calibrated: take the calibrator that `calibrate` left in the run, if it did.
         negative_rate: share of unclicked impressions that was left when the log came to
             `prepare`; pCTR is corrected for it. What `prepare` itself left out is known.
+        user_features: features that the candidates of a request share. What the first layer makes
+            of them, and of their lists, is then computed once for all candidates.
 
     Raises:
         InputError: `out` exists, the packages to export are missing, calibration.json is damaged,
-            or the exported model predicts something else than the run does.
+            a user feature is unknown, or the exported model predicts something else than the run.
     """
     require_exporter()
     if not 0 < negative_rate <= 1:
@@ -57,16 +62,20 @@ def export(
     with _in_place_of(out) as folder:
         log = PreparedLog(trained.folder)
         method, manifest = trained.load(), trained.manifest
+        layout = layout_of(manifest.ids, manifest.numerics, manifest.bags)
+        shared = _shared(layout, user_features, trained.settings.network.numeric)
+        division = divide(layout, frozenset(shared))
         manifest.check_vocabularies(trained.folder)
         reporter.line(f"writing the serving heads of {trained.settings.method} as ONNX")
         prediction = method.predict(
-            batch_of(random_rows(log.inputs, 2, np.random.default_rng(0)), log.inputs)
+            batch_of(random_rows(log.inputs, layout, 2, np.random.default_rng(0)), log.inputs)
         )
         outputs: tuple[Output, ...] = ("ctr", "cvr")
         if prediction.log_ctcvr is not None:
             outputs += ("log_ctcvr",)
-        export_graph(method, log.inputs, outputs, folder / MODEL)
-        parity = measure_parity(method, log.inputs, Model(folder / MODEL))
+        export_graph(method, log.inputs, division, outputs, folder / MODEL)
+        model = Model(folder / MODEL, user_features=shared)
+        parity = measure_parity(method, log.inputs, layout, model)
         if not parity.largest_difference <= LIMIT:
             raise InputError(
                 f"the exported model differs from torch by {parity.largest_difference:.1e} in a "
@@ -90,6 +99,7 @@ def export(
                 numerics=manifest.numerics,
                 bags=manifest.bags,
                 outputs=outputs,
+                user_features=shared,
                 calibration=None if calibrator is None else calibrator.to_json(),
                 ctr_shift=math.log(negative_rate),
                 metrics=trained.metrics,
@@ -99,6 +109,19 @@ def export(
         )
         Bundle.open(folder, threads=1)
     return Bundle.open(out)
+
+
+def _shared(layout: Layout, user_features: Sequence[str], numeric: str) -> tuple[str, ...]:
+    """Those that the graph reads apart, in the order of the layout."""
+    for name in user_features:
+        if name not in layout.features:
+            have = ", ".join(layout.features)
+            raise InputError(f"the run has no feature {name!r} of the user; it has {have}")
+    if user_features and not set(layout.features).difference(user_features):
+        raise InputError("every feature is the user's: leave those of the candidates out")
+    # Projected numbers are one vector of all numbers.
+    apart = (*layout.ids, *layout.bags, *(layout.numerics if numeric != "project" else ()))
+    return tuple(name for name in dict.fromkeys(apart) if name in user_features)
 
 
 @contextmanager

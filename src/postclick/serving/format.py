@@ -12,7 +12,9 @@ from postclick.data.schema import LogSchema, first_message
 from postclick.errors import InputError
 from postclick.files import read_json, write_json
 
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2
+# Format 1 had no user features.
+READABLE = (1, FORMAT)
 BUNDLE, MODEL = "bundle.json", "model.onnx"
 CHECKSUM = "checksum"
 AGAIN = "export the run again"
@@ -42,6 +44,7 @@ class BundleInfo(_Strict):
         created_by: package and version that wrote it.
         settings: of the run, as `config.yaml` has them.
         outputs: names of the model's outputs, in their order.
+        user_features: those that are inputs of their own, read once for all candidates.
         calibration: what `Calibrator.from_json` reads, None where pCVR is served as it is.
         ctr_shift: added to the logit of pCTR: ln of the rate at which unclicked impressions
             were kept in training.
@@ -49,7 +52,7 @@ class BundleInfo(_Strict):
         files: every other file, by its path within the bundle.
     """
 
-    format: Literal[1]
+    format: Literal[1, 2]
     created_by: str
     method: str
     settings: dict[str, Any]
@@ -59,6 +62,7 @@ class BundleInfo(_Strict):
     numerics: tuple[NumericColumn, ...]
     bags: tuple[BagColumn, ...]
     outputs: tuple[Output, ...]
+    user_features: tuple[str, ...] = ()
     calibration: dict[str, Any] | None
     ctr_shift: float
     metrics: dict[str, Any]
@@ -99,10 +103,10 @@ def read_info(folder: Path) -> tuple[BundleInfo, str]:
     if not isinstance(content, dict) or "format" not in content:
         raise InputError(f"{path} is damaged (no format): {AGAIN}")
     found = content["format"]
-    if found != FORMAT:
+    if found not in READABLE:
         newer = isinstance(found, int) and found > FORMAT
         mend = "install a newer postclick" if newer else AGAIN
-        raise InputError(f"{path} has format {found!r}, this version reads {FORMAT}: {mend}")
+        raise InputError(f"{path} has format {found!r}, this version reads 1 to {FORMAT}: {mend}")
     written = content.pop(CHECKSUM, None)
     try:
         actual = json_digest(content)

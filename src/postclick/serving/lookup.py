@@ -44,7 +44,7 @@ class Values:
             found: Int32s = find_raw_texts([(self.texts, column)])[0]
             return found
         if kind in _SIGNED:
-            return self._signed.find(column)
+            return self.signed.find(column)
         if kind is pl.UInt64:
             return self._unsigned.find(column)
         if kind in _WHOLE_BELOW:
@@ -53,7 +53,7 @@ class Values:
 
     def warm(self) -> None:
         """Build the tables for text and for signed integers now."""
-        _ = self.texts, self._signed
+        _ = self.texts, self.signed
 
     def of_text(self, text: pl.Series) -> Int32s:
         """int32 [n]: `ids` of text that is canonical."""
@@ -66,9 +66,9 @@ class Values:
         whole = (np.trunc(numbers) == numbers) & (np.abs(numbers) < limit)
         whole &= (numbers != 0) | ~np.signbit(numbers)
         if whole.all():
-            return self._signed.find_array(numbers.astype(np.int64))
+            return self.signed.find_array(numbers.astype(np.int64))
         ids = np.zeros(len(numbers), dtype=np.int32)
-        ids[whole] = self._signed.find_array(numbers[whole].astype(np.int64))
+        ids[whole] = self.signed.find_array(numbers[whole].astype(np.int64))
         rest = np.flatnonzero(~whole & ~np.isnan(numbers))
         if rest.size:
             ids[rest] = self.of_text(to_text(column[rest]))
@@ -79,7 +79,7 @@ class Values:
         return Texts(self._values)
 
     @cached_property
-    def _signed(self) -> Integers:
+    def signed(self) -> Integers:
         return Integers(self._values, pl.Int64())
 
     @cached_property
@@ -89,6 +89,8 @@ class Values:
 
 def find_ids(columns: Sequence[tuple[Values, pl.Series]]) -> list[Int32s]:
     """`Values.ids` of several columns of one frame; those of text together."""
+    if not columns:
+        return []
     text = [k for k, (_, column) in enumerate(columns) if type(column.dtype) is pl.String]
     raw = find_raw_texts([(columns[k][0].texts, columns[k][1]) for k in text])
     together = dict(zip(text, raw, strict=True))

@@ -1,6 +1,7 @@
 """Whether an exported model predicts what torch does."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from postclick.data.batch import Bag, Batch
 from postclick.data.prepared import InputSpec
 from postclick.methods.base import Method
-from postclick.serving.encoded import BagRows, Encoded, Layout
+from postclick.serving.encoded import BagRows, Encoded, Layout, SharedBag
 from postclick.serving.format import Parity
 from postclick.serving.runtime import Model
 from postclick.serving.scores import Served
@@ -21,31 +22,53 @@ SHORT, LONG = 6, 300
 
 
 def measure_parity(
-    method: Method[Any], inputs: InputSpec, model: Model, sizes: Sequence[int] = ROWS
+    method: Method[Any],
+    inputs: InputSpec,
+    layout: Layout,
+    model: Model,
+    sizes: Sequence[int] = ROWS,
 ) -> Parity:
     """The largest difference of any probability, over batches of `sizes` rows.
 
-    The rows have unseen ids, missing numbers, and lists that are empty and long.
+    The rows have unseen ids, missing numbers, and lists that are empty and long. Where the model
+    reads a user apart, they are compared once more with the user of the first row in each.
     """
     largest = 0.0
     served = Served()
     rng = np.random.default_rng(0)
     for size in sizes:
-        rows = random_rows(inputs, size, rng)
-        with torch.inference_mode():
-            prediction = method.predict(batch_of(rows, inputs))
-        found = (prediction.ctr, prediction.cvr, prediction.log_ctcvr)
-        logits = [logit.float().numpy() for logit in found if logit is not None]
-        for expected, exported in zip(
-            served.scores(*logits), served.scores(*model.run_at_once(rows)), strict=True
-        ):
-            difference = np.abs(expected.astype(np.float64) - exported)
-            # NaN is no number of which one is the larger: it counts as a difference.
-            largest = max(largest, float(np.nan_to_num(difference, nan=np.inf).max()))
+        rows = random_rows(inputs, layout, size, rng)
+        cases: list[tuple[Encoded, Encoded | None]] = [(rows, None)]
+        if model.user_features:
+            user = _first_user(rows, model.user_features)
+            own = dataclasses.replace(rows, features=rows.features - user.features)
+            cases.append((user.beside(own), user))
+        for case, user_of in cases:
+            with torch.inference_mode():
+                prediction = method.predict(batch_of(case, inputs))
+            found = (prediction.ctr, prediction.cvr, prediction.log_ctcvr)
+            logits = [logit.float().numpy() for logit in found if logit is not None]
+            exported = model.run_at_once(case, user_of)
+            for expected, served_value in zip(
+                served.scores(*logits), served.scores(*exported), strict=True
+            ):
+                difference = np.abs(expected.astype(np.float64) - served_value)
+                # NaN is no number of which one is the larger: it counts as a difference.
+                largest = max(largest, float(np.nan_to_num(difference, nan=np.inf).max()))
     return Parity(rows=tuple(sizes), largest_difference=largest)
 
 
-def random_rows(inputs: InputSpec, rows: int, rng: np.random.Generator) -> Encoded:
+def _first_user(rows: Encoded, features: Collection[str]) -> Encoded:
+    """The first row, of some features."""
+    bags = [bag.one if isinstance(bag, SharedBag) else bag for bag in rows.bags]
+    first = tuple(
+        BagRows(bag.values[: bag.offsets[1]], bag.offsets[:2], bag.weights[: bag.offsets[1]])
+        for bag in bags
+    )
+    return Encoded(rows.layout, frozenset(features), rows.ids[:1], rows.numeric[:1], first)
+
+
+def random_rows(inputs: InputSpec, layout: Layout, rows: int, rng: np.random.Generator) -> Encoded:
     """Encoded rows of every kind: a tenth of the ids unseen, a tenth of the numbers missing."""
     ids = np.zeros((rows, len(inputs.field_sizes)), dtype=np.int32)
     for k, size in enumerate(inputs.field_sizes):
@@ -61,9 +84,6 @@ def random_rows(inputs: InputSpec, rows: int, rng: np.random.Generator) -> Encod
         values = rng.integers(0, size, total).astype(np.int32)
         weights = rng.random(total) / np.repeat(np.maximum(lengths, 1), lengths)
         bags.append(BagRows(values, offsets, weights.astype(np.float32)))
-    names = (f"id_{k}" for k in range(ids.shape[1]))
-    numbers = (f"number_{k}" for k in range(inputs.numerics))
-    layout = Layout(tuple(names), tuple(numbers), tuple(f"bag_{k}" for k in range(len(bags))))
     return Encoded(layout, frozenset(layout.features), ids, numeric, tuple(bags))
 
 
@@ -78,9 +98,17 @@ def batch_of(rows: Encoded, inputs: InputSpec) -> Batch:
             torch.from_numpy(bag.offsets[:-1]),
             torch.from_numpy(bag.weights),
         )
-        for k, bag in enumerate(rows.bags)
-        if isinstance(bag, BagRows)
+        for k, bag in enumerate(map(_unfolded, rows.bags))
     )
     ids = torch.from_numpy(rows.ids.astype(np.int64) + first[:fields])
     labels = torch.zeros(len(rows))
     return Batch(ids, torch.from_numpy(rows.numeric), bags, labels, labels)
+
+
+def _unfolded(bag: BagRows | SharedBag) -> BagRows:
+    """Each row with values of its own."""
+    if isinstance(bag, BagRows):
+        return bag
+    one, rows = bag.one, len(bag)
+    offsets = np.arange(rows + 1) * len(one.values)
+    return BagRows(np.tile(one.values, rows), offsets, np.tile(one.weights, rows))

@@ -9,6 +9,8 @@ from typing import Any
 import polars as pl
 
 from postclick.errors import InputError
+from postclick.serving.rows import Rows
+from postclick.serving.scores import Scores
 
 FEATURES = ("age", "item", "price", "history")
 
@@ -18,7 +20,7 @@ class FakeBundle:
     """pCTR is `level` in every row, pCVR is price / 100.
 
     `delay` seconds go by in each model call with a price, `open_delay` while it is opened; `calls`
-    lists which method scored how many rows.
+    lists how many rows were scored, and whether they were the candidates of a user.
     """
 
     version: str = "v1"
@@ -43,17 +45,12 @@ class FakeBundle:
     def warm(self) -> None:
         self.calls.append(("warm", 0))
 
-    def score(self, frame: pl.DataFrame) -> pl.DataFrame:
-        self.calls.append(("score", frame.height))
-        return self._score(frame)
-
-    def score_candidates(self, user: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:
-        assert user.height == 1
-        self.calls.append(("score_candidates", candidates.height))
-        shared = [column.new_from_index(0, candidates.height) for column in user]
-        return self._score(candidates.hstack(shared))
-
-    def _score(self, frame: pl.DataFrame) -> pl.DataFrame:
+    def predict(self, rows: Rows, user: Rows | None = None) -> Scores:
+        self.calls.append(("rows" if user is None else "candidates", rows.height))
+        frame = rows.whole()
+        if user is not None:
+            assert user.height == 1
+            frame = frame.hstack([c.new_from_index(0, rows.height) for c in user.whole()])
         missing = [name for name in self.features if name not in frame.columns]
         if missing:
             raise InputError(f"column {missing[0]!r} is missing: send it")
@@ -65,7 +62,7 @@ class FakeBundle:
             time.sleep(self.delay)
         pcvr = (price.cast(pl.Float64).fill_null(0.0) / 100).clip(0, 1).cast(pl.Float32)
         pctr = pl.repeat(self.level, frame.height, eager=True, dtype=pl.Float32)
-        return pl.DataFrame({"pctr": pctr, "pcvr": pcvr, "pctcvr": pctr * pcvr})
+        return Scores(*(column.to_numpy() for column in (pctr, pcvr, pctr * pcvr)))
 
 
 def write_fake(folder: Path, **settings: Any) -> Path:

@@ -109,7 +109,7 @@ def test_user_features_are_encoded_once(service: Service) -> None:
     fake.calls.clear()
     client_of(service).post("/score", json=SENT)
     client_of(service).post("/score", json={"rows": [{**USER, **row} for row in CANDIDATES]})
-    assert fake.calls == [("score_candidates", 2), ("score", 2)]
+    assert fake.calls == [("candidates", 2), ("rows", 2)]
 
 
 @pytest.mark.parametrize(
@@ -215,10 +215,10 @@ def test_a_key_that_is_no_ascii_is_only_wrong(tmp_path: Path) -> None:
 def test_a_defect_is_500_without_its_details(
     service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(*_frames: pl.DataFrame) -> pl.DataFrame:
+    def broken(*_rows: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(service.current.scorer, "score_candidates", broken)
+    monkeypatch.setattr(service.current.scorer, "predict", broken)
     answer = client_of(service).post("/score", json=SENT)
     assert answer.status_code == 500
     assert "secret" not in answer.text

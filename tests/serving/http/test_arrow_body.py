@@ -53,43 +53,45 @@ def refused(body: bytes, limits: Limits = LIMITS) -> Refusal:
 def test_what_polars_writes_is_read() -> None:
     parts = parse_arrow(polars_stream(ROWS), FEATURES, LIMITS)
     assert parts.user is None
-    assert parts.rows.equals(ROWS.drop("note"))
-    assert parts.rows.schema == ROWS.drop("note").schema
+    assert parts.rows.whole().equals(ROWS.drop("note"))
+    assert parts.rows.whole().schema == ROWS.drop("note").schema
 
 
 def test_two_streams_are_the_user_and_the_candidates() -> None:
     user = pl.DataFrame({"age": [30], "zodiac": ["lion"]})
     parts = parse_arrow(polars_stream(user, ROWS), FEATURES, LIMITS)
-    assert parts.user is not None and parts.user.to_dicts() == [{"age": 30}]
-    assert parts.rows.equals(ROWS.drop("note"))
+    assert parts.user is not None and parts.user.whole().to_dicts() == [{"age": 30}]
+    assert parts.rows.whole().equals(ROWS.drop("note"))
 
 
 def test_batches_are_put_together() -> None:
     table = pa.concat_tables([pa.table({"item": [k]}) for k in range(5)])
     parts = parse_arrow(arrow_stream(table), FEATURES, LIMITS)
-    assert parts.rows["item"].to_list() == [0, 1, 2, 3, 4]
+    assert parts.rows.column("item").to_list() == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()])
 def test_every_layout_of_text(kind: pa.DataType) -> None:
     parts = parse_arrow(column(["a", None, "b" * 30], kind), FEATURES, LIMITS)
-    assert parts.rows["item"].to_list() == ["a", None, "b" * 30]
+    assert parts.rows.column("item").to_list() == ["a", None, "b" * 30]
 
 
 def test_dictionaries_become_text() -> None:
     table = pa.table({"item": pa.array(["a", None, "b", "a"]).dictionary_encode()})
     parts = parse_arrow(arrow_stream(pa.concat_tables([table, table])), FEATURES, LIMITS)
-    assert parts.rows["item"].dtype == pl.String
-    assert parts.rows["item"].to_list() == ["a", None, "b", "a"] * 2
+    assert parts.rows.column("item").dtype == pl.String
+    assert parts.rows.column("item").to_list() == ["a", None, "b", "a"] * 2
     categorical = pl.DataFrame({"item": ["a", "b", "a"]}, schema={"item": pl.Categorical})
     parts = parse_arrow(polars_stream(categorical), FEATURES, LIMITS)
-    assert parts.rows["item"].to_list() == ["a", "b", "a"]
+    assert parts.rows.column("item").to_list() == ["a", "b", "a"]
 
 
 @pytest.mark.parametrize("kind", [pa.int8(), pa.uint64(), pa.float32(), pa.null()])
 def test_numbers_and_nulls(kind: pa.DataType) -> None:
     values = [None, None] if pa.types.is_null(kind) else [1, None]
-    assert parse_arrow(column(values, kind), FEATURES, LIMITS).rows["item"].to_list() == values
+    assert (
+        parse_arrow(column(values, kind), FEATURES, LIMITS).rows.column("item").to_list() == values
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,7 @@ def test_a_bomb_of_views_in_lists_is_refused() -> None:
     assert refused(body).status == 413
     few = pa.ListArray.from_arrays(pa.array([0, 1, 2], pa.int32()), texts[:2])
     body = arrow_stream(pa.table({"item": ["a", "b"], "history": few}))
-    assert parse_arrow(body, FEATURES, LIMITS).rows["history"].list.len().to_list() == [1, 1]
+    assert parse_arrow(body, FEATURES, LIMITS).rows.column("history").list.len().to_list() == [1, 1]
 
 
 def test_a_missing_view_hides_no_bomb() -> None:
@@ -181,7 +183,7 @@ def test_what_is_no_number_is_refused(value: float) -> None:
 
 def test_large_numbers_are_finite() -> None:
     parts = parse_arrow(polars_stream(pl.DataFrame({"price": [1.7e308] * 3})), FEATURES, LIMITS)
-    assert parts.rows["price"].to_list() == [1.7e308] * 3
+    assert parts.rows.column("price").to_list() == [1.7e308] * 3
 
 
 ONE = polars_stream(pl.DataFrame({"item": [1]}))
@@ -237,5 +239,5 @@ def test_damaged_bytes_are_refused_or_read() -> None:
             refusals += 1
         else:
             assert 1 <= rows.height <= LIMITS.candidates
-            rows.to_dicts()
+            rows.whole().to_dicts()
     assert refusals > 300

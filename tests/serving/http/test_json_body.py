@@ -29,22 +29,23 @@ def test_objects_and_columns_are_the_same_rows() -> None:
     columns = {name: [row[name] for row in records] for name in records[0]}
     by_row = parse({"user": {"age": 7}, "candidates": records})
     by_column = parse({"user": {"age": 7}, "candidates": columns})
-    assert by_row.rows.equals(by_column.rows)
-    assert by_row.user is not None and by_row.user.equals(pl.DataFrame({"age": [7]}))
-    assert by_row.rows.schema == {
+    rows = by_row.rows.whole()
+    assert rows.equals(by_column.rows.whole())
+    assert by_row.user is not None and by_row.user.whole().equals(pl.DataFrame({"age": [7]}))
+    assert rows.schema == {
         "item": pl.String,
         "price": pl.Float64,
         "history": pl.List(pl.String),
     }
-    assert by_row.rows["price"].to_list() == [1.0, 2.5, None]
-    assert by_row.rows["history"].to_list()[:2] == [["x", "y"], []]
+    assert rows["price"].to_list() == [1.0, 2.5, None]
+    assert rows["history"].to_list()[:2] == [["x", "y"], []]
 
 
 @pytest.mark.parametrize("word", ["rows", "candidates"])
 def test_rows_without_a_user_part(word: str) -> None:
     parts = parse({word: [{"age": 1, "item": "a"}]})
     assert parts.user is None
-    assert parts.rows.to_dicts() == [{"age": 1, "item": "a"}]
+    assert parts.rows.whole().to_dicts() == [{"age": 1, "item": "a"}]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_rows_without_a_user_part(word: str) -> None:
     ],
 )
 def test_a_column_has_one_type(values: list[Any], dtype: pl.DataType) -> None:
-    column = parse({"rows": {"item": values}}).rows["item"]
+    column = parse({"rows": {"item": values}}).rows.column("item")
     assert column.dtype == dtype
     expected = [[] if v is None and dtype.is_nested() else v for v in values]
     assert column.to_list() == expected

@@ -88,7 +88,7 @@ def test_a_new_bundle_scores_before_it_serves(link: Path) -> None:
     point(link, link.parent / "two")
     current.reload(Metrics(lambda: 0))
     assert isinstance(current.scorer, FakeBundle)
-    assert current.scorer.calls == [("warm", 0), ("score", 1), ("score", 256)]
+    assert current.scorer.calls == [("warm", 0), ("rows", 1), ("rows", 512)]
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "not-a-number", "crash", "unreadable"])

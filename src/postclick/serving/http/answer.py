@@ -1,12 +1,15 @@
 """Scores in the format of the answer, and which format that is."""
 
 import json
+from functools import lru_cache
 
 import polars as pl
 import pyarrow as pa
 
+from postclick.serving.http.arrow_frames import END_OF_STREAM
 from postclick.serving.http.refusal import Refusal, quoted
-from postclick.serving.http.scorer import PREDICTIONS, Scorer
+from postclick.serving.http.scorer import Scorer
+from postclick.serving.scores import PREDICTIONS, Scores
 
 JSON = "application/json"
 ARROW = "application/vnd.apache.arrow.stream"
@@ -52,27 +55,30 @@ def answer_format(accept: str | None, sent: str) -> str:
     return max(FORMATS, key=lambda media: (liked[media], media == sent))
 
 
-def encode_scores(scores: pl.DataFrame, scorer: Scorer, media: str) -> bytes:
+def encode_scores(scores: Scores, scorer: Scorer, media: str) -> bytes:
     """`pctr`, `pcvr`, `pctcvr` in order, with the bundle's version and method.
 
     JSON has the shortest digits that give the same float32. An Arrow stream has version and
     method in the metadata of its schema.
     """
-    columns = [scores[name].cast(pl.Float32) for name in PREDICTIONS]
-    about = {"version": scorer.version, "method": scorer.method}
     if media == ARROW:
-        arrays = [pa.array(column.to_numpy()) for column in columns]
-        fields = [(name, pa.float32()) for name in PREDICTIONS]
-        batch = pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields, metadata=about))
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, batch.schema) as stream:
-            stream.write_batch(batch)
-        return bytes(sink.getvalue().to_pybytes())
+        schema, head = _arrow_head(scorer.version, scorer.method)
+        batch = pa.RecordBatch.from_arrays([pa.array(values) for values in scores], schema=schema)
+        return b"".join((head, batch.serialize(), END_OF_STREAM))
+    about = {"version": scorer.version, "method": scorer.method}
     parts = [f'"{key}":{json.dumps(value)}' for key, value in about.items()]
-    for column in columns:
-        digits = ",".join(column.cast(pl.String))
-        parts.append(f'"{column.name}":[{digits}]')
+    for name, values in zip(PREDICTIONS, scores, strict=True):
+        digits = ",".join(pl.Series(values).cast(pl.String))
+        parts.append(f'"{name}":[{digits}]')
     return f"{{{','.join(parts)}}}".encode()
+
+
+@lru_cache(maxsize=4)
+def _arrow_head(version: str, method: str) -> tuple[pa.Schema, bytes]:
+    """The schema of a stream, and its bytes, which are the same in all answers of a bundle."""
+    about = {"version": version, "method": method}
+    schema = pa.schema([(name, pa.float32()) for name in PREDICTIONS], metadata=about)
+    return schema, schema.serialize().to_pybytes()
 
 
 def _ranges(accept: str) -> dict[str, float]:

@@ -1,17 +1,16 @@
 """An Arrow body to columns: one IPC stream of rows, or the user's row and then the candidates."""
 
 from collections.abc import Sequence
-from typing import cast
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from postclick.serving.http.arrow_frames import look_through, read_batches
+from postclick.serving.http.arrow_frames import Columns, look_through, read_batches
 from postclick.serving.http.columns import check_all_finite
 from postclick.serving.http.limits import Limits
 from postclick.serving.http.parts import Parts, check_apart, no_features
 from postclick.serving.http.refusal import Refusal
+from postclick.serving.rows import Rows
 
 
 def parse_arrow(body: bytes, features: Sequence[str], limits: Limits) -> Parts:
@@ -24,57 +23,65 @@ def parse_arrow(body: bytes, features: Sequence[str], limits: Limits) -> Parts:
             type or with values that are not read (422).
 
     >>> import io
+    >>> import polars as pl
     >>> body = io.BytesIO()
     >>> pl.DataFrame({"age": [30]}).write_ipc_stream(body)
     >>> pl.DataFrame({"item": ["a", "b"]}).write_ipc_stream(body)
     >>> parts = parse_arrow(body.getvalue(), ["age", "item"], Limits())
-    >>> parts.user.to_dict(as_series=False), parts.rows.to_dict(as_series=False)
-    ({'age': [30]}, {'item': ['a', 'b']})
+    >>> [part.whole().to_dict(as_series=False) for part in (parts.user, parts.rows)]
+    [{'age': [30]}, {'item': ['a', 'b']}]
     """
     *before, last = look_through(body, limits)
     wanted = frozenset(features)
-    layouts, rows = read_batches(last, wanted, limits)
-    limits.check_rows(sum(batch.num_rows for batch in rows))
-    if not layouts:
+    columns, batches = read_batches(last, wanted, limits)
+    limits.check_rows(sum(batch.num_rows for batch in batches))
+    if not columns.used:
         raise no_features(features)
     if not before:
-        return Parts(None, _frame(layouts, rows, limits))
+        return Parts(None, _rows(columns, batches, limits))
     of_user, user = read_batches(before[0], wanted, limits)
     if (sent := sum(batch.num_rows for batch in user)) != 1:
         message = f"the first stream, of the user, has {sent} rows: send 1"
         raise Refusal(422, message, "content")
-    check_apart(user[0].schema.names, rows[0].schema.names)
-    shared = _frame(of_user, user, limits) if of_user else None
-    return Parts(shared, _frame(layouts, rows, limits))
+    check_apart(of_user.names, columns.names)
+    shared = _rows(of_user, user, limits) if of_user.used else None
+    return Parts(shared, _rows(columns, batches, limits))
 
 
-def _frame(layouts: list[str], batches: list[pa.RecordBatch], limits: Limits) -> pl.DataFrame:
-    names = batches[0].schema.names
+def _rows(columns: Columns, batches: list[pa.RecordBatch], limits: Limits) -> Rows:
+    cleaned = batches if columns.bare else _cleaned(columns, batches, limits)
+    whole = cleaned[0]
+    if len(cleaned) > 1:
+        whole = pa.Table.from_batches(cleaned).combine_chunks().to_batches()[0]
+    rows = Rows.of_batch(whole, columns.integers)
+    check_all_finite(rows.frame)
+    return rows
+
+
+def _cleaned(
+    columns: Columns, batches: list[pa.RecordBatch], limits: Limits
+) -> list[pa.RecordBatch]:
+    """The batches as polars may read them."""
     text, cleaned = 0, []
     for batch in batches:
-        columns = batch.columns
-        for number, layout in enumerate(layouts):
+        arrays = batch.columns
+        for number, layout in enumerate(columns.layouts):
             if layout == "plain":
                 continue
-            column = columns[number]
+            array = arrays[number]
             if layout.startswith("list"):
                 # A list names its elements, and polars trusts that name.
-                columns[number] = column.cast(pa.large_list(column.type.value_type))
+                arrays[number] = array.cast(pa.large_list(array.type.value_type))
                 continue
             if layout == "dictionary":
                 # They may name one long text in every row.
-                text += _decoded_bytes(column)
+                text += _decoded_bytes(array)
                 limits.check_text(text)
                 # As text: polars would keep the categories of all requests in one table.
-                columns[number] = column.dictionary.cast(pa.large_string()).take(column.indices)
+                arrays[number] = array.dictionary.cast(pa.large_string()).take(array.indices)
         # By names alone, without the metadata of fields, which polars would act upon.
-        cleaned.append(pa.RecordBatch.from_arrays(columns, names))
-    whole = cleaned[0]
-    if len(cleaned) > 1:
-        whole = pa.Table.from_batches(cleaned).combine_chunks()
-    frame = cast(pl.DataFrame, pl.from_arrow(whole))
-    check_all_finite(frame)
-    return frame
+        cleaned.append(pa.RecordBatch.from_arrays(arrays, columns.names))
+    return cleaned
 
 
 def _decoded_bytes(column: pa.DictionaryArray) -> int:

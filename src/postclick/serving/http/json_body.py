@@ -10,6 +10,7 @@ from postclick.serving.http.columns import to_series
 from postclick.serving.http.limits import Limits
 from postclick.serving.http.parts import Parts, check_apart, no_features
 from postclick.serving.http.refusal import Refusal, quoted
+from postclick.serving.rows import Rows
 
 _SHAPE = 'send {"user": {...}, "candidates": [{...}, ...]} or {"rows": [{...}, ...]}'
 
@@ -24,8 +25,8 @@ def parse_json(body: bytes, features: Sequence[str], limits: Limits) -> Parts:
 
     >>> body = b'{"user": {"age": 30}, "candidates": [{"item": "a", "x": 1}, {"item": "b"}]}'
     >>> parts = parse_json(body, ["age", "item"], Limits())
-    >>> parts.user.to_dict(as_series=False), parts.rows.to_dict(as_series=False)
-    ({'age': [30]}, {'item': ['a', 'b']})
+    >>> [part.whole().to_dict(as_series=False) for part in (parts.user, parts.rows)]
+    [{'age': [30]}, {'item': ['a', 'b']}]
     """
     try:
         sent = from_json(body, allow_inf_nan=False)
@@ -41,7 +42,7 @@ def parse_json(body: bytes, features: Sequence[str], limits: Limits) -> Parts:
     if not columns:
         raise no_features(features)
     shared = [to_series(name, [user[name]]) for name in features if name in user]
-    return Parts(pl.DataFrame(shared) if shared else None, pl.DataFrame(columns))
+    return Parts(Rows(pl.DataFrame(shared)) if shared else None, Rows(pl.DataFrame(columns)))
 
 
 def _split(sent: Any) -> tuple[dict[str, Any], Any]:

@@ -3,9 +3,8 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-import polars as pl
-
 from postclick.serving.http.refusal import Refusal, quoted
+from postclick.serving.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -17,8 +16,8 @@ class Parts:
         rows: one row per candidate, with the other columns.
     """
 
-    user: pl.DataFrame | None
-    rows: pl.DataFrame
+    user: Rows | None
+    rows: Rows
 
 
 def check_apart(user: Iterable[str], rows: Collection[str]) -> None:

@@ -4,23 +4,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 import polars as pl
 
 from postclick.errors import InputError
+from postclick.serving.rows import Rows
+from postclick.serving.scores import Scores
 
-PREDICTIONS = ("pctr", "pcvr", "pctcvr")
-# Rows of the warming calls: the smallest request and one that fills a batch.
-WARM_ROWS = (1, 256)
+# Rows of the warming calls: the smallest request and one that fills a block.
+WARM_ROWS = (1, 512)
 
 
 class Scorer(Protocol):
-    """A loaded bundle; `postclick.serving.bundle.Bundle` is one.
-
-    Both score methods return the float32 columns `pctr`, `pcvr`, `pctcvr`, in the order of the
-    rows they were given, may run in several threads at a time, and raise `InputError` for missing
-    columns or values of the wrong type.
-    """
+    """A loaded bundle; `postclick.serving.bundle.Bundle` is one."""
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -37,11 +32,12 @@ class Scorer(Protocol):
     def warm(self) -> None:
         """Build what a first request would build."""
 
-    def score(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Score rows that have every feature."""
+    def predict(self, rows: Rows, user: Rows | None = None) -> Scores:
+        """Score rows in their order; they share the columns of the one row of `user`.
 
-    def score_candidates(self, user: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:
-        """Score rows that share the features of the one row of `user`."""
+        May run in several threads at a time. Raises `InputError` for missing columns or values of
+        the wrong type.
+        """
 
 
 # (folder, threads of one model call) -> a loaded bundle; InputError if it is damaged.
@@ -58,11 +54,10 @@ def open_checked(folder: Path, open_bundle: Opener, threads: int | None) -> Scor
     scorer.warm()
     for rows in WARM_ROWS:
         blank = pl.DataFrame({name: [None] * rows for name in scorer.features})
-        scores = scorer.score(blank)
-        if scores.height != rows or not set(PREDICTIONS) <= set(scores.columns):
+        scores = scorer.predict(Rows(blank))
+        if any(len(values) != rows for values in scores):
             raise InputError(
-                f"bundle {folder} scores {rows} rows as {scores.height} rows of {scores.columns}: "
-                "export it again"
+                f"bundle {folder} scores {rows} rows as {len(scores.pctr)}: export it again"
             )
         if not are_probabilities(scores):
             raise InputError(
@@ -72,17 +67,14 @@ def open_checked(folder: Path, open_bundle: Opener, threads: int | None) -> Scor
     return scorer
 
 
-def are_probabilities(scores: pl.DataFrame) -> bool:
-    """Whether all predictions are in [0, 1]; a missing or NaN one is not.
+def are_probabilities(scores: Scores) -> bool:
+    """Whether all predictions are in [0, 1]; NaN is not.
 
-    >>> are_probabilities(pl.DataFrame({"pctr": [0.2], "pcvr": [1.0], "pctcvr": [0.2]}))
+    >>> import numpy as np
+    >>> are_probabilities(Scores(*np.float32([[0.2], [1.0], [0.2]])))
     True
-    >>> are_probabilities(pl.DataFrame({"pctr": [0.2], "pcvr": [float("nan")], "pctcvr": [0.2]}))
+    >>> are_probabilities(Scores(*np.float32([[0.2], [np.nan], [0.2]])))
     False
     """
-    for name in PREDICTIONS:
-        values = scores[name].to_numpy()
-        # One that compares false, as NaN does, is no probability.
-        if not bool(np.all((values >= 0) & (values <= 1))):
-            return False
-    return True
+    # The least and the largest of values with a NaN are NaN, which compares false.
+    return all(bool(values.min() >= 0 and values.max() <= 1) for values in scores)

@@ -44,13 +44,10 @@ def score_body(scorer: Scorer, body: Body, sent: str, answer: str, limits: Limit
     parse = parse_arrow if sent == ARROW else parse_json
     parts = parse(body.whole(), scorer.features, limits)
     if parts.user is not None:
-        limits.check_shared(int(parts.user.estimated_size()), parts.rows.height)
+        limits.check_shared(parts.user.nbytes, parts.rows.height)
     before = time.perf_counter()
     try:
-        if parts.user is None:
-            scores = scorer.score(parts.rows)
-        else:
-            scores = scorer.score_candidates(parts.user, parts.rows)
+        scores = scorer.predict(parts.rows, parts.user)
     except InputError as error:
         raise Refusal(422, str(error), "content") from None
     taken = time.perf_counter() - before
@@ -58,7 +55,7 @@ def score_body(scorer: Scorer, body: Body, sent: str, answer: str, limits: Limit
         raise ArithmeticError(f"version {scorer.version} predicts values that are no probabilities")
     encoded = encode_scores(scores, scorer, answer)
     total = time.perf_counter() - began
-    return Answer(encoded, scores.height, scorer.version, taken, total)
+    return Answer(encoded, len(scores.pctr), scorer.version, taken, total)
 
 
 def warm(scorer: Scorer) -> None:

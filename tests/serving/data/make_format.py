@@ -1,9 +1,10 @@
-"""Made `format_1`, `rows.csv` and `scores.csv`, once: what format 1 is.
+"""Made `format_2` and `scores_2.csv`, once, for the rows of `rows.csv`: what format 2 is.
 
-    python tests/serving/data/make_format_1.py FOLDER
+    python tests/serving/data/make_format.py FOLDER
 
-A later version of postclick has to load that bundle and give those scores; where the format
-changes, a new folder is made beside it and this one stays as it is.
+Later versions of postclick have to load that bundle and give those scores. Where the format
+changes, new ones are made beside them, and these stay as they are. Format 1, made in the same way
+by the first version that had bundles, had no user features.
 """
 
 import sys
@@ -17,6 +18,7 @@ import postclick
 from postclick.data.schema import LogSchema
 from postclick.data.source import FrameSource
 from postclick.datasets.base import LogSplits
+from postclick.serving.format import FORMAT
 
 SCHEMA = {
     "click": "click",
@@ -54,7 +56,9 @@ def main(folder: Path) -> None:
         settings = postclick.RunSettings.make("esmm", overrides=SETTINGS, seed=0)
         run = postclick.train(log, settings, Path(scratch) / "run")
         run.evaluate(log)
-        bundle = postclick.export(run, folder / "format_1")
+        bundle = postclick.export(
+            run, folder / f"format_{FORMAT}", user_features=["user", "age", "tags"]
+        )
     rows = (
         make_log(24, 2)
         .drop("click", "purchase")
@@ -63,7 +67,7 @@ def main(folder: Path) -> None:
         )
     )
     rows.write_csv(folder / "rows.csv")
-    bundle.score(rows).write_csv(folder / "scores.csv")
+    bundle.score(rows).write_csv(folder / f"scores_{FORMAT}.csv")
 
 
 if __name__ == "__main__":
