@@ -19,7 +19,7 @@ def serve(
     port: Annotated[int, typer.Option(help="0 takes any free port.", min=0, max=65535)] = 8000,
     workers: Annotated[int, typer.Option(help="Model calls at a time.")] = 1,
     threads: Annotated[int, typer.Option(help="Threads of one model call.")] = 1,
-    queue: Annotated[int, typer.Option(help="Requests that may wait; beyond it 429.")] = 64,
+    queue: Annotated[int, typer.Option(help="Requests that may wait; beyond it 429.")] = 256,
     timeout: Annotated[float, typer.Option(help="Seconds for one request.")] = 2.0,
     drain_seconds: Annotated[float, typer.Option(help="To finish requests on SIGTERM.")] = 10.0,
     watch: Annotated[

@@ -27,7 +27,8 @@ class Limits:
         candidates: rows to score.
         columns: columns in one part of a request, used or not.
         seconds: from the first byte of the body to the end of the model call.
-        queue: requests that wait for a model thread.
+        queue: requests that wait for a model thread. The default rides out a second in which the
+            machine does something else.
 
     Raises:
         InputError: one of them is not positive.
@@ -42,7 +43,7 @@ class Limits:
     candidates: int = 2_000
     columns: int = 1_000
     seconds: float = 2.0
-    queue: int = 64
+    queue: int = 256
 
     def __post_init__(self) -> None:
         for name in ("body_bytes", "candidates", "columns"):
