@@ -136,6 +136,7 @@ def test_evaluate_prints_and_writes(place: Path) -> None:
     succeed("evaluate", place / "run", place / "data", "--split", "valid")
 
 
+@pytest.mark.slow
 def test_compare_prints_a_table_with_its_protocol(place: Path, tmp_path: Path) -> None:
     arguments = ["compare", place / "data", "--methods", "naive,esmm", "--seeds", "2"]
     arguments += ["--out", tmp_path / "c", "--workers", "1", "--trials", "1", *SETS]

@@ -28,6 +28,7 @@ def test_evi_recorded_teacher_is_the_closed_form_and_the_known_figure():
     assert found.ctr_logit_error < 1e-3
 
 
+@pytest.mark.slow
 def test_evi_click_teacher_is_consistent():
     for full in (True, False):
         found = entry("evi/click_teacher", full=full)
@@ -54,6 +55,7 @@ def test_consistent_methods(method, population):
     assert found.ctr_ratio == pytest.approx(1.0, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_a_hidden_confounder_biases_every_method_that_is_otherwise_consistent():
     for method in ("naive", "escm2_ipw", "choruscvr"):
         found = entry(method, "hidden")

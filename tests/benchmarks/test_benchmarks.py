@@ -97,6 +97,7 @@ def test_floor_refuses_less_than_a_batch() -> None:
     assert "--rows must be 4096 or more" in done.stderr
 
 
+@pytest.mark.slow
 def test_table_growth_has_every_size_and_the_ratio() -> None:
     sizes = ("--millions", "0.2", "0.1")
     found = run_script("table_growth.py", "--rows", "5000", "--rounds", "1", *sizes)

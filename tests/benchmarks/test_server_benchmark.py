@@ -18,13 +18,15 @@ def test_server_has_every_load_and_memory() -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     assert (found["candidates"], found["workers"]) == (50, 1)
-    assert set(found["loads"]) == {"capacity", "25 %", "50 %", "80 %", "soak 80 %"}
+    loads = {"capacity", "25 %", "50 %", "80 %", "50 %, steady", "soak 80 %"}
+    assert set(found["loads"]) == loads
     for row in found["loads"].values():
         assert row["errors"] == 0 and row["requests"] > 0
         assert 0 < row["model_p50_ms"] <= row["model_p99_ms"]
         assert 0 < row["p50_ms"] <= row["p99_ms"]
         assert row["start_mb"] > 0 and row["end_mb"] > 0
-    assert found["loads"]["50 %"]["rate_per_s"] == pytest.approx(
-        found["capacity_per_s"] / 2, abs=0.2
-    )
+    for name in ("50 %", "50 %, steady"):
+        assert found["loads"][name]["rate_per_s"] == pytest.approx(
+            found["capacity_per_s"] / 2, abs=0.2
+        )
     assert len(found["met"]) == 2

@@ -95,6 +95,7 @@ def test_the_summary_is_written_and_says_the_backbone(comparison: Comparison) ->
     assert row.cells["naive"].mean == pytest.approx(mine["value"].mean())
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same_file(
     comparison: Comparison, small_log: PreparedLog, tmp_path: Path
 ) -> None:
@@ -285,6 +286,7 @@ def of_session(session: int) -> set[int]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 def test_no_process_outlives_a_comparison_that_is_killed(
     small_log: PreparedLog, tmp_path: Path

@@ -1,4 +1,4 @@
-"""A bundle of a log with every kind of column, and one that is kept as format 1."""
+"""A bundle of a log with every kind of column."""
 
 from pathlib import Path
 

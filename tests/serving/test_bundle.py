@@ -102,9 +102,27 @@ def test_a_user_who_is_read_apart(
         expected = mixed_bundle.score(candidates.hstack(pl.concat([user] * 600)))
         found = bundle.score_candidates(user, candidates)
         assert largest_difference(found, expected) < LIMIT
-    user = bundle.encode(test[:1], apart)
+    user, rest = bundle.encode(test[:1], apart), ["shop", "size", "Grün/é", "price", "age"]
+    own = bundle.encode(test, [*rest, "tags"])
+    assert (
+        largest_difference(
+            bundle.run(own, user).frame(),
+            bundle.score(
+                test.select([*rest, "tags"]).hstack(
+                    pl.concat([test[:1].select(*apart, "weight")] * 600)
+                )
+            ),
+        )
+        < LIMIT
+    )
     with pytest.raises(InputError, match="feature 'tags' has not been encoded"):
-        bundle.run(bundle.encode(test, ["shop", "size", "Grün/é", "price", "age"]), user)
+        bundle.run(bundle.encode(test, rest), bundle.encode(test[:1], [*apart, "tags"]))
+    with pytest.raises(InputError, match="feature 'spend' has not been encoded"):
+        bundle.run(bundle.encode(test), bundle.encode(test[:1], ["user", "history"]))
+    with pytest.raises(InputError, match="2 users and 3 features that are the user's"):
+        bundle.run(own, bundle.encode(test[:2], apart))
+    with pytest.raises(InputError, match="1 users and 0 features that are the user's"):
+        mixed_bundle.run(mixed_bundle.encode(test), mixed_bundle.encode(test[:1], apart))
 
 
 def test_threads_do_not_disturb_each_other(mixed_bundle: Bundle, mixed_raw: Raw) -> None:

@@ -19,6 +19,7 @@ from postclick.serving import graph
 from postclick.serving.bundle import Bundle
 from postclick.serving.division import divide
 from postclick.serving.encoded import Layout
+from postclick.serving.format import BundleInfo, write_info
 from postclick.serving.graph import export_graph
 from postclick.serving.parity import batch_of, measure_parity, random_rows
 from postclick.serving.runtime import Model
@@ -135,8 +136,15 @@ def test_other_inputs(spec: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", ["bottom", "no tower", "batch norm"])
-@pytest.mark.parametrize("user", [{"id_0"}, {"number_0"}, {"bag_0", "bag_1"}, USER])
+@pytest.mark.parametrize(
+    ("network", "user"),
+    [
+        ("bottom", {"id_0"}),
+        ("no tower", {"number_0"}),
+        ("batch norm", {"bag_0", "bag_1"}),
+        ("numbers as a field", {"id_0", "bag_1"}),
+    ],
+)
 def test_other_users(network: str, user: set[str], tmp_path: Path) -> None:
     check(make("ddpo", **NETWORKS[network]), INPUTS, tmp_path, frozenset(user))
 
@@ -162,6 +170,23 @@ def test_the_command(mixed_run: Run, tmp_path: Path) -> None:
     again = run("export", mixed_run.folder, "--out", out)
     assert again.code == 2 and again.err.endswith("exists: name another --out, or remove it\n")
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_a_user_apart(mixed_run: Run, tmp_path: Path) -> None:
+    done = run(
+        "export", mixed_run.folder, "--out", tmp_path / "b", "--user-features", "spend,history"
+    )
+    assert done.code == 0
+    assert Bundle.open(tmp_path / "b").info.user_features == ("history", "spend")
+    info = json.loads((tmp_path / "b" / "bundle.json").read_text())
+    write_info(
+        tmp_path / "b",
+        BundleInfo.model_validate(
+            {**{k: v for k, v in info.items() if k != "checksum"}, "user_features": ["spend"]}
+        ),
+    )
+    with pytest.raises(InputError, match=r"model.onnx is another model: export the run again"):
+        Bundle.open(tmp_path / "b")
 
 
 def test_large_tables_lie_beside_the_model(

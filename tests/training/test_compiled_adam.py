@@ -212,6 +212,7 @@ def test_without_a_place_for_machine_code_it_is_compiled_again(
     assert [call.get("cache", False) for call in calls] == [True, False]
 
 
+@pytest.mark.slow
 def test_machine_code_is_kept_for_the_next_process(tmp_path: Path) -> None:
     """The package's folder may not be writable, so the cache is put elsewhere here."""
     program = (
@@ -255,6 +256,7 @@ def test_machine_code_of_another_source_is_not_kept(
     assert decorator.is_kept(step_rows) is False
 
 
+@pytest.mark.slow
 def test_the_first_process_computes_what_later_ones_do(tmp_path: Path) -> None:
     """Bit for bit, or a run that is resumed would differ from one that was not interrupted."""
     program = (

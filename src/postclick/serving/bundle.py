@@ -9,8 +9,10 @@ import polars as pl
 
 from postclick.data.vocabulary import FOLDER as VOCABULARIES
 from postclick.errors import InputError
+from postclick.serving.division import divide
 from postclick.serving.encoded import Encoded
 from postclick.serving.encoding import ServingEncoder
+from postclick.serving.feed import graph_inputs
 from postclick.serving.format import BUNDLE, MODEL, read_info, verify_files
 from postclick.serving.rows import Rows
 from postclick.serving.runtime import Model
@@ -40,7 +42,8 @@ class Bundle:
             info.log_schema, info.ids, info.numerics, info.bags, self.folder / VOCABULARIES
         )
         self._model = Model(self.folder / MODEL, threads or os.cpu_count() or 1, info.user_features)
-        if self._model.outputs != info.outputs:
+        inputs = graph_inputs(divide(self._encoder.layout, frozenset(info.user_features)))
+        if self._model.outputs != info.outputs or self._model.inputs != inputs:
             raise InputError(f"{self.folder / MODEL} is another model: export the run again")
         self._user_features = frozenset(info.user_features)
         self._served = Served(info.ctr_shift, info.calibration)
@@ -133,15 +136,24 @@ class Bundle:
         """The probabilities of encoded rows.
 
         Args:
-            user: one row with the `user_features` of the bundle, where `rows` share it: what the
-                model makes of them is computed once, and they need not be in `rows`.
+            user: one row with the `user_features` of the bundle, where `rows` share it; they are
+                read from it, and the others from `rows`.
 
         Raises:
-            InputError: a feature is missing.
+            InputError: a feature is missing, or there is more than one user.
         """
-        if rows.layout != self._encoder.layout:
-            raise InputError("these rows were encoded by another bundle: encode them with this one")
-        missing = [name for name in rows.missing if user is None or name in user.missing]
-        if missing:
-            raise InputError(f"feature {missing[0]!r} has not been encoded: give it as well")
+        for part in (rows, user):
+            if part is not None and part.layout != self._encoder.layout:
+                raise InputError("these rows are of another bundle: encode them with this one")
+        if user is not None and (len(user) != 1 or not self._user_features):
+            raise InputError(
+                f"{len(user):,} users and {len(self._user_features)} features that are the user's "
+                "in this bundle: put the parts together with `beside`"
+            )
+        read_of_user = frozenset() if user is None else self._user_features
+        lacking = [name for name in rows.missing if name not in read_of_user]
+        if user is not None:
+            lacking += [name for name in user.missing if name in read_of_user]
+        if lacking:
+            raise InputError(f"feature {lacking[0]!r} has not been encoded: give it as well")
         return self._served.scores(*self._model.run(rows, user))

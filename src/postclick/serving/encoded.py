@@ -52,10 +52,6 @@ class BagRows:
         no_weights = np.zeros(0, dtype=np.float32)
         return cls(np.zeros(0, np.int32), np.zeros(rows + 1, np.int64), no_weights)
 
-    def repeat(self, rows: int) -> "SharedBag":
-        """The only row, `rows` times; its values are kept once."""
-        return SharedBag(self, rows)
-
     def longest(self, start: int, stop: int) -> int:
         return int(np.diff(self.offsets[start : stop + 1]).max(initial=0))
 

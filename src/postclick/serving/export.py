@@ -46,7 +46,8 @@ def export(
         negative_rate: share of unclicked impressions that was left when the log came to
             `prepare`; pCTR is corrected for it. What `prepare` itself left out is known.
         user_features: features that the candidates of a request share. What the first layer makes
-            of them, and of their lists, is then computed once for all candidates.
+            of them, and of their lists, is then computed once for each 512 candidates. Numbers are
+            left out where the network projects them together (`numeric: project`).
 
     Raises:
         InputError: `out` exists, the packages to export are missing, calibration.json is damaged,
@@ -65,6 +66,8 @@ def export(
         layout = layout_of(manifest.ids, manifest.numerics, manifest.bags)
         shared = _shared(layout, user_features, trained.settings.network.numeric)
         division = divide(layout, frozenset(shared))
+        if len(shared) < len(set(user_features)):
+            reporter.line("numbers are projected together: those of the user stay with the others")
         manifest.check_vocabularies(trained.folder)
         reporter.line(f"writing the serving heads of {trained.settings.method} as ONNX")
         prediction = method.predict(

@@ -24,6 +24,16 @@ def input_names(columns: Columns, prefix: str = "") -> list[str]:
     return [prefix + name for name in (IDS, NUMERIC, *bags)]
 
 
+def graph_inputs(division: Division) -> set[str]:
+    """The inputs that a graph has: those with columns."""
+    found: set[str] = set()
+    for prefix, columns in zip(("", USER), division, strict=True):
+        left_out = {IDS} if not columns.ids else set()
+        left_out |= {NUMERIC} if not columns.numerics else set()
+        found |= {prefix + name for name in input_names(columns) if name not in left_out}
+    return found
+
+
 class Feed:
     """What a graph is given for blocks of the rows of one call."""
 

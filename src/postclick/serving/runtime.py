@@ -50,6 +50,7 @@ class Model:
             first = str(error).strip().splitlines()[0]
             raise InputError(f"{path} cannot be loaded: {first}: export the run again") from None
         self.user_features = frozenset(user_features)
+        self.inputs = {given.name for given in self._session.get_inputs()}
         self.outputs = tuple(given.name for given in self._session.get_outputs())
         self._pool = ThreadPoolExecutor(threads, "score") if threads > 1 else None
         self._threads = threads

@@ -3,8 +3,8 @@
     python tests/serving/data/make_format.py FOLDER
 
 Later versions of postclick have to load that bundle and give those scores. Where the format
-changes, new ones are made beside them, and these stay as they are. Format 1, made in the same way
-by the first version that had bundles, had no user features.
+changes, new ones are made beside them, and these stay as they are; the rows are the same. Format 1,
+made in the same way by the first version that had bundles, had no user features.
 """
 
 import sys

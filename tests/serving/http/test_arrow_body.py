@@ -223,13 +223,22 @@ def test_many_empty_batches_are_refused() -> None:
     assert error.status == 413 and "too many batches" in error.message
 
 
-def test_damaged_bytes_are_refused_or_read() -> None:
+DAMAGED = {
+    # Dictionaries, for which the stream is opened a second time.
+    "dictionaries": ROWS.with_columns(pl.Series("age", ["u", "v", "u"], dtype=pl.Categorical)),
+    "numbers and lists": ROWS.with_columns(
+        pl.Series("age", [1, 2, 300]), pl.Series("history", [[1], [], [2, 3]])
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damaged_bytes_are_refused_or_read(name: str) -> None:
     """Whatever bytes are changed: a Refusal or rows, never a crash or another exception."""
     rng = np.random.default_rng(0)
-    sent = ROWS.with_columns(pl.Series("age", ["u", "v", "u"], dtype=pl.Categorical))
-    whole = polars_stream(pl.DataFrame({"item": ["u"]}), sent.drop("item"))
+    whole = polars_stream(pl.DataFrame({"item": ["u"]}), DAMAGED[name].drop("item"))
     refusals = 0
-    for _ in range(1_500):
+    for _ in range(1_000):
         body = bytearray(whole)
         for place in rng.integers(0, len(whole), rng.integers(1, 4)):
             body[place] = rng.integers(0, 256)
@@ -240,4 +249,4 @@ def test_damaged_bytes_are_refused_or_read() -> None:
         else:
             assert 1 <= rows.height <= LIMITS.candidates
             rows.whole().to_dicts()
-    assert refusals > 300
+    assert refusals > 200

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from postclick.serving.http.arrow_frames import Columns, look_through, read_batches
+from postclick.serving.http.arrow_frames import look_through, read_batches
+from postclick.serving.http.arrow_schema import Columns
 from postclick.serving.http.columns import check_all_finite
 from postclick.serving.http.limits import Limits
 from postclick.serving.http.parts import Parts, check_apart, no_features

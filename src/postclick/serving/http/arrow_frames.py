@@ -6,20 +6,18 @@ anywhere. So only plain layouts pass, and the buffers of those are validated.
 
 import struct
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from postclick.serving.http import flatbuffer
+from postclick.serving.http.arrow_schema import CONTINUATION, Columns, columns_of
 from postclick.serving.http.limits import Limits
-from postclick.serving.http.refusal import Refusal, quoted
+from postclick.serving.http.refusal import Refusal
 
-# What a message begins with, before its length.
-_MESSAGE = b"\xff\xff\xff\xff"
-END_OF_STREAM = _MESSAGE + b"\0\0\0\0"
+END_OF_STREAM = CONTINUATION + b"\0\0\0\0"
 MESSAGES = 64  # beside one per column, for its dictionary
-LONGEST_REMEMBERED = 1 << 16  # bytes of a schema
 _BATCH, _DICTIONARY, _SCHEMA = "record batch", "dictionary", "schema"
 # What pyarrow raises for a damaged stream.
 ARROW_ERRORS = (pa.ArrowException, OSError, EOFError, ValueError, struct.error)
@@ -30,26 +28,6 @@ class Stream(NamedTuple):
 
     whole: pa.Buffer
     messages: list[pa.Message]
-
-
-class Columns(NamedTuple):
-    """What a schema says of the columns that are features.
-
-    Attributes:
-        schema: of the stream, with columns that are no feature.
-        used: which columns are features.
-        names: of those.
-        layouts: the `layout_of` each.
-        integers: names of those that int64 can hold.
-        bare: whether all are plain, and neither schema nor fields carry metadata.
-    """
-
-    schema: pa.Schema
-    used: list[int]
-    names: list[str]
-    layouts: list[str]
-    integers: list[str]
-    bare: bool
 
 
 def look_through(body: bytes, limits: Limits) -> list[Stream]:
@@ -99,28 +77,13 @@ def _look_through_one(source: pa.BufferReader, limits: Limits) -> list[pa.Messag
 def _is_compressed(message: pa.Message) -> bool:
     """Whether the buffers of a record batch or dictionary are compressed.
 
-    pyarrow does not say. The positions are those of Message.fbs in the Arrow format.
+    pyarrow does not say.
     """
     data = message.metadata.to_pybytes()
-    header = _table(data, struct.unpack_from("<I", data)[0], field=2)
+    header = flatbuffer.target(data, flatbuffer.root(data), 2)
     if header is not None and message.type == _DICTIONARY:
-        header = _table(data, header, field=1)
-    return header is not None and _field(data, header, number=3) is not None
-
-
-def _table(data: bytes, table: int, field: int) -> int | None:
-    """Position of the table that a field of a flatbuffers table refers to."""
-    at = _field(data, table, field)
-    return None if at is None else at + int(struct.unpack_from("<I", data, at)[0])
-
-
-def _field(data: bytes, table: int, number: int) -> int | None:
-    """Position of a field's value; None if the table leaves it out."""
-    vtable = table - struct.unpack_from("<i", data, table)[0]
-    if 4 + 2 * number >= struct.unpack_from("<H", data, vtable)[0]:
-        return None
-    offset = struct.unpack_from("<H", data, vtable + 4 + 2 * number)[0]
-    return table + offset if offset else None
+        header = flatbuffer.target(data, header, 1)
+    return header is not None and flatbuffer.field(data, header, 3) is not None
 
 
 def read_batches(
@@ -132,9 +95,9 @@ def read_batches(
         Refusal: it is damaged (400), over a limit (413), or has columns of another type (422).
     """
     try:
-        columns = _columns_of(stream.messages[0], features, limits)
+        columns = columns_of(stream.messages[0].metadata.to_pybytes(), features, limits)
         rows, text, batches = 0, 0, []
-        for batch in _batches(stream, columns.schema):
+        for batch in _batches(stream, columns):
             rows += batch.num_rows
             if rows > limits.candidates:
                 limits.check_rows(rows)
@@ -151,40 +114,14 @@ def read_batches(
         raise malformed(str(error)) from None
 
 
-def _batches(stream: Stream, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _batches(stream: Stream, columns: Columns) -> Iterator[pa.RecordBatch]:
     """The batches of a stream; its messages are not read a second time without need."""
     batches = stream.messages[1:]
-    if any(message.type == _DICTIONARY for message in batches):
+    # It collects dictionaries, and turns the bytes of another machine's numbers round.
+    if columns.turned or any(message.type == _DICTIONARY for message in batches):
         yield from pa.ipc.open_stream(stream.whole)
         return
-    yield from (pa.ipc.read_record_batch(message, schema) for message in batches)
-
-
-def _columns_of(message: pa.Message, features: frozenset[str], limits: Limits) -> Columns:
-    """Clients send the same schema in each request: the last few are remembered."""
-    content = message.metadata.to_pybytes()
-    if len(content) > LONGEST_REMEMBERED:
-        return _read_columns(content, features, limits)
-    return _remembered_columns(content, features, limits)
-
-
-def _read_columns(content: bytes, features: frozenset[str], limits: Limits) -> Columns:
-    schema = pa.ipc.read_schema(pa.py_buffer(_MESSAGE + struct.pack("<i", len(content)) + content))
-    names, kinds = schema.names, schema.types
-    limits.check_columns(len(names))
-    if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise Refusal(422, f"column {quoted(twice)} is there twice: send it once", "content")
-    # What is no feature is never looked at.
-    used = [number for number, name in enumerate(names) if name in features]
-    layouts = [_layout(names[number], kinds[number]) for number in used]
-    integers = [names[number] for number in used if _is_integer(kinds[number])]
-    told = schema.metadata or any(schema.field(number).metadata for number in used)
-    bare = not told and all(layout == "plain" for layout in layouts)
-    return Columns(schema, used, [names[number] for number in used], layouts, integers, bare)
-
-
-_remembered_columns = lru_cache(maxsize=64)(_read_columns)
+    yield from (pa.ipc.read_record_batch(message, columns.schema) for message in batches)
 
 
 def text_bytes(column: pa.Array, layout: str) -> int:
@@ -202,51 +139,6 @@ def text_bytes(column: pa.Array, layout: str) -> int:
     if (lengths < 0).any():
         raise malformed("a text has a negative length")
     return int(lengths.sum(dtype=np.int64))
-
-
-@lru_cache(maxsize=256)
-def layout_of(kind: pa.DataType) -> str | None:
-    """How a column of a type has to be read; None if it is not."""
-    types = pa.types
-    if types.is_list(kind) or types.is_large_list(kind):
-        if types.is_string_view(kind.value_type):
-            return "list of views"
-        return "list" if _is_plain(kind.value_type) else None
-    if types.is_dictionary(kind):
-        return "dictionary" if _is_text(kind.value_type) else None
-    if types.is_string_view(kind):
-        return "view"
-    # Nulls take no space, so that a list of them could be of any length.
-    return "plain" if _is_plain(kind) or types.is_null(kind) else None
-
-
-def _layout(name: str, kind: pa.DataType) -> str:
-    layout = layout_of(kind)
-    if layout is not None:
-        return layout
-    shown = quoted(str(kind)).strip("'")
-    raise Refusal(
-        422,
-        f"column {quoted(name)} is of type {shown}: send text, integers, float32, float64, "
-        "booleans, a dictionary of text, or a list of one of the first four",
-        "content",
-    )
-
-
-def _is_plain(kind: pa.DataType) -> bool:
-    types = pa.types
-    wide = types.is_float32(kind) or types.is_float64(kind)
-    return bool(wide or types.is_integer(kind) or types.is_boolean(kind) or _is_text(kind))
-
-
-def _is_integer(kind: pa.DataType) -> bool:
-    """Whether int64 holds all of the type."""
-    return bool(pa.types.is_integer(kind) and not pa.types.is_uint64(kind))
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    types = pa.types
-    return bool(types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind))
 
 
 def malformed(why: str) -> Refusal:

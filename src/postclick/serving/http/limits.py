@@ -27,8 +27,8 @@ class Limits:
         candidates: rows to score.
         columns: columns in one part of a request, used or not.
         seconds: from the first byte of the body to the end of the model call.
-        queue: requests that wait for a model thread. The default rides out a second in which the
-            machine does something else.
+        queue: requests that wait for a model thread. The default rides out most of a second in
+            which the machine does something else.
 
     Raises:
         InputError: one of them is not positive.
