@@ -17,7 +17,7 @@ from postclick.data.prepared import PreparedLog
 from postclick.training.checkpoint import load_checkpoint
 from postclick.training.run import Run, train
 
-KILLS = 3
+KILLS = 2
 # A checkpoint every 60 ms: several within each epoch.
 FREQUENT = ("checkpoint_minutes=0.001", "batch_size=64", "patience=null")
 LAZY = "optimizer=lazy_adam"
