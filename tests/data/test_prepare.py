@@ -1,10 +1,7 @@
+"""What `prepare` writes: rows, ids, splits, the same bytes for the same input."""
+
 import hashlib
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +10,8 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
+from helpers.written import digests, row_values, stored
 from postclick.data import checks, file_source, log_source, shuffle
-from postclick.data import prepare as prepare_module
 from postclick.data.canonical import Canonicalizer, Issues
 from postclick.data.encoder import Encoder
 from postclick.data.manifest import Manifest
@@ -25,26 +22,6 @@ from postclick.data.source import FrameSource, LogSource, open_log
 from postclick.data.vocabulary import FOLDER, Vocabulary
 from postclick.datasets.base import LogSplits
 from postclick.errors import InputError
-
-
-def digests(folder: Path) -> dict[str, str]:
-    return {
-        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
-        for p in sorted(folder.rglob("*"))
-        if p.is_file()
-    }
-
-
-def stored(log: PreparedLog, split: str) -> pl.DataFrame:
-    """The rows of a split as they are on disk."""
-    files = [log.folder / shard.file for shard in log.split(split).shards]
-    return pl.concat([pl.read_parquet(f) for f in files])
-
-
-def row_values(log: PreparedLog, split: str) -> list[str]:
-    """The values of the `row` feature, which names each row, in stored order."""
-    values = Vocabulary.load(log.folder / FOLDER, "row").table["value"].to_list()
-    return [values[k - 1] for k in stored(log, split)["row"].to_list()]
 
 
 def test_what_is_written(tmp_path: Path, make_log: Any, schema: LogSchema) -> None:
@@ -222,24 +199,6 @@ def test_drawn_rows_are_not_fitted_on(tmp_path: Path, make_log: Any, schema: Log
     assert counts == used.height
 
 
-def test_truth_without_values_is_no_truth(tmp_path: Path, make_log: Any, schema: LogSchema) -> None:
-    train = make_log().with_columns(p_click=pl.lit(None, pl.Float64))
-    test = make_log(500, seed=1)
-    log = prepare(LogSplits(schema, FrameSource(train), FrameSource(test)), tmp_path / "out")
-    assert {k: s.truth for k, s in log.manifest.splits.items()} == {
-        "train": (),
-        "valid": (),
-        "test": ("true_ctr",),
-    }
-    assert "true_ctr" not in stored(log, "train").columns
-    found = [f for f in log.manifest.findings if f["column"] == "p_click"]
-    assert [(f["code"], f["severity"]) for f in found] == [("no-truth-column", "info")]
-    some = test.with_columns(p_click=pl.when(pl.col("row") > 9).then("p_click"))
-    log = prepare(LogSplits(schema, FrameSource(some)), tmp_path / "some", test_fraction=0)
-    values = np.concatenate([log.rows(name).truth["true_ctr"] for name in ("train", "valid")])
-    assert np.isnan(values).sum() == 10
-
-
 def test_no_split_is_drawn_where_none_is_wanted(
     tmp_path: Path, make_log: Any, schema: LogSchema
 ) -> None:
@@ -247,183 +206,6 @@ def test_no_split_is_drawn_where_none_is_wanted(
     log = prepare(splits, tmp_path / "out", valid_fraction=0, test_fraction=0)
     assert list(log.manifest.splits) == ["train"]
     assert sorted(map(int, row_values(log, "train"))) == list(range(3000))
-
-
-def bad_rows(make_log: Any) -> pl.DataFrame:
-    at = pl.int_range(3000)
-    frame: pl.DataFrame = make_log().with_columns(
-        click=pl.when(at < 5).then(0).when(at == 7).then(None).otherwise("click"),
-        buy=pl.when(at < 5).then(1).when(at == 7).then(0).otherwise("buy"),
-    )
-    return frame
-
-
-def test_bad_rows(tmp_path: Path, make_log: Any, schema: LogSchema) -> None:
-    frame = bad_rows(make_log)
-    splits = LogSplits(schema, FrameSource(frame))
-    with pytest.raises(InputError, match=r"1 of 3,000 rows.*conversion-without-click") as caught:
-        prepare(splits, tmp_path / "out")
-    assert "\n" not in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
-    dropped = prepare(splits, tmp_path / "drop", on_bad_rows="drop")
-    assert sum(s.rows for s in dropped.manifest.splits.values()) == 2994
-    assert {f["code"] for f in dropped.manifest.findings} >= {
-        "conversion-without-click",
-        "label-not-binary",
-    }
-    with pytest.raises(InputError, match="label 'click' is not 0 or 1"):
-        prepare(splits, tmp_path / "keep", on_bad_rows="keep")
-    whole = LogSplits(schema, FrameSource(frame.filter(pl.col("click").is_not_null())))
-    kept = prepare(whole, tmp_path / "keep", on_bad_rows="keep", valid_fraction=0, test_fraction=0)
-    rows = stored(kept, "train")
-    assert rows.height == 2999
-    assert int((rows["conversion"] > rows["click"]).sum()) == 0
-    assert rows["conversion"].sum() == frame["buy"].sum() - 5
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        ({"valid_fraction": 1.0}, "valid_fraction is 1.0"),
-        ({"test_fraction": -0.1}, "test_fraction is -0.1"),
-        ({"test_fraction": 0.5, "valid_fraction": 0.5}, "leave no row"),
-        ({"shard_rows": 0}, "shard_rows is 0"),
-        ({"on_bad_rows": "ignore"}, "on_bad_rows is 'ignore'"),
-    ],
-)
-def test_wrong_options(
-    tmp_path: Path, make_log: Any, schema: LogSchema, options: dict[str, Any], says: str
-) -> None:
-    with pytest.raises(InputError, match=says):
-        prepare(LogSplits(schema, FrameSource(make_log(10))), tmp_path / "out", **options)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_reserved_feature_name(tmp_path: Path, make_log: Any) -> None:
-    schema = LogSchema.parse({"click": "c", "conversion": "buy", "categorical": ["click"]})
-    frame = make_log().with_columns(c=pl.col("click"))
-    with pytest.raises(InputError, match="'click' is used by prepared data itself: rename"):
-        prepare(LogSplits(schema, FrameSource(frame)), tmp_path / "out")
-
-
-def test_a_missing_column(tmp_path: Path, make_log: Any, schema: LogSchema) -> None:
-    splits = LogSplits(schema, FrameSource(make_log()), FrameSource(make_log().drop("user")))
-    with pytest.raises(InputError, match="test: no column 'user'"):
-        prepare(splits, tmp_path / "out")
-
-
-def test_the_same_request_is_answered_from_disk(
-    tmp_path: Path, make_log: Any, schema: LogSchema
-) -> None:
-    make_log().write_parquet(tmp_path / "log.parquet")
-    splits = LogSplits(schema, open_log(tmp_path / "log.parquet"))
-    out = tmp_path / "out"
-    out.mkdir()  # an empty folder is not in the way
-    first = prepare(splits, out)
-    made = (out / "manifest.json").stat().st_mtime_ns
-    stages: list[str] = []
-    again = prepare(splits, out, progress=lambda stage, done, total: stages.append(stage))
-    assert again.fingerprint == first.fingerprint
-    assert stages == []
-    assert (out / "manifest.json").stat().st_mtime_ns == made
-    with pytest.raises(InputError, match="another request: choose another folder"):
-        prepare(splits, out, seed=1)
-    make_log(2999).write_parquet(tmp_path / "log.parquet")
-    with pytest.raises(InputError, match="another request"):
-        prepare(LogSplits(schema, open_log(tmp_path / "log.parquet")), out)
-
-
-def test_other_things_in_the_way(tmp_path: Path, make_log: Any, schema: LogSchema) -> None:
-    splits = LogSplits(schema, FrameSource(make_log()))
-    (tmp_path / "file").write_text("mine")
-    with pytest.raises(InputError, match="is a file"):
-        prepare(splits, tmp_path / "file")
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "thing").write_text("mine")
-    with pytest.raises(InputError, match="is not empty"):
-        prepare(splits, tmp_path / "full")
-    assert (tmp_path / "full" / "thing").read_text() == "mine"
-
-
-def test_a_log_that_cannot_tell_its_state_is_never_assumed_unchanged(
-    tmp_path: Path, make_log: Any, schema: LogSchema
-) -> None:
-    class Odd(FrameSource):
-        def state(self) -> None:  # type: ignore[override]
-            return None
-
-    splits = LogSplits(schema, Odd(make_log()))
-    prepare(splits, tmp_path / "out")
-    with pytest.raises(InputError, match="another request"):
-        prepare(splits, tmp_path / "out")
-
-
-def test_progress(tmp_path: Path, make_log: Any, schema: LogSchema) -> None:
-    told: list[tuple[str, int, int | None]] = []
-    splits = LogSplits(schema, FrameSource(make_log()), FrameSource(make_log(500, seed=1)))
-    prepare(splits, tmp_path / "out", progress=lambda *step: told.append(step), shard_rows=1000)
-    assert told[:2] == [("read", 3000, None), ("read", 3500, None)]
-    writes = [step for step in told if step[0] == "write"]
-    assert writes[-1] == ("write", 3500, 3500)
-    assert [done for _, done, _ in writes] == sorted(done for _, done, _ in writes)
-
-
-@pytest.mark.parametrize("stage", ["read", "write"])
-def test_an_exception_leaves_nothing(
-    tmp_path: Path, make_log: Any, schema: LogSchema, stage: str
-) -> None:
-    def stop(now: str, done: int, total: int | None) -> None:
-        if now == stage:
-            raise RuntimeError("stopped")
-
-    splits = LogSplits(schema, FrameSource(make_log()))
-    with pytest.raises(RuntimeError, match="stopped"):
-        prepare(splits, tmp_path / "out", progress=stop)
-    assert list(tmp_path.iterdir()) == []
-    assert prepare(splits, tmp_path / "out").split("train").rows > 0
-
-
-KILLED = """
-import os, signal, sys
-from postclick.data.prepare import prepare
-from postclick.data.schema import LogSchema
-from postclick.data.source import open_log
-from postclick.datasets.base import LogSplits
-
-def stop(stage, done, total):
-    if stage == sys.argv[4]:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-splits = LogSplits(LogSchema.load(sys.argv[1]), open_log(sys.argv[2]))
-prepare(splits, sys.argv[3], progress=stop)
-"""
-
-
-@pytest.mark.parametrize("stage", ["read", "write"])
-def test_a_killed_run_leaves_no_log_and_the_next_one_cleans_up(
-    tmp_path: Path, make_log: Any, schema: LogSchema, stage: str
-) -> None:
-    (tmp_path / "schema.yaml").write_text(schema.to_yaml())
-    make_log().write_parquet(tmp_path / "log.parquet")
-    names = [str(tmp_path / n) for n in ("schema.yaml", "log.parquet", "out")]
-    root = Path(prepare_module.__file__).parents[2]
-    run = subprocess.run(
-        [sys.executable, "-c", KILLED, *names, stage],
-        env={**os.environ, "PYTHONPATH": str(root)},
-        check=False,
-    )
-    assert run.returncode == -signal.SIGKILL
-    left = [p for p in tmp_path.iterdir() if ".tmp-" in p.name]
-    assert len(left) == 1
-    assert not (tmp_path / "out").exists()
-    with pytest.raises(InputError, match="is not a prepared log"):
-        PreparedLog(left[0])
-    running = tmp_path / f".out.tmp-{socket.gethostname()}-{os.getppid()}"
-    running.mkdir()  # of a process that lives: not to be touched
-    log = prepare(LogSplits(schema, open_log(tmp_path / "log.parquet")), tmp_path / "out")
-    assert not left[0].exists()
-    assert running.exists()
-    assert log.split("train").rows > 0
 
 
 def test_random_splits_of_a_log_with_times(
