@@ -21,9 +21,10 @@ from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.evaluation.judge import judge
 from postclick.evaluation.labels import split_labels
-from postclick.evaluation.likelihood import cross_entropy, sigmoid
+from postclick.evaluation.likelihood import cross_entropy
 from postclick.evaluation.predictions import Predictions
 from postclick.files import read_json, write_json
+from postclick.logits import sigmoid
 from postclick.training.run import Run, train
 
 

@@ -10,7 +10,7 @@ from postclick.calibration.judge import judge_calibrator, reliability, wilson
 from postclick.errors import InputError
 from postclick.evaluation.accumulator import EvaluationSums
 from postclick.evaluation.labels import SplitLabels
-from postclick.evaluation.likelihood import sigmoid
+from postclick.logits import sigmoid
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 5), (5, 5), (1, 1), (3, 40), (700, 9_000)])

@@ -6,13 +6,8 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss  # type: ignore[import-untyped]
 
-from postclick.evaluation.likelihood import (
-    cross_entropy,
-    log_complement,
-    log_ctcvr,
-    sigmoid,
-    softplus,
-)
+from postclick.evaluation.likelihood import cross_entropy, log_complement, log_ctcvr, softplus
+from postclick.logits import sigmoid
 
 from .reference import decimal_losses
 

@@ -12,9 +12,9 @@ from postclick.errors import InputError
 from postclick.evaluation.auc import auc
 from postclick.evaluation.delong import auc_difference
 from postclick.evaluation.labels import split_labels
-from postclick.evaluation.likelihood import sigmoid
 from postclick.experiments.diagnostics import DIAGNOSTICS, diagnose
 from postclick.files import read_json
+from postclick.logits import sigmoid
 from postclick.training.run import Run
 
 

@@ -6,7 +6,7 @@ import polars as pl
 from postclick.data.canonical import Canonicalizer, Issues
 from postclick.data.encoder import Encoder
 from postclick.data.prepared import PreparedLog
-from postclick.evaluation.likelihood import sigmoid
+from postclick.logits import sigmoid
 from postclick.training.run import Run
 
 

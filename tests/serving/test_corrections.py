@@ -12,7 +12,7 @@ from postclick import calibrate, export, prepare, simulate, train
 from postclick.data.prepared import PreparedLog
 from postclick.data.source import FrameSource
 from postclick.datasets.base import LogSplits
-from postclick.evaluation.likelihood import sigmoid
+from postclick.logits import sigmoid
 from postclick.serving.bundle import Bundle
 from postclick.training.run import Run
 from serving.expected import expected_scores

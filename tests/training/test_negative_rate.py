@@ -12,7 +12,8 @@ from postclick.data.source import FrameSource
 from postclick.datasets.base import LogSplits
 from postclick.evaluation.judge import judge
 from postclick.evaluation.labels import split_labels
-from postclick.evaluation.likelihood import log_ctcvr, sigmoid
+from postclick.evaluation.likelihood import log_ctcvr
+from postclick.logits import sigmoid
 from postclick.training.run import Run, train
 
 RATE = 0.2

@@ -13,8 +13,9 @@ from postclick.errors import InputError
 from postclick.evaluation.buckets import by_bucket, calibration_error
 from postclick.evaluation.interval import tail
 from postclick.evaluation.labels import SplitLabels
-from postclick.evaluation.likelihood import cross_entropy, sigmoid
+from postclick.evaluation.likelihood import cross_entropy
 from postclick.evaluation.metric import Space
+from postclick.logits import sigmoid
 
 BINS, LEVEL = 10, 0.95
 

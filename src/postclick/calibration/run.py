@@ -15,8 +15,9 @@ from postclick.calibration.logits import Clicked, clicked_logits, cvr_logits
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.evaluation.labels import split_labels
-from postclick.evaluation.likelihood import cross_entropy, sigmoid
+from postclick.evaluation.likelihood import cross_entropy
 from postclick.evaluation.propensity import effective_sample_size
+from postclick.logits import sigmoid
 from postclick.methods.base import CLIP_RANGE, Clip
 from postclick.training.run import Run
 

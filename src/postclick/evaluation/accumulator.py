@@ -12,13 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from postclick.errors import InputError
 from postclick.evaluation.cell import Cell, measure
 from postclick.evaluation.inputs import as_labels, finite_vector, in_range
-from postclick.evaluation.likelihood import (
-    cross_entropy,
-    log_complement,
-    log_ctcvr,
-    sigmoid,
-)
+from postclick.evaluation.likelihood import cross_entropy, log_complement, log_ctcvr
 from postclick.evaluation.metric import METRICS, MetricValue, Quantity, Space
+from postclick.logits import sigmoid
 
 Truth = Literal["true_cvr", "potential_conversion", "no truth"]
 CtcvrSource = Literal["pCTR x pCVR", "ctcvr_logprob"]

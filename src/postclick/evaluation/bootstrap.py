@@ -12,8 +12,9 @@ from scipy.special import pdtr
 from postclick.errors import InputError
 from postclick.evaluation.inputs import in_range
 from postclick.evaluation.interval import Interval, over_seeds, tail
-from postclick.evaluation.likelihood import cross_entropy, sigmoid
+from postclick.evaluation.likelihood import cross_entropy
 from postclick.evaluation.metric import METRICS, Metric, Statistic
+from postclick.logits import sigmoid
 
 Floats = NDArray[np.float64]
 

@@ -22,19 +22,6 @@ def softplus(z: NDArray[Any]) -> Floats:
     return np.asarray(np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x))))
 
 
-def sigmoid(z: NDArray[Any]) -> Floats:
-    """`1 / (1 + exp(-z))` per row, without overflow.
-
-    Shape: `(n,)` logits, any float dtype.
-
-    >>> print(sigmoid(np.array([-800.0, 0.0, 800.0])))
-    [0.  0.5 1. ]
-    """
-    x = z.astype(np.float64, copy=False)
-    small = np.exp(-np.abs(x))
-    return np.asarray(np.where(x >= 0.0, 1.0, small) / (1.0 + small))
-
-
 def cross_entropy(z: NDArray[Any], y: NDArray[Any]) -> Floats:
     """`-[y ln p + (1 - y) ln(1 - p)]` per row for `p = sigmoid(z)`; `y` may be soft.
 

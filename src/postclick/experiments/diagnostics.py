@@ -21,9 +21,10 @@ from postclick.evaluation.auc import auc
 from postclick.evaluation.buckets import Bucket, by_bucket
 from postclick.evaluation.delong import auc_difference
 from postclick.evaluation.labels import SplitLabels, split_labels
-from postclick.evaluation.likelihood import log_ctcvr, sigmoid
+from postclick.evaluation.likelihood import log_ctcvr
 from postclick.evaluation.propensity import effective_sample_size, overlap_histogram
 from postclick.evaluation.roc import roc_points
+from postclick.logits import sigmoid
 from postclick.methods.base import PropensityConfig
 from postclick.training.run import Run
 

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import polars as pl
 
 from postclick.calibration.calibrator import Calibrator
+from postclick.logits import sigmoid
 
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
@@ -57,14 +58,3 @@ class Served:
             pcvr = sigmoid(cvr_logit)
             pctcvr = pctr * pcvr
         return Scores(*(p.astype(np.float32) for p in (pctr, pcvr, pctcvr)))
-
-
-def sigmoid(logit: Floats) -> Floats:
-    """1 / (1 + exp(-x)) without overflow.
-
-    >>> sigmoid(np.array([-1000.0, 0.0, 1000.0])).tolist()
-    [0.0, 0.5, 1.0]
-    """
-    small = np.exp(-np.abs(logit))
-    positive: Floats = np.where(logit >= 0, 1.0, small)
-    return positive / (1.0 + small)
