@@ -124,6 +124,18 @@ def test_a_run_that_is_missing_is_made_again_and_the_others_are_kept(
     assert changed == {"runs/naive/seed-1"}
 
 
+def test_what_a_kill_at_the_end_of_a_run_leaves_is_removed(
+    comparison: Comparison, small_log: PreparedLog, tmp_path: Path
+) -> None:
+    out = copied(comparison, tmp_path)
+    before, files = mtimes(out), sorted(path for path in out.rglob("*"))
+    (out / "runs" / "naive" / "seed-0.lock").touch()
+    (out / "runs" / "naive" / "seed-1" / "checkpoint.safetensors").touch()
+    compare(small_log, METHODS, out, seeds=2, overrides=FAST, workers=1, trials=0)
+    assert mtimes(out) == before
+    assert sorted(path for path in out.rglob("*")) == files
+
+
 def test_a_run_that_was_not_evaluated_is_evaluated(
     comparison: Comparison, small_log: PreparedLog, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ from postclick.experiments.plan import Job
 from postclick.experiments.pool import Forward, Labelled, cores, pool_of
 from postclick.progress import Reporter
 from postclick.tracking.destination import Destination, trackers_of
-from postclick.training.run import PREDICTIONS, Run, train
+from postclick.training.run import PREDICTIONS, finished, train
 
 __all__ = ["Team", "cores", "open_once", "run_all", "run_job"]
 
@@ -45,7 +45,7 @@ def run_job(
     folder = job.folder(out)
     try:
         if folder.exists():
-            run = Run(folder)
+            run = finished(folder)
         else:
             trackers = trackers_of(track, job.name)
             run = train(log, job.settings, folder, reporter=reporter, track=trackers)

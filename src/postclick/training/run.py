@@ -3,7 +3,7 @@
 import math
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -242,6 +242,20 @@ def train(
     return run
 
 
+def finished(out: Path) -> Run:
+    """A run that is there, without what a process that was killed at its very end left of it."""
+    lock = _lock_of(out)
+    if lock.exists() or (out / CHECKPOINT).exists():
+        # It is refused where another process is at its own end with it.
+        with suppress(InputError), locked(lock, out):
+            (out / CHECKPOINT).unlink(missing_ok=True)
+    return Run(out)
+
+
+def _lock_of(out: Path) -> Path:
+    return out.with_name(out.name + ".lock")
+
+
 def _settings(path: Path) -> RunSettings:
     """The settings that a run wrote."""
     try:
@@ -265,7 +279,7 @@ def _claimed(out: Path) -> Iterator[None]:
     """Be the only one who writes the run `out`."""
     if not out.name:
         raise InputError(f"{out} exists: name another --out")
-    with locked(out.with_name(out.name + ".lock"), out):
+    with locked(_lock_of(out), out):
         if out.exists():
             raise InputError(f"{out} exists: name another --out, or remove it")
         yield

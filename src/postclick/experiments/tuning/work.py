@@ -27,7 +27,7 @@ from postclick.experiments.tuning.storage import (
 from postclick.experiments.workers import open_once
 from postclick.progress import Reporter
 from postclick.tracking.destination import Destination, trackers_of
-from postclick.training.run import Run, train
+from postclick.training.run import finished, train
 
 TRIALS = "trials"
 
@@ -70,7 +70,7 @@ class Search:
         state, reason = TrialState.COMPLETE, ""
         try:
             if place.exists():
-                run = Run(place)
+                run = finished(place)
                 pruning.finish(run)
             else:
                 track = [pruning, *trackers_of(self.track, f"trial-{trial.number}")]
