@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from helpers.runs import SMALL
+from helpers.runs import FAST
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.evaluation.metric import METRICS
@@ -19,9 +19,6 @@ from postclick.progress import Silent
 from postclick.training.run import Run
 
 METHODS = ["naive", "choruscvr/no_sam"]
-
-
-FAST = [*SMALL, "epochs=1"]
 
 
 class Lines(Silent):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import postclick
-from helpers.runs import SMALL
+from helpers.runs import FAST
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.experiments import workers
@@ -21,7 +21,6 @@ from postclick.experiments.workers import run_all
 from postclick.progress import Silent
 
 METHODS = ["naive", "choruscvr/no_sam"]
-FAST = [*SMALL, "epochs=1"]
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from helpers.runs import SMALL
+from helpers.runs import FAST, SMALL
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.experiments.compare import compare
@@ -25,7 +25,6 @@ from postclick.experiments.trials import (
 from postclick.training.run import Run
 from postclick.training.settings import RunSettings
 
-FAST = [*SMALL, "epochs=1"]
 TRIALS = 3
 
 

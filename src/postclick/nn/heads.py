@@ -101,10 +101,9 @@ def first_activations(
     """
     x = read[0] if read else None
     towers = [head.tower for head in heads.values() if isinstance(head, Head)]
-    if x is None or isinstance(x, Conditioned) or any(other is not x for other in read):
+    if len(towers) < 2 or isinstance(x, Conditioned) or any(other is not x for other in read):
         return {}
-    if len(towers) < 2:
-        return {}
+    assert x is not None
     layers = [tower.linear[0] for tower in towers if len(tower.linear)]
     plain = all(type(layer) is nn.Linear for layer in layers) and len(layers) == len(heads)
     if not plain or any(not isinstance(tower.norm[0], nn.Identity) for tower in towers):

@@ -42,10 +42,9 @@ class Bundle:
             info.log_schema, info.ids, info.numerics, info.bags, self.folder / VOCABULARIES
         )
         self._model = Model(self.folder / MODEL, threads or os.cpu_count() or 1, info.user_features)
-        inputs = graph_inputs(divide(self._encoder.layout, frozenset(info.user_features)))
+        inputs = graph_inputs(divide(self._encoder.layout, self._model.user_features))
         if self._model.outputs != info.outputs or self._model.inputs != inputs:
             raise InputError(f"{self.folder / MODEL} is another model: export the run again")
-        self._user_features = frozenset(info.user_features)
         self._served = Served(info.ctr_shift, info.calibration)
 
     @classmethod
@@ -105,10 +104,11 @@ class Bundle:
         own = self._encoder.encode(
             rows, [name for name in self._encoder.columns if name not in of_user.features]
         )
-        if not self._user_features or not of_user.features >= self._user_features:
+        read_apart = self._model.user_features
+        if not read_apart or not of_user.features >= read_apart:
             return self.run(of_user.beside(own))
         # What else the user's part has is read with each candidate.
-        more = of_user.features > self._user_features
+        more = of_user.features > read_apart
         return self.run(of_user.beside(own) if more else own, of_user)
 
     def warm(self) -> None:
@@ -145,12 +145,13 @@ class Bundle:
         for part in (rows, user):
             if part is not None and part.layout != self._encoder.layout:
                 raise InputError("these rows are of another bundle: encode them with this one")
-        if user is not None and (len(user) != 1 or not self._user_features):
+        read_apart = self._model.user_features
+        if user is not None and (len(user) != 1 or not read_apart):
             raise InputError(
-                f"{len(user):,} users and {len(self._user_features)} features that are the user's "
+                f"{len(user):,} users and {len(read_apart)} features that are the user's "
                 "in this bundle: put the parts together with `beside`"
             )
-        read_of_user = frozenset() if user is None else self._user_features
+        read_of_user = frozenset() if user is None else read_apart
         lacking = [name for name in rows.missing if name not in read_of_user]
         if user is not None:
             lacking += [name for name in user.missing if name in read_of_user]

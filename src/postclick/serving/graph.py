@@ -39,7 +39,6 @@ class PaddedEmbedding(nn.Module):
     def __init__(self, embedding: FeatureEmbedding, division: Division) -> None:
         super().__init__()
         self.table, self.project = embedding.table, embedding.project
-        self.width = embedding.width
         fields = len(division.own.ids) + len(division.user.ids)
         bags = len(division.own.bags) + len(division.user.bags)
         of_ids = [range(k * embedding.dim, (k + 1) * embedding.dim) for k in range(fields + bags)]

@@ -60,10 +60,9 @@ def measure_parity(
 
 def _first_user(rows: Encoded, features: Collection[str]) -> Encoded:
     """The first row, of some features."""
-    bags = [bag.one if isinstance(bag, SharedBag) else bag for bag in rows.bags]
     first = tuple(
         BagRows(bag.values[: bag.offsets[1]], bag.offsets[:2], bag.weights[: bag.offsets[1]])
-        for bag in bags
+        for bag in map(_unfolded, rows.bags)
     )
     return Encoded(rows.layout, frozenset(features), rows.ids[:1], rows.numeric[:1], first)
 
