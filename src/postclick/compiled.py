@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numba
-import torch
 from llvmlite import binding
-from numba import njit, prange
+from numba import njit
 
-__all__ = ["compiled", "is_kept", "mark_kept", "prange", "use_threads"]
+__all__ = ["compiled", "is_kept", "mark_kept"]
 
 # Fast math that cannot hide a NaN or an infinity: sums and products may be reordered and fused.
 FAST = {"reassoc", "contract", "arcp", "nsz"}
@@ -28,14 +27,6 @@ def compiled(**options: Any) -> Any:
             return njit(**common)(function)
 
     return decorate
-
-
-def use_threads(items: int, items_per_thread: int) -> int:
-    """Set how many threads the next call takes, and return it: torch's, fewer for few items."""
-    threads: int = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)
-    threads = max(1, min(threads, items // items_per_thread))
-    numba.set_num_threads(threads)
-    return threads
 
 
 def is_kept(function: Any) -> bool | None:

@@ -60,7 +60,7 @@ def test_the_seed_of_torch_repeats_it() -> None:
 
 
 def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dropout, "ELEMENTS_PER_THREAD", 1)
+    monkeypatch.setattr(dropout, "ELEMENTS_PER_PART", 1)
     x = torch.randn(10_001)
     before, outs = torch.get_num_threads(), []
     try:

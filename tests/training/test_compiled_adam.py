@@ -14,7 +14,7 @@ from torch import Tensor
 from postclick import compiled as decorator
 from postclick.training import adam_kernel
 from postclick.training.adam_kernel import step_rows
-from postclick.training.compiled_adam import REPLAYED, CompiledAdam, keep_machine_code
+from postclick.training.compiled_adam import REPLAYED, CompiledAdam, load_machine_code
 from postclick.training.config import TrainingConfig
 from postclick.training.lazy_adam import LazyAdam
 
@@ -150,7 +150,7 @@ def test_gradients_of_rows_that_were_not_prepared_are_refused() -> None:
 @pytest.mark.parametrize("exact", [True, False])
 def test_threads_change_nothing(exact: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each row belongs to one thread, which sums its gradients in the order of the batch."""
-    monkeypatch.setattr("postclick.training.compiled_adam.IDS_PER_THREAD", 1)
+    monkeypatch.setattr("postclick.training.compiled_adam.IDS_PER_PART", 1)
     config = TrainingConfig(weight_decay=1e-4)
     before, tables = torch.get_num_threads(), []
     try:
@@ -244,7 +244,7 @@ def test_machine_code_is_kept_for_the_next_process(tmp_path: Path) -> None:
 def test_machine_code_of_another_source_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep_machine_code()
+    load_machine_code()
     if decorator.is_kept(step_rows) is None:
         pytest.skip("there is no place for machine code here")
     changed = tmp_path / "adam_kernel.py"

@@ -183,7 +183,7 @@ def audit(
     """
     from postclick.audit import audit as run
     from postclick.audit.table import footnotes, markdown_table, terminal_table
-    from postclick.experiments.workers import cores
+    from postclick.threads import cores
 
     chosen = None if methods == "all" else names(methods)
     with one_line_errors(), reporting(json or markdown) as reporter:

@@ -123,11 +123,6 @@ def pool_of(workers: int, reporter: Reporter, verb: str) -> Iterator[Pool]:
         ) from None
 
 
-def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _settle() -> None:
     """What is imported stays: no later run of this process has to look through it for garbage."""
     gc.collect()

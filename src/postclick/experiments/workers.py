@@ -10,12 +10,12 @@ from postclick.calibration.study import FITTED_ON, add_study
 from postclick.data.prepared import PreparedLog
 from postclick.errors import RunFailedError
 from postclick.experiments.plan import Job
-from postclick.experiments.pool import Forward, Labelled, cores, pool_of
+from postclick.experiments.pool import Forward, Labelled, pool_of
 from postclick.progress import Reporter
 from postclick.tracking.destination import Destination, trackers_of
 from postclick.training.run import PREDICTIONS, finished, train
 
-__all__ = ["Team", "cores", "open_once", "run_all", "run_job"]
+__all__ = ["Team", "open_once", "run_all", "run_job"]
 
 _OPEN: dict[str, PreparedLog] = {}
 

@@ -7,13 +7,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from postclick.compiled import compiled, prange, use_threads
+from postclick.compiled import compiled
+from postclick.threads import parts_of, run_parts
 
-ELEMENTS_PER_THREAD = 1 << 15
+ELEMENTS_PER_PART = 1 << 15
 
 
-@compiled(parallel=True)
-def drop(x, out, seed, offset, threshold, scale, floor, parts):  # type: ignore[no-untyped-def]
+@compiled()
+def drop(part, parts, x, out, seed, offset, threshold, scale, floor):  # type: ignore[no-untyped-def]
     """out = scale * max(x, floor) where an element's hash reaches `threshold`, else 0.
 
     The hash is the finaliser of MurmurHash3 (Appleby, public domain) with two seeds; 32-bit
@@ -21,23 +22,21 @@ def drop(x, out, seed, offset, threshold, scale, floor, parts):  # type: ignore[
     and `out` may be `x`.
     """
     count = x.shape[0]
-    for part in prange(parts):
-        for i in range(count * part // parts, count * (part + 1) // parts):
-            h = np.uint32(np.uint32(np.uint32(i) * np.uint32(0x9E3779B1)) + seed)
-            h = np.uint32((h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B)) ^ offset
-            h = np.uint32((h ^ (h >> np.uint32(13))) * np.uint32(0xC2B2AE35))
-            h = h ^ (h >> np.uint32(16))
-            value = x[i] if x[i] > floor or x[i] != x[i] else floor  # a NaN stays one
-            out[i] = scale * value if h >= threshold else np.float32(0.0)
+    for i in range(count * part // parts, count * (part + 1) // parts):
+        h = np.uint32(np.uint32(np.uint32(i) * np.uint32(0x9E3779B1)) + seed)
+        h = np.uint32((h ^ (h >> np.uint32(16))) * np.uint32(0x85EBCA6B)) ^ offset
+        h = np.uint32((h ^ (h >> np.uint32(13))) * np.uint32(0xC2B2AE35))
+        h = h ^ (h >> np.uint32(16))
+        value = x[i] if x[i] > floor or x[i] != x[i] else floor  # a NaN stays one
+        out[i] = scale * value if h >= threshold else np.float32(0.0)
 
 
-@compiled(parallel=True)
-def pass_positive(gradient, out, passed, scale, parts):  # type: ignore[no-untyped-def]
+@compiled()
+def pass_positive(part, parts, gradient, out, passed, scale):  # type: ignore[no-untyped-def]
     """passed = scale * gradient where `out` is positive (or NaN), else 0."""
     count = out.shape[0]
-    for part in prange(parts):
-        for i in range(count * part // parts, count * (part + 1) // parts):
-            passed[i] = np.float32(0.0) if out[i] <= np.float32(0.0) else scale * gradient[i]
+    for i in range(count * part // parts, count * (part + 1) // parts):
+        passed[i] = np.float32(0.0) if out[i] <= np.float32(0.0) else scale * gradient[i]
 
 
 def dropped(
@@ -50,8 +49,9 @@ def dropped(
     flat = x.detach().contiguous()
     out = flat if in_place else torch.empty_like(flat)
     threshold, scale = _threshold(probability)
-    parts = use_threads(flat.numel(), ELEMENTS_PER_THREAD)
-    drop(
+    run_parts(
+        drop,
+        parts_of(flat.numel(), ELEMENTS_PER_PART),
         flat.view(-1).numpy(),
         out.view(-1).numpy(),
         np.uint32(seed & 0xFFFFFFFF),
@@ -59,7 +59,6 @@ def dropped(
         threshold,
         scale,
         np.float32(0.0 if relu else -np.inf),
-        parts,
     )
     return out
 
@@ -102,7 +101,7 @@ class _DroppedAfterRelu(torch.autograd.Function):
         passed = torch.empty_like(gradient)
         _, scale = _threshold(ctx.probability)
         arrays = (tensor.view(-1).numpy() for tensor in (gradient, out, passed))
-        pass_positive(*arrays, scale, use_threads(out.numel(), ELEMENTS_PER_THREAD))
+        run_parts(pass_positive, parts_of(out.numel(), ELEMENTS_PER_PART), *arrays, scale)
         return passed, None, None
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from postclick.compiled import compiled, prange
+from postclick.compiled import compiled
 from postclick.training.prefetch import prefetch
 
 Floats = npt.NDArray[np.float32]
@@ -199,21 +199,20 @@ def _bring(table, moments, row, first, last, rates):  # type: ignore[no-untyped-
         _drift(table, moments, row, first, last, rates)
 
 
-@compiled(parallel=True)
-def bring_all(table, moments, index, now, rates, parts):  # type: ignore[no-untyped-def]
-    """Bring all rows to step `now`."""
+@compiled()
+def bring_all(part, parts, table, moments, index, now, rates):  # type: ignore[no-untyped-def]
+    """Bring the rows of one stretch of the table to step `now`."""
     rows = table.shape[0]
-    for part in prange(parts):
-        for row in range(rows * part // parts, rows * (part + 1) // parts):
-            first = index[row, 0] >> 1
-            if first < now:
-                _bring(table, moments, row, first, now, rates)
-            index[row, 0] = 2 * now
+    for row in range(rows * part // parts, rows * (part + 1) // parts):
+        first = index[row, 0] >> 1
+        if first < now:
+            _bring(table, moments, row, first, now, rates)
+        index[row, 0] = 2 * now
 
 
-@compiled(parallel=True)
-def bring_rows(ids, table, moments, index, found, since, slots, counts, now, rates, parts):  # type: ignore[no-untyped-def]
-    """Bring the rows of `ids` to step `now`, list each once and give it a slot.
+@compiled()
+def bring_rows(part, parts, ids, table, moments, index, found, since, slots, counts, now, rates):  # type: ignore[no-untyped-def]
+    """Bring the rows of `ids` in one share to step `now`, list each once and give it a slot.
 
     Args:
         ids: int64 [k], repeats allowed.
@@ -223,68 +222,65 @@ def bring_rows(ids, table, moments, index, found, since, slots, counts, now, rat
         since: int32 [parts, k], written: the step that each found row had seen.
         slots: int32 [k], written: where in its share each id is found.
     """
-    for part in prange(parts):
-        count = 0
-        for i in range(ids.shape[0]):
-            row = ids[i]
-            if _owner(row, parts) != part:
-                continue
-            if index[row, 0] <= 2 * now:
-                index[row, 1] = count
-                found[part, count] = row
-                first = index[row, 0] >> 1
-                since[part, count] = first
-                index[row, 0] = 2 * now + 1
-                count += 1
-            slots[i] = index[row, 1]
-        counts[part] = count
-        for k in range(count):
-            if k + AHEAD < count:
-                _fetch(table, moments, found[part, k + AHEAD])
-            if since[part, k] < now:
-                _bring(table, moments, found[part, k], since[part, k], now, rates)
+    count = 0
+    for i in range(ids.shape[0]):
+        row = ids[i]
+        if _owner(row, parts) != part:
+            continue
+        if index[row, 0] <= 2 * now:
+            index[row, 1] = count
+            found[part, count] = row
+            first = index[row, 0] >> 1
+            since[part, count] = first
+            index[row, 0] = 2 * now + 1
+            count += 1
+        slots[i] = index[row, 1]
+    counts[part] = count
+    for k in range(count):
+        if k + AHEAD < count:
+            _fetch(table, moments, found[part, k + AHEAD])
+        if since[part, k] < now:
+            _bring(table, moments, found[part, k], since[part, k], now, rates)
 
 
-@compiled(parallel=True)
+@compiled()
 def step_rows(  # type: ignore[no-untyped-def]
-    ids, slots, values, table, moments, index, found, counts, sums, step, rates, parts
+    part, parts, ids, slots, values, table, moments, index, found, counts, sums, step, rates
 ):
-    """Step number `step` on the rows that `bring_rows` found, with gradients `values`.
+    """Step number `step` on the rows that `bring_rows` found in one share, with `values`.
 
     Args:
         ids: int64 [k], some or all of the found rows, repeats allowed; slots int32 [k].
-        values: float32 [k, dim].
+        values: float32 [k, dim], their gradients.
         sums: float32 [at least as many as are found, dim], scratch.
     """
     dim = table.shape[1]
-    starts = np.zeros(parts + 1, np.int64)
-    for part in range(parts):
-        starts[part + 1] = starts[part] + counts[part]
+    start = 0
+    for before in range(part):
+        start += counts[before]
     lr = rates.paid[step] - rates.paid[step - 1]
     size = np.float32(lr / (1 - rates.power1[step]))
     scale = np.float32(1 / math.sqrt(1 - rates.power2[step]))
     decay, eps = np.float32(rates.decay), np.float32(rates.eps)
     keep1, keep2 = np.float32(rates.beta1), np.float32(rates.beta2)
     new1, new2 = np.float32(1 - rates.beta1), np.float32(1 - rates.beta2)
-    for part in prange(parts):
-        start = starts[part]
-        sums[start : starts[part + 1]] = np.float32(0.0)
-        for i in range(ids.shape[0]):
-            row = ids[i]
-            if _owner(row, parts) != part:
-                continue
-            slot = start + slots[i]
-            for j in range(dim):
-                sums[slot, j] += values[i, j]
-        for k in range(counts[part]):
-            if k + AHEAD < counts[part]:
-                _fetch(table, moments, found[part, k + AHEAD])
-            row, slot = found[part, k], start + k
-            index[row, 0] = 2 * step
-            for j in range(dim):
-                g = sums[slot, j] + decay * table[row, j]
-                m = keep1 * moments[row, 0, j] + new1 * g
-                v = keep2 * moments[row, 1, j] + new2 * g * g
-                moments[row, 0, j] = m
-                moments[row, 1, j] = v
-                table[row, j] -= size * m / (math.sqrt(v) * scale + eps)
+    sums[start : start + counts[part]] = np.float32(0.0)
+    for i in range(ids.shape[0]):
+        row = ids[i]
+        if _owner(row, parts) != part:
+            continue
+        slot = start + slots[i]
+        for j in range(dim):
+            sums[slot, j] += values[i, j]
+    for k in range(counts[part]):
+        if k + AHEAD < counts[part]:
+            _fetch(table, moments, found[part, k + AHEAD])
+        row, slot = found[part, k], start + k
+        index[row, 0] = 2 * step
+        for j in range(dim):
+            g = sums[slot, j] + decay * table[row, j]
+            m = keep1 * moments[row, 0, j] + new1 * g
+            v = keep2 * moments[row, 1, j] + new2 * g * g
+            moments[row, 0, j] = m
+            moments[row, 1, j] = v
+            table[row, j] -= size * m / (math.sqrt(v) * scale + eps)

@@ -5,13 +5,13 @@ import subprocess
 import sys
 from functools import cache
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from postclick.compiled import is_kept, mark_kept, use_threads
+from postclick.compiled import is_kept, mark_kept
+from postclick.threads import parts_of, run_parts
 from postclick.training import adam_kernel as kernel
 from postclick.training.config import TrainingConfig
 
@@ -19,29 +19,31 @@ FIRST_STEPS = 1024
 # Up to this many missed steps are taken one by one: as fast as the closed form, and exact.
 REPLAYED = 16
 ALL_STEPS = np.iinfo(np.int32).max
-# Fewer ids than this are not worth a second thread.
-IDS_PER_THREAD = 4096
+# Fewer ids than this are not worth another thread.
+IDS_PER_PART = 4096
 
 
 @cache
-def keep_machine_code() -> None:
-    """Compile the kernel in a process of its own, if its machine code is not on disk.
+def load_machine_code() -> None:
+    """Have the kernel's machine code in this process; without it, the first step would wait for it.
 
-    Code that numba has just compiled and the same code from disk round differently in the last
-    digit, and a resumed run has to end at the weights of one that was never interrupted. Where
-    nothing can be kept, every process compiles for itself and all are alike too.
+    Where it is not on disk it is compiled in a process of its own: code that numba has just
+    compiled and the same code from disk round differently in the last digit, and a resumed run has
+    to end at the weights of one that was never interrupted. Where nothing can be kept, every
+    process compiles for itself and all are alike too.
     """
     if is_kept(kernel.step_rows) is False:
-        program = f"from {__name__} import compile_kernel; compile_kernel()"
+        program = f"from {__name__} import call_kernel; call_kernel()"
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
         # Should it fail, this process compiles for itself: right to rounding, but not bit for bit.
         if done.returncode == 0:
             mark_kept(kernel.step_rows)
+    call_kernel()
 
 
-def compile_kernel() -> None:
+def call_kernel() -> None:
     """Call every part of the kernel once."""
-    adam = CompiledAdam(torch.zeros(1, 1), TrainingConfig(), keep=False)
+    adam = CompiledAdam(torch.zeros(1, 1), TrainingConfig(), load=False)
     adam.catch_up_all()
     adam.step(torch.zeros(1, dtype=torch.int64), torch.zeros(1, 1), 0.0)
 
@@ -56,14 +58,14 @@ class CompiledAdam:
         exact: take every missed step one by one. The table is then `torch.optim.Adam`'s to
             rounding; it costs arithmetic on rows in cache instead of a sweep over all memory.
             Otherwise long waits are taken in closed form, as `LazyAdam` does.
-        keep: have the machine code on disk before it is used; see `keep_machine_code`.
+        load: have the machine code loaded now; see `load_machine_code`.
     """
 
     def __init__(
-        self, table: Tensor, config: TrainingConfig, *, exact: bool = False, keep: bool = True
+        self, table: Tensor, config: TrainingConfig, *, exact: bool = False, load: bool = True
     ) -> None:
-        if keep:
-            keep_machine_code()
+        if load:
+            load_machine_code()
         self.table = table
         self._weights = table.numpy()
         rows, dim = table.shape
@@ -90,14 +92,16 @@ class CompiledAdam:
         """Bring the rows of `ids` (int64, any shape, repeats allowed) to the present."""
         self._forget_listed()
         self._ids = flat = ids.reshape(-1).numpy()
-        parts = use_threads(len(flat), IDS_PER_THREAD)
+        parts = parts_of(len(flat), IDS_PER_PART)
         if self._found.shape[0] != parts or self._found.shape[1] < len(flat):
             self._found = np.empty((parts, len(flat)), np.int64)
             self._since = np.empty((parts, len(flat)), np.int32)
             self._slots = np.empty(len(flat), np.int32)
             self._sums = np.empty((len(flat), self.table.shape[1]), np.float32)
         self._counts = np.zeros(parts, np.int64)
-        kernel.bring_rows(
+        run_parts(
+            kernel.bring_rows,
+            parts,
             flat,
             self._weights,
             self._moments.numpy(),
@@ -108,7 +112,6 @@ class CompiledAdam:
             self._counts,
             self.steps,
             self._rates,
-            parts,
         )
 
     def step(self, ids: Tensor, values: Tensor, lr: float) -> None:
@@ -126,8 +129,9 @@ class CompiledAdam:
             self._rates = self._make_rates(np.append(self._rates.paid, np.zeros(self.steps)))
         paid = self._rates.paid
         paid[self.steps] = paid[self.steps - 1] + lr
-        numba.set_num_threads(len(self._counts))
-        kernel.step_rows(
+        run_parts(
+            kernel.step_rows,
+            len(self._counts),
             ids.numpy(),
             slots,
             values.contiguous().numpy(),
@@ -139,20 +143,20 @@ class CompiledAdam:
             self._sums,
             self.steps,
             self._rates,
-            len(self._counts),
         )
         self._counts[:] = 0
 
     def catch_up_all(self) -> None:
         """Bring every row to the present."""
         self._counts[:] = 0
-        kernel.bring_all(
+        run_parts(
+            kernel.bring_all,
+            parts_of(len(self._weights), IDS_PER_PART),
             self._weights,
             self._moments.numpy(),
             self._index.numpy(),
             self.steps,
             self._rates,
-            use_threads(len(self._weights), IDS_PER_THREAD),
         )
 
     def tensors(self) -> dict[str, Tensor]:

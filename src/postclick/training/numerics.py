@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import torch
 
 from postclick.training.memory import memory_kept
+from postclick.training.waiting import short_waits_when_crowded
 
 # Relative error above which a product is not float32 any more.
 FLOAT32_ERROR = 1e-5
@@ -47,7 +48,7 @@ def training_process(threads: int | None) -> Iterator[None]:
         gc.freeze()
     gc.disable()
     try:
-        with memory_kept():
+        with memory_kept(), short_waits_when_crowded():
             yield
     finally:
         if not frozen:

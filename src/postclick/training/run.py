@@ -30,6 +30,7 @@ from postclick.progress import Reporter, Silent
 from postclick.tracking.destination import Track, trackers_of
 from postclick.tracking.tracker import Watch
 from postclick.training.adam_kernel import step_rows
+from postclick.training.compiled_adam import load_machine_code
 from postclick.training.folder import CONFIG, RUN_INFO, open_partial, partial_folder
 from postclick.training.history import HISTORY, History
 from postclick.training.loop import TrainingLoop
@@ -215,6 +216,8 @@ def train(
         history = History(partial / HISTORY)
         if is_kept(step_rows) is False:
             reporter.line("compiling the optimizer, once: some ten seconds")
+        if settings.training.device == "cpu":
+            load_machine_code()
 
         def note(record: dict[str, Any]) -> None:
             history.add(record, reporter)

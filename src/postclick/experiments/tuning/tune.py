@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
-from postclick.experiments.pool import cores
+from postclick.threads import cores
 from postclick.experiments.tuning.space import SearchSpace
 from postclick.extras import require
 from postclick.files import locked, make_folder, read_json, write_json
