@@ -1,4 +1,4 @@
-"""Waits are short while our threads queue for cores, and results and threads stay what they were."""
+"""Waits are short while our threads queue for cores; results and threads stay what they were."""
 
 import os
 import subprocess

@@ -18,9 +18,9 @@ from postclick.experiments.gather import (
 from postclick.experiments.plan import FIXED_BACKBONE, Arm, Plan
 from postclick.experiments.trials import trial_jobs
 from postclick.experiments.workers import Team
-from postclick.threads import cores
 from postclick.files import locked, make_folder, write_bytes, write_json
 from postclick.progress import Reporter, Silent
+from postclick.threads import cores
 from postclick.tracking.group import Group
 
 TRIALS = 6

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, get_args
 
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
-from postclick.threads import cores
 from postclick.experiments.tuning.space import SearchSpace
 from postclick.extras import require
 from postclick.files import locked, make_folder, read_json, write_json
 from postclick.progress import Reporter, Silent
+from postclick.threads import cores
 from postclick.tracking.destination import without_artefacts
 from postclick.tracking.group import Group
 from postclick.training.config import Monitor
