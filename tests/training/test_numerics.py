@@ -5,6 +5,7 @@ import gc
 import pytest
 import torch
 
+from postclick.progress import Silent
 from postclick.training import numerics
 from postclick.training.numerics import FLOAT32_ERROR, float32_matmul_precision, training_process
 
@@ -78,3 +79,39 @@ def test_a_collector_that_was_off_stays_off() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_a_library_that_is_far_slower_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def seconds(a: torch.Tensor, b: torch.Tensor) -> float:
+        return 1.0 if torch.get_float32_matmul_precision() == "highest" else 4.0
+
+    monkeypatch.setattr(numerics, "FLOAT32_ERROR", 1.0)
+    monkeypatch.setattr(numerics, "_seconds_of_product", seconds)
+    assert float32_matmul_precision() == "highest"
+    monkeypatch.setattr(numerics, "TOO_SLOW", 5.0)
+    assert float32_matmul_precision() == "medium"
+
+
+@pytest.mark.parametrize(
+    ("threads", "kept", "said"),
+    [
+        (3, True, "warning: threads=3 on 2 cores"),
+        (2, True, None),
+        (None, True, None),
+        (None, False, "compiling the optimizer, once"),
+        (None, None, "warning: compiling the optimizer, some ten seconds in every process"),
+    ],
+)
+def test_what_makes_a_run_slow_is_told(
+    monkeypatch: pytest.MonkeyPatch, threads: int | None, kept: bool | None, said: str | None
+) -> None:
+    class Lines(Silent):
+        def line(self, text: str) -> None:
+            lines.append(text)
+
+    lines: list[str] = []
+    monkeypatch.setattr(numerics, "cores", lambda: 2)
+    monkeypatch.setattr(numerics, "is_kept", lambda function: kept)
+    numerics.warn_of_speed(threads, Lines())
+    assert len(lines) == (said is not None)
+    assert said is None or lines[0].startswith(said)

@@ -31,6 +31,7 @@ from postclick.training.config import Monitor, TrainingConfig
 from postclick.training.divergence import diverged, diverged_weights, likely_cause, worst_term
 from postclick.training.meter import EpochMeter
 from postclick.training.optimizer import Optimizer
+from postclick.training.precision import Precision
 from postclick.training.schedule import lr_factor
 
 Record = dict[str, Any]
@@ -59,6 +60,7 @@ class TrainingLoop:
         self.path, self.reporter, self.record = path, reporter, record
         self.device = next(method.parameters()).device
         self.weights = method.weights()
+        self.precision: Precision = "bf16" if config.precision == "bf16" else "fp32"
         self.parameters = list(method.parameters())
         self.best: dict[str, Tensor] = {}
         self.position = Position()
@@ -78,6 +80,11 @@ class TrainingLoop:
     @property
     def phase(self) -> Phase:
         return self.phases[self.position.phase]
+
+    def first_batch(self) -> Batch:
+        """A batch of the training split as the first epoch begins with, on the run's device."""
+        rows = self.config.rows_per_step
+        return next(iter(self.log.shuffled("train", rows, self.seed))).to(self.device)
 
     def run(self) -> None:
         """Train to the end; the method then holds the weights that are kept."""
@@ -160,7 +167,7 @@ class TrainingLoop:
         # Of all parameters: gradients that a step does not use would pile up.
         for parameter in self.parameters:
             parameter.grad = None
-        bf16 = self.config.precision == "bf16"
+        bf16 = self.precision == "bf16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
             outputs, terms = self.method.loss(batch, step)
         loss = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()

@@ -1,23 +1,33 @@
 """Fast matrix products, only where they are also right."""
 
 import gc
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
+from postclick.compiled import is_kept
+from postclick.progress import Reporter
+from postclick.threads import cores
+from postclick.training.adam_kernel import step_rows
 from postclick.training.memory import memory_kept
 from postclick.training.waiting import short_waits_when_crowded
 
 # Relative error above which a product is not float32 any more.
 FLOAT32_ERROR = 1e-5
+# Far beyond what noise does to the shortest of several times: the choice decides last digits, and
+# has to be the same in every process of a machine.
+TOO_SLOW = 3.0
 
 
 def float32_matmul_precision() -> str:
     """`medium` where it is still float32-accurate on this CPU, else `highest`.
 
     On many CPUs `medium` only selects another, faster library; on those with bfloat16 tiles it
-    may really round its inputs. Which it is gets measured.
+    may really round its inputs. Which it is gets measured. So is its time: where it is not the
+    faster library but takes `TOO_SLOW` times as long, it is not taken either.
     """
     before = torch.get_float32_matmul_precision()
     generator = torch.Generator().manual_seed(0)
@@ -27,9 +37,38 @@ def float32_matmul_precision() -> str:
     try:
         torch.set_float32_matmul_precision("medium")
         error = ((a @ b) - exact).abs().max() / exact.abs().max()
+        if float(error) >= FLOAT32_ERROR:
+            return "highest"
+        seconds = {}
+        for precision in ("highest", "medium"):
+            torch.set_float32_matmul_precision(precision)
+            seconds[precision] = min(_seconds_of_product(a, b) for _ in range(20))
     finally:
         torch.set_float32_matmul_precision(before)
-    return "medium" if float(error) < FLOAT32_ERROR else "highest"
+    return "highest" if seconds["medium"] > TOO_SLOW * seconds["highest"] else "medium"
+
+
+def _seconds_of_product(a: Tensor, b: Tensor) -> float:
+    began = time.perf_counter()
+    a @ b
+    return time.perf_counter() - began
+
+
+def warn_of_speed(threads: int | None, reporter: Reporter) -> None:
+    """Say what will make this run wait or be slow, if anything does."""
+    if threads is not None and threads > cores():
+        reporter.line(
+            f"warning: threads={threads} on {cores()} cores: they wait for each other, and "
+            f"threads={cores()} is faster"
+        )
+    kept = is_kept(step_rows)
+    if kept is False:
+        reporter.line("compiling the optimizer, once: some ten seconds")
+    elif kept is None:
+        reporter.line(
+            "warning: compiling the optimizer, some ten seconds in every process: there is no "
+            "folder to keep it in, name one in NUMBA_CACHE_DIR"
+        )
 
 
 @contextmanager

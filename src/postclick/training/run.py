@@ -16,7 +16,6 @@ from safetensors.torch import load_file
 
 from postclick.calibration.calibrator import Calibrator
 from postclick.calibration.document import read_calibration
-from postclick.compiled import is_kept
 from postclick.data.manifest import Manifest
 from postclick.data.prepared import PreparedLog
 from postclick.data.schema import first_message
@@ -29,12 +28,12 @@ from postclick.methods.base import Method
 from postclick.progress import Reporter, Silent
 from postclick.tracking.destination import Track, trackers_of
 from postclick.tracking.tracker import Watch
-from postclick.training.adam_kernel import step_rows
 from postclick.training.compiled_adam import load_machine_code
 from postclick.training.folder import CONFIG, RUN_INFO, open_partial, partial_folder
 from postclick.training.history import HISTORY, History
 from postclick.training.loop import TrainingLoop
-from postclick.training.numerics import training_process
+from postclick.training.numerics import training_process, warn_of_speed
+from postclick.training.precision import settled_precision
 from postclick.training.settings import RunSettings, load_config
 from postclick.training.tensors import check_tensors, write_tensors
 
@@ -214,8 +213,7 @@ def train(
         partial = partial_folder(out)
         open_partial(partial, settings, log, reporter)
         history = History(partial / HISTORY)
-        if is_kept(step_rows) is False:
-            reporter.line("compiling the optimizer, once: some ten seconds")
+        warn_of_speed(settings.training.threads, reporter)
         if settings.training.device == "cpu":
             load_machine_code()
 
@@ -232,6 +230,14 @@ def train(
                 partial / CHECKPOINT,
                 reporter,
                 note,
+            )
+            loop.precision = settled_precision(
+                settings.training.precision,
+                net,
+                loop.first_batch,
+                loop.phase.steps[0],
+                partial / RUN_INFO,
+                reporter,
             )
             history.cut(loop.position.epoch)
             watch.start(settings, log, partial)
