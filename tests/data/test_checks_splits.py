@@ -1,5 +1,7 @@
 """Splits that overlap, and sums over chunks and samples."""
 
+from itertools import permutations
+
 import numpy as np
 import polars as pl
 import pytest
@@ -106,3 +108,28 @@ def test_a_hash_sample_is_uniform_and_free_of_chunks() -> None:
     assert whole.equals(sample(333))
     assert set(whole[HASH]) == set(np.sort(hashes)[:500])
     assert abs(float(whole["x"].mean()) - rows / 2) < 4 * rows / np.sqrt(12 * 500)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("chunks", list(permutations(range(4))))
+def test_equal_columns_are_found_in_any_order_of_chunks(chunks: tuple[int, ...]) -> None:
+    """Also where they are constant in one chunk, and where others agree in all chunks but one."""
+    schema = LogSchema.parse({**BASE, "categorical": list("abcde"), "numeric": []})
+    parts = [
+        pl.DataFrame({name: list(values) for name, values in zip("abcde", texts, strict=True)})
+        for texts in (
+            ("xxx", "xxx", "xxx", "yyy", "xxx"),
+            ("xyz", "xyz", "xyz", "xyz", "xzy"),
+            ("yzx", "yzx", "xxz", "yzx", "yzx"),
+            ("", "", "", "", ""),
+        )
+    ]
+    added, merged = ColumnChecks(schema), ColumnChecks(schema)
+    for k in chunks:
+        added.add(parts[k].cast(pl.String))
+        other = ColumnChecks(schema)
+        other.add(parts[k].cast(pl.String))
+        merged.merge(other)
+    for found in (added, merged):
+        assert found.equal == {frozenset("ab")}
+        (finding,) = found.train_findings()
+        assert (finding.code, finding.column) == ("duplicated-column", "b")

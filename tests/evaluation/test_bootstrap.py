@@ -115,7 +115,9 @@ def test_resampled_sums_are_recomputed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each resample's value from the weights themselves, across the edges of the pieces."""
     a, b, label = rows(500, seed=5)
     monkeypatch.setattr(bootstrap, "_CHUNK", 50 * 130)
-    values = bootstrap._sum_values(Statistic.PCOC, [a, b], label, 50, np.random.default_rng(6))
+    values = bootstrap._sum_values(
+        bootstrap._RATIOS[Statistic.PCOC], [a, b], label, 50, np.random.default_rng(6)
+    )
     rng, pieces = np.random.default_rng(6), []
     for size in (130, 130, 130, 110):
         pieces.append(np.empty((50, size)))
@@ -236,3 +238,11 @@ def test_coverage(name: str) -> None:
         found = bootstrap_difference(name, *rows(400, seed=100 + k), resamples=200, seed=k).gain
         covered += found.low <= truth <= found.high
     assert 0.90 * repeats <= covered <= 0.985 * repeats
+
+
+def test_a_statistic_without_a_bootstrap_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It must not fall through to another statistic."""
+    a, b, label = rows(50, seed=15)
+    monkeypatch.delitem(bootstrap._RATIOS, Statistic.PCOC)
+    with pytest.raises(InputError, match="there is no bootstrap of pcoc"):
+        bootstrap_difference("pcoc", a, b, label)

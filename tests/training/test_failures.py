@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 import postclick
 from helpers.runs import identical, saved_weights, small_settings
@@ -16,7 +17,9 @@ from postclick.data.source import FrameSource
 from postclick.datasets.base import LogSplits
 from postclick.datasets.simulated import SimulatedLog
 from postclick.errors import InputError, RunFailedError
+from postclick.progress import Silent
 from postclick.training import checkpoint as checkpoint_module
+from postclick.training.divergence import likely_cause
 from postclick.training.loop import TrainingLoop
 from postclick.training.run import train
 
@@ -63,23 +66,41 @@ def test_extreme_values_of_a_numeric_feature_name_term_and_step(tmp_path: Path) 
     with pytest.raises(RunFailedError) as error:
         train(log, small_settings("naive"), tmp_path / "run")
     assert re.search(r"loss term '(ctr|cvr)' is (nan|inf) at epoch 1 step 1;", str(error.value))
-    assert "the weights are sound, so look for extreme values in a numeric feature" in str(
-        error.value
-    )
+    assert "the numeric feature 'price' is 3e+38 after scaling" in str(error.value)
     assert "\n" not in str(error.value)
     assert [p.name for p in tmp_path.iterdir()] == ["data"]
 
 
+@pytest.mark.parametrize("lr", ["1e3", "1e6"])
 @pytest.mark.parametrize("mode", ["lazy_adam", "exact_adam"])
 def test_a_learning_rate_that_is_far_too_high(
-    small_log: PreparedLog, tmp_path: Path, mode: str
+    small_log: PreparedLog, tmp_path: Path, mode: str, lr: str
 ) -> None:
-    changes = ("lr=1e6", f"optimizer={mode}", "epochs=3")
+    changes = (f"lr={lr}", f"optimizer={mode}", "epochs=3", "tower=[32,16,8]")
     with pytest.raises(RunFailedError, match=r"lower training\.lr") as error:
         train(small_log, small_settings("esmm", *changes), tmp_path / "run")
     assert re.search(r"epoch \d+ step \d+", str(error.value))
     assert "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == [], "neither partial folder nor lock"
+
+
+def test_a_loss_that_means_nothing_is_told(small_log: PreparedLog, tmp_path: Path) -> None:
+    told: list[str] = []
+
+    class Lines(Silent):
+        def line(self, text: str) -> None:
+            told.append(text)
+
+    train(small_log, small_settings("naive", "lr=10", "epochs=1"), tmp_path / "r", reporter=Lines())
+    (warning,) = (line for line in told if line.startswith("warning"))
+    assert re.search(r"a mean loss of \S+ means nothing: the weights \S+ have grown to", warning)
+    assert "the learning rate (10) is too high" in warning
+
+
+def test_sound_weights_and_features_leave_the_clip() -> None:
+    model = torch.nn.Linear(2, 1)
+    cause = likely_cause(model, 0.1, torch.ones(3, 2), ["a", "b"])
+    assert cause.startswith("weights and features are sound, so look for a propensity clip")
 
 
 def test_weights_that_diverge_in_the_last_step_are_noticed(

@@ -1,7 +1,7 @@
 """Findings on single columns: missing, constant, the same twice, unreadable."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import combinations
 from typing import Any
 
@@ -70,8 +70,8 @@ class ColumnChecks:
         self.missing: Counter[str] = Counter()
         # Column to the one value it has had so far; a column that varies is taken out.
         self.constant: dict[str, Any] = {}
-        # Pairs that have been equal so far.
-        self.equal: set[tuple[str, str]] = set()
+        # Columns that have been equal so far, lists left out: all of them before the first row.
+        self.equal = _groups([set(self._names) - self._bags])
 
     def add(self, frame: pl.DataFrame) -> None:
         if frame.height == 0:
@@ -89,25 +89,14 @@ class ColumnChecks:
                 self.constant[name] = column[0]
             if name in self.constant and bool(column.ne_missing(self.constant[name]).any()):
                 del self.constant[name]
-        if first:
-            self.equal = self._candidates(frame)
-        self.equal = {(a, b) for a, b in self.equal if frame[a].eq_missing(frame[b]).all()}
-
-    def _candidates(self, frame: pl.DataFrame) -> set[tuple[str, str]]:
-        groups: dict[tuple[str, int], list[str]] = {}
-        for name in self._names:
-            if name not in self._bags and name not in self.constant:
-                column = frame[name]
-                checksum = int(column.hash().reinterpret(signed=True).sum())
-                groups.setdefault((str(column.dtype), checksum), []).append(name)
-        return {pair for names in groups.values() for pair in combinations(names, 2)}
+        self.equal = _groups(part for group in self.equal for part in _split(group, frame))
 
     def merge(self, other: "ColumnChecks") -> None:
+        self.equal = _groups(a & b for a in self.equal for b in other.equal)
         if self.rows == 0 or other.rows == 0:
             full = self if other.rows == 0 else other
-            self.constant, self.equal = dict(full.constant), set(full.equal)
+            self.constant = dict(full.constant)
         else:
-            self.equal &= other.equal
             self.constant = {
                 name: value
                 for name, value in self.constant.items()
@@ -129,8 +118,13 @@ class ColumnChecks:
                     "nothing: put it under ignore"
                 )
                 found.append(Finding("constant-column", "warning", name, self.rows, message))
-        for a, b in sorted(self.equal):
-            if a not in self.constant:
+        pairs = {
+            pair
+            for group in self.equal
+            for pair in combinations(sorted(group, key=self._names.index), 2)
+        }
+        for a, b in sorted(pairs):
+            if self.rows and a not in self.constant:
                 message = (
                     f"train: columns {a!r} and {b!r} are equal in all {self.rows:,} rows: "
                     "put one under ignore"
@@ -152,6 +146,27 @@ class ColumnChecks:
                 )
                 found.append(Finding("mostly-missing", "warning", name, rows, message))
         return found
+
+
+def _groups(parts: Iterable[Collection[str]]) -> set[frozenset[str]]:
+    """Those of two columns or more."""
+    return {frozenset(part) for part in parts if len(part) > 1}
+
+
+def _split(group: Collection[str], frame: pl.DataFrame) -> list[list[str]]:
+    """The columns of a group by what they hold in this frame."""
+    parts: dict[tuple[str, int], list[list[str]]] = {}
+    for name in group:
+        column = frame[name]
+        checksum = int(column.hash().reinterpret(signed=True).sum())
+        alike = parts.setdefault((str(column.dtype), checksum), [])
+        same = (part for part in alike if bool(column.eq_missing(frame[part[0]]).all()))
+        part = next(same, None)
+        if part is None:
+            alike.append([name])
+        else:
+            part.append(name)
+    return [part for alike in parts.values() for part in alike]
 
 
 def name_findings(schema: LogSchema, sources: Mapping[str, LogSource]) -> list[Finding]:

@@ -1,9 +1,9 @@
 """Paired bootstrap over test rows: how far a metric's difference could move with other rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -86,6 +86,8 @@ def bootstrap_difference(
     (-0.38, 0.38, True)
     """
     entry = _entry(statistic)
+    if entry.statistic is not Statistic.AUC and entry.statistic not in _RATIOS:
+        raise InputError(f"there is no bootstrap of {entry.statistic}")
     below = tail(level)
     if resamples < ceil(round(1.0 / below, 6)):
         raise InputError(
@@ -98,7 +100,7 @@ def bootstrap_difference(
     if entry.statistic is Statistic.AUC:
         values = _auc_values(columns, y, resamples, rng)
     else:
-        values = _sum_values(entry.statistic, columns, y, resamples, rng)
+        values = _sum_values(_RATIOS[entry.statistic], columns, y, resamples, rng)
     if not np.isfinite(values[0]).all():
         raise InputError(
             f"{entry.statistic} is undefined: the {y.size:,} rows have {y.sum():,.0f} positives; "
@@ -143,8 +145,34 @@ def _interval(values: Floats, below: float) -> Interval:
     return Interval(float(values[0]), float(drawn.std(ddof=1)), float(low), float(high))
 
 
+class _Ratio(NamedTuple):
+    """A statistic that is a ratio of sums over rows.
+
+    Attributes:
+        summand: of logits and labels.
+        less_positives: the labels are subtracted from the sum of summands.
+        over_positives: it is divided by the sum of labels, otherwise by the number of rows.
+    """
+
+    summand: Callable[[Floats, Floats], Floats]
+    less_positives: bool = False
+    over_positives: bool = False
+
+
+def _probability(logit: Floats, label: Floats) -> Floats:
+    return sigmoid(logit)
+
+
+_RATIOS = {
+    Statistic.NLL: _Ratio(cross_entropy),
+    Statistic.PCOC: _Ratio(_probability, over_positives=True),
+    Statistic.BIAS: _Ratio(_probability, less_positives=True),
+    Statistic.RELATIVE_BIAS: _Ratio(_probability, less_positives=True, over_positives=True),
+}
+
+
 def _sum_values(
-    kind: Statistic,
+    ratio: "_Ratio",
     columns: list[NDArray[Any]],
     y: NDArray[Any],
     resamples: int,
@@ -155,18 +183,15 @@ def _sum_values(
     for rows in _slices(y.size, max(1, _CHUNK // resamples)):
         target = y[rows].astype(np.float64)
         summands = [np.ones(target.size), target]
-        for z in columns:
-            nll = kind is Statistic.NLL
-            summands.append(cross_entropy(z[rows], target) if nll else sigmoid(z[rows]))
+        summands += [ratio.summand(z[rows], target) for z in columns]
         weights = np.ones((1 + resamples, target.size))
         _draw(rng, weights[1:])
         totals += weights @ np.stack(summands, axis=1)
     size, positives, sums = totals[:, :1], totals[:, 1:2], totals[:, 2:]
-    over = positives if kind in (Statistic.PCOC, Statistic.RELATIVE_BIAS) else size
-    if kind in (Statistic.BIAS, Statistic.RELATIVE_BIAS):
+    if ratio.less_positives:
         sums = sums - positives
     with np.errstate(divide="ignore", invalid="ignore"):
-        return sums / over
+        return sums / (positives if ratio.over_positives else size)
 
 
 def _auc_values(

@@ -1,11 +1,16 @@
 """When a loss or the weights run away: which, and the likely cause."""
 
 import math
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
 # Beyond these a run is lost even if it is not NaN yet: nothing sound comes near them.
 LARGEST_LOSS, LARGEST_WEIGHT = 1e12, 1e5
+# Weights and numbers begin at about 1. Where a loss has run away, whichever is beyond these did it.
+GROWN_WEIGHT, EXTREME_NUMBER = 10.0, 1e4
+# The mean loss of an epoch is at most some tens; above this it is told.
+ODD_LOSS = 1e4
 
 
 def diverged(total: float) -> bool:
@@ -26,15 +31,42 @@ def worst_term(terms: dict[str, Tensor]) -> tuple[str, float]:
     return worst, values[worst]
 
 
-def likely_cause(model: nn.Module, lr: float) -> str:
-    """What to change, in words."""
+def largest_weight(model: nn.Module) -> tuple[str, float]:
+    """The parameter with the largest weight, and that weight."""
+    sizes = {n: float(p.detach().abs().max()) for n, p in model.named_parameters() if p.numel()}
+    name = max(sizes, key=lambda n: sizes[n])
+    return name, sizes[name]
+
+
+def likely_cause(
+    model: nn.Module, lr: float, numeric: Tensor | None = None, names: Sequence[str] = ()
+) -> str:
+    """What to change, in words.
+
+    Args:
+        numeric: [n, numerics], what the model read when the loss ran away; `names` of its columns.
+    """
     broken = diverged_weights(model)
     if broken is not None:
         return (
             f"the weights {broken} have diverged: the learning rate ({lr:g}) is too high, "
             "lower training.lr or set training.clip_norm=1"
         )
+    if numeric is not None and numeric.numel():
+        largest = numeric.abs().amax(dim=0)
+        worst = int(largest.argmax())
+        if not float(largest[worst]) <= EXTREME_NUMBER:
+            return (
+                f"the numeric feature {names[worst]!r} is {float(largest[worst]):.3g} after "
+                "scaling: mend the log, or set its transform to log1p or quantile"
+            )
+    name, size = largest_weight(model)
+    if size > GROWN_WEIGHT:
+        return (
+            f"the weights {name} have grown to {size:.3g}: the learning rate ({lr:g}) is too "
+            "high, lower training.lr or set training.clip_norm=1"
+        )
     return (
-        "the weights are sound, so look for extreme values in a numeric feature "
-        "(transform: log1p) or a propensity clip too close to 0"
+        f"weights and features are sound, so look for a propensity clip too close to 0, or lower "
+        f"training.lr ({lr:g})"
     )

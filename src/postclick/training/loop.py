@@ -28,7 +28,13 @@ from postclick.training.checkpoint import (
     set_random_state,
 )
 from postclick.training.config import Monitor, TrainingConfig
-from postclick.training.divergence import diverged, diverged_weights, likely_cause, worst_term
+from postclick.training.divergence import (
+    ODD_LOSS,
+    diverged,
+    diverged_weights,
+    likely_cause,
+    worst_term,
+)
 from postclick.training.meter import EpochMeter
 from postclick.training.optimizer import Optimizer
 from postclick.training.precision import Precision
@@ -126,6 +132,11 @@ class TrainingLoop:
                 "unclick_over_rest": judgement.propensity.unclick_over_rest,
             }
         self.record(record)
+        if record["loss"] > ODD_LOSS:
+            self.reporter.line(
+                f"warning: a mean loss of {record['loss']:.3g} means nothing: "
+                f"{likely_cause(self.method, self.config.lr)}"
+            )
         self._next_epoch()
         self._save()
         gc.collect()
@@ -174,7 +185,8 @@ class TrainingLoop:
         total = loss.item()
         if diverged(total):
             name, value = worst_term(terms)
-            cause = likely_cause(self.method, self.config.lr)
+            names = [column.name for column in self.log.manifest.numerics]
+            cause = likely_cause(self.method, self.config.lr, batch.numeric, names)
             raise RunFailedError(
                 f"loss term {name!r} is {value:.3g} at {self._where()}; likely cause: {cause}"
             )
