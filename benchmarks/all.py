@@ -20,6 +20,7 @@ SCRIPTS: dict[str, list[str]] = {
     "exact_auc": ["exact_auc.py"],
     "peers": ["peers.py"],
     "peers_1024": ["peers.py", "--batch", "1024", "--rows", "100000"],
+    "shared_machine": ["shared_machine.py"],
     "floor": ["floor.py"],
     "table_growth": ["table_growth.py"],
     "plain_evi": ["plain_evi.py", "--rows", "80000"],

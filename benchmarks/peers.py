@@ -35,6 +35,7 @@ from peers_libraries import BASE, DIM, PEERS, PeerData, Result
 from postclick import RunSettings, train
 from postclick.data.prepared import PreparedLog
 from postclick.progress import PlainReporter
+from postclick.training.precision import units
 from workload import ONE_PASS, print_table, write_workload
 
 OURS = {
@@ -140,6 +141,8 @@ def main() -> None:
     for name, reason in left_out.items():
         print(f"{name} left out: {reason}")
     facts = {**vars(arguments), "torch": torch.__version__, "threads": torch.get_num_threads()}
+    facts["units"] = units()
+    print(f"processor units for matrix products: {facts['units']}")
     print(json.dumps({**facts, "best_peer": best, "left_out": left_out, "sides": table}))
 
 

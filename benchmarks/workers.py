@@ -21,7 +21,7 @@ from statistics import median
 import postclick
 from postclick.data.prepared import PreparedLog
 from postclick.experiments.plan import Plan
-from postclick.experiments.workers import cores
+from postclick.threads import cores
 from workload import print_table, write_workload
 
 METHODS = ("naive", "esmm", "escm2_ipw", "dcmt", "choruscvr")

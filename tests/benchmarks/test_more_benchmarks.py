@@ -240,3 +240,18 @@ def test_scoring() -> None:
         request = sides["request"]
         assert 0 < request["encode_p50"] < request["rows_p50"] <= request["rows_p99"]
         assert 0 < request["network_p50"] < request["apart_p50"]
+
+
+@pytest.mark.slow
+def test_shared_machine_has_every_state() -> None:
+    found = run("shared_machine.py", "--rows", 9000, "--peer-rows", 5000, "--rounds", 1)
+    ours = {
+        f"{side}, {busy} busy"
+        for side in ("postclick", "postclick threads=1")
+        for busy in (0, 1, 2)
+    }
+    assert ours <= set(found["sides"])
+    assert set(found["sides"]) - ours <= {f"torch-rechub, {busy} busy" for busy in (0, 1, 2)}
+    for entry in found["sides"].values():
+        assert all(entry[f"pass {k}"] > 0 for k in (1, 2, 3))
+    assert all(found["sides"][f"{side}, 0 busy"]["over idle"] == 1 for side in ("postclick",))
