@@ -17,7 +17,7 @@ from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.experiments import workers
 from postclick.experiments.compare import compare
-from postclick.experiments.workers import run_all
+from postclick.experiments.workers import pool_for, run_all
 from postclick.progress import Silent
 
 METHODS = ["naive", "choruscvr/no_sam"]
@@ -45,8 +45,11 @@ def test_a_worker_that_dies_is_one_line(
     from postclick.experiments.plan import Plan
 
     jobs = Plan.make(["naive"], 2, FAST).jobs
-    with pytest.raises(InputError, match="a worker process died .*workers=1") as error:
-        list(run_all(jobs, small_log.folder, tmp_path, "test", 2, Silent()))
+    with (
+        pytest.raises(InputError, match="a worker process died .*workers=1") as error,
+        pool_for(2, len(jobs), Silent()) as pool,
+    ):
+        list(run_all(jobs, small_log.folder, tmp_path, "test", pool, Silent()))
     assert "\n" not in str(error.value)
 
 

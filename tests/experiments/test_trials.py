@@ -131,7 +131,7 @@ def test_a_trial_that_diverges_is_left_out(small_log: PreparedLog, tmp_path: Pat
     from postclick.experiments.workers import Team
     from postclick.progress import Silent
 
-    Team(small_log, tmp_path, "test", 1, Silent()).run(jobs)
+    Team(small_log, tmp_path, "test", None, Silent()).run(jobs)
     assert not jobs[0].folder(tmp_path).exists()
 
 

@@ -17,7 +17,7 @@ from postclick.experiments.gather import (
 )
 from postclick.experiments.plan import FIXED_BACKBONE, Arm, Plan
 from postclick.experiments.trials import trial_jobs
-from postclick.experiments.workers import Team
+from postclick.experiments.workers import Team, pool_for
 from postclick.files import locked, make_folder, write_bytes, write_json
 from postclick.progress import Reporter, Silent
 from postclick.threads import cores
@@ -71,13 +71,16 @@ def compare(
     with locked(out / "compare.lock", out):
         plan.claim(out, log, trials)
         group = Group(track, out, reporter)
-        team = Team(log, out, split, workers or cores(), reporter, group.places)
-        team.run(plan.jobs)
-        parts = {"fixed": fixed_part(plan)}
-        if trials:
-            team.run(trial_jobs(plan, trials))
-            parts["tuned"] = tuned_part(plan, trials, out)
-            team.run(parts["tuned"].jobs)
+        # One pool for all: its processes load torch and the log once.
+        most = max(len(plan.jobs), trials * len(plan.arms))
+        with pool_for(workers or cores(), most, reporter) as pool:
+            team = Team(log, out, split, pool, reporter, group.places)
+            team.run(plan.jobs)
+            parts = {"fixed": fixed_part(plan)}
+            if trials:
+                team.run(trial_jobs(plan, trials))
+                parts["tuned"] = tuned_part(plan, trials, out)
+                team.run(parts["tuned"].jobs)
         found = gather(log, plan, parts, out, split)
         parquet = io.BytesIO()
         found.results.write_parquet(parquet)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,12 @@ from postclick.calibration.study import FITTED_ON, add_study
 from postclick.data.prepared import PreparedLog
 from postclick.errors import RunFailedError
 from postclick.experiments.plan import Job
-from postclick.experiments.pool import Forward, Labelled, pool_of
+from postclick.experiments.pool import Forward, Labelled, Pool, pool_of
 from postclick.progress import Reporter
 from postclick.tracking.destination import Destination, trackers_of
 from postclick.training.run import PREDICTIONS, finished, train
 
-__all__ = ["Team", "open_once", "run_all", "run_job"]
+__all__ = ["Team", "open_once", "pool_for", "run_all", "run_job"]
 
 _OPEN: dict[str, PreparedLog] = {}
 
@@ -76,12 +77,12 @@ def _work(
 
 @dataclass(frozen=True)
 class Team:
-    """Who works on the runs of a comparison, and where."""
+    """Who works on the runs of a comparison, and where; without a pool, this process does."""
 
     log: PreparedLog
     out: Path
     split: str
-    workers: int
+    pool: Pool | None
     reporter: Reporter
     track: tuple[Destination, ...] = ()
 
@@ -90,7 +91,7 @@ class Team:
         rows = sum(job.settings.epochs for job in jobs) * self.log.split("train").rows
         self.reporter.start(f"{len(jobs)} runs, at most", rows, "rows")
         data = self.log.folder.resolve()
-        ended = run_all(jobs, data, self.out, self.split, self.workers, self.reporter, self.track)
+        ended = run_all(jobs, data, self.out, self.split, self.pool, self.reporter, self.track)
         for count, job in enumerate(ended, start=1):
             self.reporter.line(f"{job.name} done, {count} of {len(jobs)} runs")
 
@@ -100,22 +101,35 @@ def run_all(
     data: Path,
     out: Path,
     split: str,
-    workers: int,
+    pool: Pool | None,
     reporter: Reporter,
     track: tuple[Destination, ...] = (),
 ) -> Iterator[Job]:
-    """Run jobs, `workers` at a time, and yield each as it ends."""
-    if workers <= 1 or len(jobs) <= 1:
+    """Run jobs, by the pool or one after the other in this process, and yield each as it ends."""
+    if pool is None:
         for job in jobs:
             run_job(job, data, out, split, Labelled(job.name, reporter), track)
             yield job
         return
-    with pool_of(workers, reporter, "compare") as pool:
-        waiting: dict[Future[None], Job] = {
-            pool.submit(_work, job, data, out, split, track): job for job in jobs
-        }
-        while waiting:
-            for future in pool.ended(waiting):
-                job = waiting.pop(future)
-                future.result()
-                yield job
+    waiting: dict[Future[None], Job] = {
+        pool.submit(_work, job, data, out, split, track): job for job in jobs
+    }
+    while waiting:
+        for future in pool.ended(waiting):
+            job = waiting.pop(future)
+            future.result()
+            yield job
+
+
+@contextmanager
+def pool_for(workers: int, jobs: int, reporter: Reporter) -> Iterator[Pool | None]:
+    """A pool of `workers`, or of as many as there are jobs; none where one would do.
+
+    Raises:
+        InputError: a worker died.
+    """
+    if min(workers, jobs) <= 1:
+        yield None
+        return
+    with pool_of(min(workers, jobs), reporter, "compare") as pool:
+        yield pool

@@ -96,8 +96,12 @@ class TrainingLoop:
         """Train to the end; the method then holds the weights that are kept."""
         while not self.position.finished:
             self._epoch()
-        if self.config.keep == "best" and self.best:
-            self.method.load_state_dict(self.best)
+        self.method.load_state_dict(self._kept())
+
+    def _kept(self) -> dict[str, Tensor]:
+        """The weights that the run keeps, as far as it has come."""
+        best = self.config.keep == "best" and self.best
+        return self.best if best else dict(self.method.state_dict())
 
     def _epoch(self) -> None:
         position = self.position
@@ -248,13 +252,17 @@ class TrainingLoop:
         return self.optimizers[step.name]
 
     def _save(self) -> None:
-        groups = {
-            "model": dict(self.method.state_dict()),
-            "best": self.best,
-            "random": random_state(),
-        }
-        for name, optimizer in self.optimizers.items():
-            groups[f"optimizer {name}"] = optimizer.tensors()
+        if self.position.finished:
+            # What is left to do is to write the model: moments, twice its size, have no use.
+            groups = {"model": self._kept(), "random": random_state()}
+        else:
+            groups = {
+                "model": dict(self.method.state_dict()),
+                "best": self.best,
+                "random": random_state(),
+            }
+            for name, optimizer in self.optimizers.items():
+                groups[f"optimizer {name}"] = optimizer.tensors()
         save_checkpoint(self.path, Checkpoint(self.position, groups))
 
     def _resume(self) -> None:
