@@ -68,18 +68,19 @@ def train_peer(folder: Path) -> list[float]:
 
 
 def measure(side: str, folder: Path) -> None:
-    """In a process of its own: passes, and how long everything else took."""
-    sets, began = SIDES[side], time.monotonic()
+    """In a process of its own: print the rates of the passes, or why there are none."""
+    sets = SIDES[side]
     try:
         with contextlib.redirect_stderr(None):
             rates = train_peer(folder) if sets is None else train_ours(folder, sets)
     except ImportError as error:
         print(json.dumps({"left_out": str(error).splitlines()[0]}))
         return
-    print(json.dumps({"rates": rates, "seconds": time.monotonic() - began}))
+    print(json.dumps({"rates": rates}))
 
 
 def run_child(side: str, folder: Path) -> dict[str, Any]:
+    """What `measure` prints in a process of its own, and the seconds of that process."""
     command = [sys.executable, __file__, "--side", side, "--log", str(folder)]
     began = time.monotonic()
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
@@ -126,7 +127,10 @@ def main() -> None:
         idle = found[side, 0]
         table[f"{side}, {busy} busy"] = {
             "beside, s": round(median(r["beside"] for r in results), 1),
-            **{f"pass {k + 1}": round(median(r["rates"][k] for r in results)) for k in range(3)},
+            **{
+                f"pass {k + 1}": round(median(r["rates"][k] for r in results))
+                for k in range(PASSES)
+            },
             "second / first": round(median(r["rates"][1] / r["rates"][0] for r in results), 2),
             "over idle": round(
                 median(

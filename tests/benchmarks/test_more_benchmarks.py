@@ -252,6 +252,6 @@ def test_shared_machine_has_every_state() -> None:
     }
     assert ours <= set(found["sides"])
     assert set(found["sides"]) - ours <= {f"torch-rechub, {busy} busy" for busy in (0, 1, 2)}
-    for entry in found["sides"].values():
+    for name, entry in found["sides"].items():
         assert all(entry[f"pass {k}"] > 0 for k in (1, 2, 3))
-    assert all(found["sides"][f"{side}, 0 busy"]["over idle"] == 1 for side in ("postclick",))
+        assert entry["over idle"] == 1 or not name.endswith(", 0 busy")

@@ -46,12 +46,12 @@ def likely_cause(
     Args:
         numeric: [n, numerics], what the model read when the loss ran away; `names` of its columns.
     """
+    too_high = (
+        f"the learning rate ({lr:g}) is too high, lower training.lr or set training.clip_norm=1"
+    )
     broken = diverged_weights(model)
     if broken is not None:
-        return (
-            f"the weights {broken} have diverged: the learning rate ({lr:g}) is too high, "
-            "lower training.lr or set training.clip_norm=1"
-        )
+        return f"the weights {broken} have diverged: {too_high}"
     if numeric is not None and numeric.numel():
         largest = numeric.abs().amax(dim=0)
         worst = int(largest.argmax())
@@ -62,11 +62,8 @@ def likely_cause(
             )
     name, size = largest_weight(model)
     if size > GROWN_WEIGHT:
-        return (
-            f"the weights {name} have grown to {size:.3g}: the learning rate ({lr:g}) is too "
-            "high, lower training.lr or set training.clip_norm=1"
-        )
+        return f"the weights {name} have grown to {size:.3g}: {too_high}"
     return (
-        f"weights and features are sound, so look for a propensity clip too close to 0, or lower "
+        "weights and features are sound, so look for a propensity clip too close to 0, or lower "
         f"training.lr ({lr:g})"
     )
