@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from postclick.evaluation.auc import auc
+from postclick.metrics.auc import auc
 from workload import print_table
 
 POSITIVES, TIED, TOLERANCE = 0.04, 0.1, 1e-12

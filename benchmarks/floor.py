@@ -42,12 +42,12 @@ from postclick import RunSettings, train
 from postclick.data.batch import Batch
 from postclick.data.prepared import PreparedLog
 from postclick.methods.base import Labels, Step
+from postclick.optim.compiled_adam import CompiledAdam
 from postclick.progress import PlainReporter
-from postclick.training.compiled_adam import CompiledAdam
+from postclick.runs.build import build_method
+from postclick.system.process import training_process
 from postclick.training.meter import EpochMeter
-from postclick.training.numerics import training_process
 from postclick.training.optimizer import Optimizer
-from postclick.training.run import build_method
 from workload import child, print_table, write_workload
 
 BATCH, TABLE = 4096, "embedding.table"

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from plain_evi import compare_evi
-from postclick.experiments.plan import FIXED_BACKBONE
+from postclick.experiments.comparison.plan import FIXED_BACKBONE
 from postclick.methods import METHODS
 from workload import ONE_PASS, print_table, seconds_per_row, train_run, write_workload
 

@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from postclick.data.prepared import InputSpec, PreparedLog
-from postclick.experiments.reproduce.papers import EVI
+from postclick.papers.papers import EVI
 from workload import print_table, seconds_per_row, train_run, write_workload_a
 
 BATCH, DIM, EXPERTS, WIDTH, TOWER, DROPOUT, CONDITION = 8000, 5, 8, 256, (128, 64, 32), 0.3, 5

@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 
 import postclick
-from postclick.datasets.base import LogSplits
+from postclick.data.splits import LogSplits
 from workload import WORKLOAD_B, print_table
 
 

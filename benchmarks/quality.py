@@ -18,8 +18,8 @@ from statistics import fmean
 
 import postclick
 from postclick.data.prepared import PreparedLog
-from postclick.data.source import FrameSource
-from postclick.datasets.base import LogSplits
+from postclick.data.read.log_source import FrameSource
+from postclick.data.splits import LogSplits
 from workload import ONE_PASS, print_table, train_run, write_workload
 
 SIDES = {

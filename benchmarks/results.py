@@ -14,12 +14,12 @@ from pathlib import Path
 import postclick
 from postclick.data.prepared import PreparedLog
 from postclick.datasets.simulated import write_simulated
-from postclick.experiments.compare import compare
-from postclick.experiments.gather import fixed_part, gather, tuned_part
-from postclick.experiments.plan import Plan
-from postclick.experiments.summary import Summary
-from postclick.experiments.table import GAIN
+from postclick.experiments.comparison.gather import fixed_part, gather, tuned_part
+from postclick.experiments.comparison.plan import Plan
+from postclick.experiments.comparison.summary import Summary
+from postclick.experiments.comparison.terminal_tables import GAIN
 from postclick.progress import PlainReporter
+from postclick.reporting.compare import compare
 from results_tables import across, defaults_against_tuned, minutes, table
 
 # Every method is tuned with this many trials in the second table, on the logs marked so.

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from postclick.evaluation.metric import badness
-from postclick.experiments.summary import Row, Summary
+from postclick.experiments.comparison.summary import Row, Summary
+from postclick.metrics.metric import badness
 
 COLUMNS = (
     ("cvr_auc", "clicked", "CVR-AUC"),

@@ -27,11 +27,11 @@ import numpy as np
 import polars as pl
 
 from postclick import Bundle, export, score
-from postclick.data.source import open_log
-from postclick.data.vocabulary import FOLDER, Vocabulary
-from postclick.serving.format import MODEL
-from postclick.serving.runtime import Model
-from postclick.serving.scoring import PIECE_ROWS
+from postclick.data.encode.vocabulary import FOLDER, Vocabulary
+from postclick.data.read.opening import open_log
+from postclick.serving.bundle.format import MODEL
+from postclick.serving.bundle.runtime import Model
+from postclick.serving.score import PIECE_ROWS
 from workload import ONE_PASS, WORKLOAD_B, print_table, train_run, write_workload
 
 CANDIDATES, REQUESTS = 500, 200

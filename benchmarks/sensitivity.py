@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 import postclick
-from postclick.experiments.plan import Arm
+from postclick.experiments.comparison.plan import Arm
 from postclick.progress import PlainReporter
-from postclick.training.config import TrainingConfig
+from postclick.runs.training_config import TrainingConfig
 
 METHODS = ("naive", "esmm", "escm2_ipw", "choruscvr")
 DEFAULTS = TrainingConfig()

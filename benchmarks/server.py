@@ -51,10 +51,10 @@ def make(folder: Path, schema: str, rows: int) -> dict[str, Any]:
         write_raw(folder / "log.parquet", "dense", rows)
         return {"user": user}
     from postclick import RunSettings, prepare, simulate, train
-    from postclick.data.source import FrameSource
-    from postclick.datasets.base import LogSplits
+    from postclick.data.read.log_source import FrameSource
+    from postclick.data.splits import LogSplits
     from postclick.datasets.simulated.aliexpress_like import USER_LEVELS, USER_NUMBERS
-    from postclick.serving.export import export
+    from postclick.serving.bundle.export import export
 
     raw = simulate("aliexpress_like", rows=rows, seed=0, ctr=0.2, cvr=0.2)
     splits = LogSplits(raw.schema, FrameSource(raw.train), FrameSource(raw.test))

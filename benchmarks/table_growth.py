@@ -26,7 +26,7 @@ import torch
 
 from floor import SETTINGS, Bare, Clock
 from postclick import RunSettings
-from postclick.training.numerics import training_process
+from postclick.system.process import training_process
 from workload import FIELD_SIZES, Workload, print_table, write_log
 
 LARGE = 30_000

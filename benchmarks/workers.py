@@ -20,8 +20,8 @@ from statistics import median
 
 import postclick
 from postclick.data.prepared import PreparedLog
-from postclick.experiments.plan import Plan
-from postclick.threads import cores
+from postclick.experiments.comparison.plan import Plan
+from postclick.system.threads import cores
 from workload import print_table, write_workload
 
 METHODS = ("naive", "esmm", "escm2_ipw", "dcmt", "choruscvr")

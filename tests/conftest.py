@@ -53,8 +53,8 @@ def small_log(small_raw: "SimulatedLog", tmp_path_factory: pytest.TempPathFactor
     it on between them would be worth.
     """
     from postclick import prepare
-    from postclick.data.source import FrameSource
-    from postclick.datasets.base import LogSplits
+    from postclick.data.read.log_source import FrameSource
+    from postclick.data.splits import LogSplits
 
     train, test = FrameSource(small_raw.train), FrameSource(small_raw.test)
     out = tmp_path_factory.mktemp("small") / "data"

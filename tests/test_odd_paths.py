@@ -5,7 +5,7 @@ from pathlib import Path
 
 import postclick
 from helpers.runs import SMALL
-from postclick.data.encoder import Encoder
+from postclick.data.encode.encoder import Encoder
 from postclick.data.prepared import PreparedLog
 
 ODD = "log [a-z] * {x}?"

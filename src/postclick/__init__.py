@@ -9,55 +9,56 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from postclick.version import __version__ as __version__
 
 # Public name -> module. Resolved on first use, so that `import postclick` is quick.
 _PUBLIC = {
-    "Bundle": "postclick.serving.bundle",
+    "Bundle": "postclick.serving.bundle.bundle",
     "InputError": "postclick.errors",
     "LogSchema": "postclick.data.schema",
     "PreparedLog": "postclick.data.prepared",
-    "Run": "postclick.training.run",
-    "RunSettings": "postclick.training.settings",
-    "calibrate": "postclick.calibration.run",
-    "check_log": "postclick.data.checks",
-    "compare": "postclick.experiments.compare",
-    "open_log": "postclick.data.source",
+    "Run": "postclick.runs.run",
+    "RunSettings": "postclick.runs.settings",
+    "calibrate": "postclick.runs.calibrate",
+    "check_log": "postclick.data.check.check_log",
+    "compare": "postclick.reporting.compare",
+    "open_log": "postclick.data.read.opening",
     "open_splits": "postclick.datasets.opening",
-    "evaluate": "postclick.training.run",
-    "export": "postclick.serving.export",
+    "evaluate": "postclick.runs.run",
+    "export": "postclick.serving.bundle.export",
     "get_dataset": "postclick.datasets",
-    "prepare": "postclick.data.prepare",
-    "report": "postclick.reporting",
-    "reproduce": "postclick.experiments.reproduce",
-    "propose_schema": "postclick.data.propose",
-    "score": "postclick.serving.scoring",
+    "prepare": "postclick.data.write.prepare",
+    "report": "postclick.reporting.page",
+    "reproduce": "postclick.papers",
+    "propose_schema": "postclick.data.check.propose",
+    "score": "postclick.serving.score",
     "simulate": "postclick.datasets.simulated",
-    "train": "postclick.training.run",
+    "train": "postclick.training.train",
     "tune": "postclick.experiments.tuning.tune",
 }
 
 if TYPE_CHECKING:
-    from postclick.calibration.run import calibrate
-    from postclick.data.checks import check_log
-    from postclick.data.prepare import prepare
+    from postclick.data.check.check_log import check_log
+    from postclick.data.check.propose import propose_schema
     from postclick.data.prepared import PreparedLog
-    from postclick.data.propose import propose_schema
+    from postclick.data.read.opening import open_log
     from postclick.data.schema import LogSchema
-    from postclick.data.source import open_log
+    from postclick.data.write.prepare import prepare
     from postclick.datasets import get_dataset
     from postclick.datasets.opening import open_splits
     from postclick.datasets.simulated import simulate
     from postclick.errors import InputError
-    from postclick.experiments.compare import compare
-    from postclick.experiments.reproduce import reproduce
     from postclick.experiments.tuning.tune import tune
-    from postclick.reporting import report
-    from postclick.serving.bundle import Bundle
-    from postclick.serving.export import export
-    from postclick.serving.scoring import score
-    from postclick.training.run import Run, evaluate, train
-    from postclick.training.settings import RunSettings
+    from postclick.papers import reproduce
+    from postclick.reporting.compare import compare
+    from postclick.reporting.page import report
+    from postclick.runs.calibrate import calibrate
+    from postclick.runs.run import Run, evaluate
+    from postclick.runs.settings import RunSettings
+    from postclick.serving.bundle.bundle import Bundle
+    from postclick.serving.bundle.export import export
+    from postclick.serving.score import score
+    from postclick.training.train import train
 
 __all__ = [
     "Bundle",

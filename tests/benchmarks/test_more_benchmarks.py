@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from postclick.experiments.plan import Plan
+from postclick.experiments.comparison.plan import Plan
 from postclick.methods.base import Labels, Step
-from postclick.training.run import build_method
+from postclick.runs.build import build_method
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 

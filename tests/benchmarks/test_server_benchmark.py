@@ -12,7 +12,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "server.py"
 
 @pytest.mark.slow
 def test_server_has_every_load_and_memory() -> None:
-    pytest.importorskip("postclick.serving.bundle", reason="no onnxruntime")
+    pytest.importorskip("postclick.serving.bundle.bundle", reason="no onnxruntime")
     options = ["--rows", "4000", "--seconds", "1", "--soak", "2", "--candidates", "50"]
     done = subprocess.run([sys.executable, SCRIPT, *options], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

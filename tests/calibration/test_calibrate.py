@@ -15,17 +15,18 @@ from helpers.runs import small_settings
 from postclick.calibration.calibrator import KINDS, Calibrator
 from postclick.calibration.document import CALIBRATION
 from postclick.calibration.fit import cross_fitted, fit, propensity_weights
-from postclick.calibration.judge import judge_calibrator
-from postclick.calibration.logits import Clicked, clicked_logits, cvr_logits
+from postclick.calibration.reliability import judge_calibrator
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
-from postclick.evaluation.judge import judge
-from postclick.evaluation.labels import split_labels
-from postclick.evaluation.likelihood import cross_entropy
-from postclick.evaluation.predictions import Predictions
-from postclick.files import read_json, write_json
+from postclick.judging.judge import judge
+from postclick.judging.labels import split_labels
+from postclick.judging.predictions import Predictions
 from postclick.logits import sigmoid
-from postclick.training.run import Run, train
+from postclick.metrics.likelihood import cross_entropy
+from postclick.runs.clicked import Clicked, clicked_logits, cvr_logits
+from postclick.runs.run import Run
+from postclick.system.files import read_json, write_json
+from postclick.training.train import train
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +130,7 @@ def test_a_calibrator_is_taken_only_where_one_is_needed(
     z = rng.normal(-1, 1.2, 3_000)
     v = rng.random(z.size) < sigmoid(z)
     rows = Clicked(z, z + shift, v, (0.01, 0.99))
-    monkeypatch.setattr("postclick.calibration.run.clicked_logits", lambda *_: rows)
+    monkeypatch.setattr("postclick.runs.calibrate.clicked_logits", lambda *_: rows)
     found = postclick.calibrate(run, small_log)
     assert found.calibrator.kind == wanted
     if shift:
@@ -153,8 +154,8 @@ def test_a_split_is_judged_on_request_only(run: Run, small_log: PreparedLog) -> 
 def test_another_log_is_refused(
     run: Run, small_log: PreparedLog, small_raw: Any, tmp_path: Path
 ) -> None:
-    from postclick.data.source import FrameSource
-    from postclick.datasets.base import LogSplits
+    from postclick.data.read.log_source import FrameSource
+    from postclick.data.splits import LogSplits
 
     splits = LogSplits(small_raw.schema, FrameSource(small_raw.train), FrameSource(small_raw.test))
     other = postclick.prepare(splits, tmp_path / "other", seed=9)
@@ -207,7 +208,7 @@ def test_few_validation_conversions_are_one_line(
 ) -> None:
     rows = clicked_logits(run, small_log)
     rows.conversion[np.flatnonzero(rows.conversion)[9:]] = False
-    monkeypatch.setattr("postclick.calibration.run.clicked_logits", lambda *_: rows)
+    monkeypatch.setattr("postclick.runs.calibrate.clicked_logits", lambda *_: rows)
     for kind in ("best", "isotonic", "none"):
         with pytest.raises(InputError, match="there are 9 and") as caught:
             postclick.calibrate(run, small_log, kind)  # type: ignore[arg-type]

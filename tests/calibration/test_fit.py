@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from postclick.calibration.calibrator import KINDS, Calibrator, Kind
 from postclick.calibration.fit import cross_fitted, fit, propensity_weights
 from postclick.errors import InputError
-from postclick.evaluation.likelihood import cross_entropy
 from postclick.logits import sigmoid
+from postclick.metrics.likelihood import cross_entropy
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -10,11 +10,11 @@ import torch
 from postclick.data import prepared as prepared_module
 from postclick.data.arrays import BagArrays, field_offsets, read_rows
 from postclick.data.batch import Batch
-from postclick.data.prepare import prepare
 from postclick.data.prepared import PreparedLog
+from postclick.data.read.log_source import FrameSource
 from postclick.data.schema import LogSchema
-from postclick.data.source import FrameSource
-from postclick.datasets.base import LogSplits
+from postclick.data.splits import LogSplits
+from postclick.data.write.prepare import prepare
 from postclick.errors import InputError
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from postclick.data.source import LogSource
+from postclick.data.read.opening import LogSource
 
 Token = tuple[str, int, str]
 

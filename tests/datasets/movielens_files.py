@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from postclick.data.source import LogSource
-from postclick.datasets.base import LogSplits
+from postclick.data.read.opening import LogSource
+from postclick.data.splits import LogSplits
 
 GENRES = (
     "unknown",

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from postclick.data.source import LogSource
+from postclick.data.read.opening import LogSource
 from postclick.datasets.aliexpress import ALIEXPRESS
 from postclick.datasets.aliexpress import raw as aliexpress_raw
 from postclick.datasets.aliexpress.columns import CATEGORICAL, COLUMNS, NUMERICAL

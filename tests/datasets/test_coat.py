@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from postclick.data.source import LogSource
+from postclick.data.read.opening import LogSource
 from postclick.datasets.coat import COAT, ITEMS, TRUE_CONVERSION, USERS
 from postclick.errors import InputError
 

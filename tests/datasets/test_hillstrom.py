@@ -6,8 +6,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from postclick.data.source import LogSource
-from postclick.datasets.base import LogSplits
+from postclick.data.read.opening import LogSource
+from postclick.data.splits import LogSplits
 from postclick.datasets.hillstrom import HILLSTROM, SHA256
 from postclick.errors import InputError
 

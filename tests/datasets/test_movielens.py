@@ -11,13 +11,13 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from postclick import prepare
-from postclick.datasets.base import LogSplits
+from postclick.data.splits import LogSplits
 from postclick.datasets.movielens import MOVIELENS
 from postclick.datasets.movielens.completion import RIDGE, RIDGE_PER_RATING, complete
 from postclick.datasets.movielens.files import read_published
 from postclick.datasets.simulated.oracle import oracle_figures
 from postclick.errors import InputError
-from postclick.evaluation.auc import auc
+from postclick.metrics.auc import auc
 
 from .movielens_files import Toy, both, toy, whole, write_recbole
 

@@ -14,7 +14,7 @@ import polars as pl
 from helpers.commands import SETS, succeed, write_own_log
 from helpers.runs import saved_weights
 from postclick import simulate
-from postclick.training.run import Run
+from postclick.runs.run import Run
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _comparison(folder: Path, _: Inputs) -> Any:
 
 
 def _bundle(folder: Path, inputs: Inputs) -> Any:
-    from postclick.serving.bundle import Bundle
+    from postclick.serving.bundle.bundle import Bundle
 
     bundle = Bundle.open(folder)
     rows = pl.read_csv(inputs.folder / "test.csv")
@@ -125,31 +125,35 @@ class Case:
         return [*command, "--out", str(out / self.target)]
 
 
-_TRAINING = ("postclick.training.run",)
+_TRAINING = ("postclick.training.train",)
 CASES = (
     Case(
-        "prepare", "data", "data", ("postclick.data.prepare", "postclick.datasets.opening"), _files
+        "prepare",
+        "data",
+        "data",
+        ("postclick.data.write.prepare", "postclick.datasets.opening"),
+        _files,
     ),
     Case("train", "run", "run", _TRAINING, _run),
     Case(
         "compare",
         "results",
         "results/report.html",
-        ("postclick.experiments.compare", "plotly"),
+        ("postclick.reporting.compare", "plotly"),
         _comparison,
     ),
     Case(
         "export",
         "bundle",
         "bundle",
-        ("postclick.serving.export", "onnxscript", "torch.onnx"),
+        ("postclick.serving.bundle.export", "onnxscript", "torch.onnx"),
         _bundle,
     ),
     Case(
         "score",
         "scores.parquet",
         "scores.parquet",
-        ("postclick.serving.scoring", "onnxruntime"),
+        ("postclick.serving.score", "onnxruntime"),
         _scores,
     ),
 )

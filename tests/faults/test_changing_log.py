@@ -8,7 +8,7 @@ import pytest
 
 from faults.cases import Inputs
 from helpers.commands import Done, run
-from postclick.data import source
+from postclick.data.read import opening as source
 
 
 def append(log: Path) -> None:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from postclick import prepare
 from postclick.data.prepared import PreparedLog
+from postclick.data.read.opening import open_log
 from postclick.data.schema import LogSchema
-from postclick.data.source import open_log
-from postclick.datasets.base import LogSplits
+from postclick.data.splits import LogSplits
 from postclick.errors import InputError
 
 EXAMPLES = int(os.environ.get("POSTCLICK_EXAMPLES", "250"))

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from postclick.data.checks import check_log
-from postclick.data.findings import CheckReport, Finding
+from postclick.data.check.check_log import check_log
+from postclick.data.check.findings import CheckReport, Finding
+from postclick.data.read.log_source import FrameSource
 from postclick.data.schema import LogSchema
-from postclick.data.source import FrameSource
 
 ROWS = 4000
 

@@ -9,20 +9,20 @@ import numpy as np
 import polars as pl
 
 from helpers.runs import overrides
-from postclick.calibration.logits import Clicked
-from postclick.calibration.study import STUDY, calibration_study
 from postclick.data.prepared import PreparedLog
-from postclick.evaluation.accumulator import EvaluationSums
-from postclick.evaluation.labels import SplitLabels, split_labels
-from postclick.evaluation.metric import MetricValue
-from postclick.evaluation.oracle import oracle_metrics
-from postclick.experiments.diagnostics import DIAGNOSTICS, diagnose
-from postclick.experiments.gather import COLUMNS, RESULTS, SUMMARY
-from postclick.experiments.plan import Arm, Plan
-from postclick.experiments.summary import protocol, summarise
-from postclick.files import write_bytes, write_json, write_text
+from postclick.experiments.comparison.diagnostics import DIAGNOSTICS, diagnose
+from postclick.experiments.comparison.gather import COLUMNS, RESULTS, SUMMARY
+from postclick.experiments.comparison.plan import Arm, Plan
+from postclick.experiments.comparison.summary import protocol, summarise
+from postclick.judging.labels import SplitLabels, split_labels
+from postclick.judging.oracle import oracle_metrics
 from postclick.methods.base import PropensityConfig
-from postclick.training.settings import RunSettings
+from postclick.metrics.metric import MetricValue
+from postclick.metrics.sums import EvaluationSums
+from postclick.runs.calibration_study import STUDY, calibration_study
+from postclick.runs.clicked import Clicked
+from postclick.runs.settings import RunSettings
+from postclick.system.files import write_bytes, write_json, write_text
 
 SPLIT, EPOCHS, TRIALS = "test", 4, 6
 # A name that would do harm on a page, and in a plot, that takes it for HTML.

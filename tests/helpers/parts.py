@@ -6,9 +6,9 @@ from typing import Any
 import polars as pl
 
 from postclick.data.prepared import PreparedLog
-from postclick.experiments.gather import COLUMNS
-from postclick.experiments.plan import Plan
-from postclick.experiments.summary import protocol, summarise
+from postclick.experiments.comparison.gather import COLUMNS
+from postclick.experiments.comparison.plan import Plan
+from postclick.experiments.comparison.summary import protocol, summarise
 from postclick.reporting.folder import Part
 
 # (metric, space) -> method -> value by seed, or the reason why there is none.

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from postclick.data.prepared import PreparedLog
-from postclick.evaluation.metric import MetricValue
-from postclick.experiments.gather import COLUMNS
-from postclick.experiments.plan import Plan
-from postclick.experiments.summary import Summary, protocol, summarise
+from postclick.experiments.comparison.gather import COLUMNS
+from postclick.experiments.comparison.plan import Plan
+from postclick.experiments.comparison.summary import Summary, protocol, summarise
+from postclick.metrics.metric import MetricValue
 
 # (metric, space) -> method -> value by seed, or the reason why there is none.
 Figures = Mapping[tuple[str, str], Mapping[str, list[float | str]]]

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from postclick.training.settings import RunSettings
+from postclick.runs.settings import RunSettings
 
 SMALL = (
     "tower=[16,8]",

@@ -6,8 +6,8 @@ from typing import Any
 from postclick.data.prepared import PreparedLog
 from postclick.errors import RunFailedError
 from postclick.progress import Silent
-from postclick.training.run import Run
-from postclick.training.settings import RunSettings
+from postclick.runs.run import Run
+from postclick.runs.settings import RunSettings
 
 # All but learning rate, dropout and the options are set: runs take a moment.
 FAST = (

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import polars as pl
 
+from postclick.data.encode.vocabulary import FOLDER, Vocabulary
 from postclick.data.prepared import PreparedLog
-from postclick.data.vocabulary import FOLDER, Vocabulary
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from postclick.methods import METHODS, Labels, Outputs
-from postclick.methods.evi_networks import ActivationPair, vie_loss
+from postclick.methods.networks.evi import ActivationPair, vie_loss
 from reference import gradients as hand
 from reference import losses as ref
 from reference.finite_difference import finite_difference_gradient, finite_difference_terms

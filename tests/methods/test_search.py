@@ -9,8 +9,8 @@ import torch
 
 from postclick.experiments.tuning.space import declared
 from postclick.methods import METHODS
-from postclick.search import Between, Choice, Factor, Interval, Times, Values
-from postclick.training.settings import RunSettings, value_of, with_values
+from postclick.ranges import Between, Choice, Factor, Interval, Times, Values
+from postclick.runs.settings import RunSettings, value_of, with_values
 
 from .helpers import make_batch, make_method, steps_of, total_loss
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from postclick.errors import InputError
 from postclick.methods import Labels, Method, Outputs
 from postclick.methods.evi import Evi, EviConfig
-from postclick.nn.conditioning import OuterProductLinear
+from postclick.methods.networks.conditioning import OuterProductLinear
 
 from .helpers import BACKBONES, PATTERNS, TINY, dense, make_batch, make_method, total_loss
 

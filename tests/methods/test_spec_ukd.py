@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from postclick.methods import Labels, Method, Outputs
+from postclick.methods.networks.ukd import reversal_strength, reverse_gradient
 from postclick.methods.ukd import STUDENT, TEACHER, Ukd, divergence
-from postclick.methods.ukd_networks import reversal_strength, reverse_gradient
 from reference.population import random_batch
 
 from .helpers import BACKBONES, PATTERNS, dense, make_batch, make_method, total_loss

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from postclick.methods.networks.conditioning import Conditioned, OuterProductLinear
 from postclick.nn.backbone import MMoE, ShareBottom, make_backbone
-from postclick.nn.conditioning import Conditioned, OuterProductLinear
 from postclick.nn.config import NetworkConfig
 
 INPUTS, TASKS = 4, 3

@@ -9,7 +9,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from postclick.nn.conditioning import Conditioned, OuterProductLinear
+from postclick.methods.networks.conditioning import Conditioned, OuterProductLinear
 from postclick.nn.config import NetworkConfig
 from postclick.nn.heads import Head, HeadNetwork, first_activations, full_precision
 

@@ -7,11 +7,11 @@ import pytest
 from helpers.comparison import HOSTILE, write_comparison
 from postclick import prepare
 from postclick.data.prepared import PreparedLog
+from postclick.data.read.log_source import FrameSource
 from postclick.data.schema import Truth
-from postclick.data.source import FrameSource
-from postclick.datasets.base import LogSplits
+from postclick.data.splits import LogSplits
 from postclick.datasets.simulated import SimulatedLog
-from postclick.experiments.plan import Arm
+from postclick.experiments.comparison.plan import Arm
 
 
 @pytest.fixture(scope="session")

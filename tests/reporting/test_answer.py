@@ -7,11 +7,11 @@ import pytest
 
 from helpers.parts import part_of
 from postclick.data.prepared import PreparedLog
-from postclick.evaluation.paired import supported_best
-from postclick.experiments.summary import Summary
+from postclick.experiments.comparison.summary import Summary
 from postclick.reporting.answer import answer, other_protocol
 from postclick.reporting.folder import Part
 from postclick.reporting.ranking import rank
+from postclick.stats.paired import supported_best
 
 AUC, TRUE_NLL = ("cvr_auc", "clicked"), ("true_cvr_nll", "entire")
 CLEAR = {"esmm": [0.60, 0.62, 0.61, 0.63], "evi": [0.70, 0.73, 0.71, 0.72]}

@@ -10,7 +10,7 @@ import pytest
 
 from helpers.comparison import HOSTILE, write_comparison
 from postclick.data.prepared import PreparedLog
-from postclick.reporting import report
+from postclick.reporting.page import report
 
 pytestmark = pytest.mark.slow
 CHROMIUM = "/usr/bin/chromium"

@@ -8,11 +8,11 @@ from statistics import fmean
 import pytest
 
 from helpers.comparison import HOSTILE
-from postclick.calibration.study import STUDY
-from postclick.files import read_json, write_json
-from postclick.reporting import report
 from postclick.reporting.calibration import calibration_notes, calibration_plots, calibration_table
 from postclick.reporting.folder import read_comparison
+from postclick.reporting.page import report
+from postclick.runs.calibration_study import STUDY
+from postclick.system.files import read_json, write_json
 
 
 def test_the_table_has_means_over_seeds(with_truth: Path) -> None:

@@ -9,13 +9,13 @@ import pytest
 
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
-from postclick.evaluation.auc import auc
-from postclick.evaluation.delong import auc_difference
-from postclick.evaluation.labels import split_labels
-from postclick.experiments.diagnostics import DIAGNOSTICS, diagnose
-from postclick.files import read_json
+from postclick.experiments.comparison.diagnostics import DIAGNOSTICS, diagnose
+from postclick.judging.labels import split_labels
 from postclick.logits import sigmoid
-from postclick.training.run import Run
+from postclick.metrics.auc import auc
+from postclick.runs.run import Run
+from postclick.stats.delong import auc_difference
+from postclick.system.files import read_json
 
 
 def read(folder: Path, place: str) -> tuple[np.ndarray, np.ndarray]:
@@ -122,7 +122,9 @@ def test_one_class_of_labels_leaves_curves_out(
 ) -> None:
     labels = split_labels(recorded_log, "test")
     labels.conversion[:] = False
-    monkeypatch.setattr("postclick.experiments.diagnostics.split_labels", lambda *_: labels)
+    monkeypatch.setattr(
+        "postclick.experiments.comparison.diagnostics.split_labels", lambda *_: labels
+    )
     places = {"fixed": {"esmm": ["runs/esmm/seed-0"], "escm2_ipw": ["runs/escm2_ipw/seed-0"]}}
     part = diagnose(recorded_log, "test", without_truth, places)["protocols"]["fixed"]
     curves = part["methods"]["esmm"]

@@ -13,15 +13,14 @@ import pytest
 from helpers.comparison import HOSTILE
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
-from postclick.experiments.diagnostics import DIAGNOSTICS
-from postclick.experiments.gather import RESULTS, SUMMARY
-from postclick.experiments.plan import PLAN, Plan
-from postclick.files import read_json, write_json, write_text
-from postclick.reporting import report
+from postclick.experiments.comparison.diagnostics import DIAGNOSTICS
+from postclick.experiments.comparison.gather import RESULTS, SUMMARY
+from postclick.experiments.comparison.plan import PLAN, Plan
 from postclick.reporting.answer import answer
 from postclick.reporting.commands import compare_again
 from postclick.reporting.folder import read_comparison
-from postclick.reporting.page import as_json
+from postclick.reporting.page import as_json, report
+from postclick.system.files import read_json, write_json, write_text
 
 
 class Page(HTMLParser):
@@ -162,7 +161,7 @@ def test_settings_of_an_arm_need_python(with_truth: Path, small_log: PreparedLog
     def compare(data: str, arms: Any, out: str, **more: Any) -> None:
         called.update(data=data, arms=arms, out=out, **more)
 
-    own = code.replace("from postclick.experiments.compare import compare\n", "")
+    own = code.replace("from postclick.reporting.compare import compare\n", "")
     exec(own, {"compare": compare})
     plan = Plan.make(called["arms"], called["seeds"], called["overrides"], called["backbone"])
     assert (called["data"], called["trials"]) == (str(small_log.folder), 6)

@@ -7,7 +7,6 @@ import pytest
 from helpers.comparison import HOSTILE
 from helpers.parts import part_of
 from postclick.data.prepared import PreparedLog
-from postclick.evaluation import significance
 from postclick.reporting.folder import Part, read_comparison
 from postclick.reporting.metric_tables import (
     gain_table,
@@ -19,6 +18,7 @@ from postclick.reporting.metric_tables import (
 )
 from postclick.reporting.significance_table import significance_table
 from postclick.reporting.tables import Table, Value, findings_table, funnel_table
+from postclick.stats import significance
 
 AUC = ("cvr_auc", "clicked")
 VALUES = {"evi": [0.70, 0.73, 0.71, 0.72], "esmm": [0.60, 0.62, 0.61, 0.63]}

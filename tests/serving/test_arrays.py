@@ -4,13 +4,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from postclick.data.encoder import scale
+from postclick.data.encode.encoder import scale
 from postclick.data.manifest import NumericColumn
-from postclick.data.values import to_number
+from postclick.data.read.values import to_number
 from postclick.errors import InputError
-from postclick.serving.encoded import BagRows, Encoded, Layout
-from postclick.serving.numbers import NumericScaling, read_number
-from postclick.serving.scores import Served
+from postclick.serving.lookup.encoded import BagRows, Encoded, Layout
+from postclick.serving.lookup.numbers import NumericScaling, read_number
+from postclick.serving.probabilities import Served
 
 LAYOUT = Layout(("user", "item"), ("age", "price", "price"), ("history", "tags"))
 

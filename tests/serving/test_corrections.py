@@ -7,15 +7,15 @@ import polars as pl
 import pytest
 
 from helpers.commands import succeed
+from helpers.expected_scores import expected_scores
 from helpers.runs import small_settings
 from postclick import calibrate, export, prepare, simulate, train
 from postclick.data.prepared import PreparedLog
-from postclick.data.source import FrameSource
-from postclick.datasets.base import LogSplits
+from postclick.data.read.log_source import FrameSource
+from postclick.data.splits import LogSplits
 from postclick.logits import sigmoid
-from postclick.serving.bundle import Bundle
-from postclick.training.run import Run
-from serving.expected import expected_scores
+from postclick.runs.run import Run
+from postclick.serving.bundle.bundle import Bundle
 
 RATE = 0.2
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from postclick.serving.bundle import Bundle
-from postclick.serving.format import READABLE
+from postclick.serving.bundle.bundle import Bundle
+from postclick.serving.bundle.format import READABLE
 
 DATA = Path(__file__).parent / "data"
 

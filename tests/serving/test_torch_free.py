@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from postclick.serving.bundle import Bundle
+from postclick.serving.bundle.bundle import Bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINING = ("torch", "numba", "sklearn", "scipy", "safetensors", "jinja2", "plotly")

@@ -14,12 +14,12 @@ from helpers.runs import SMALL, small_settings
 from helpers.searches import FAST, Lines, Spy
 from postclick.data.prepared import PreparedLog
 from postclick.errors import RunFailedError, RunStoppedError
-from postclick.experiments.compare import compare
 from postclick.experiments.tuning.tune import tune
+from postclick.reporting.compare import compare
 from postclick.tracking.destination import Destination
 from postclick.tracking.to_mlflow import ENVIRONMENT, connect
 from postclick.training.loop import TrainingLoop
-from postclick.training.run import train
+from postclick.training.train import train
 
 pytest.importorskip("mlflow")
 pytestmark = pytest.mark.slow  # the first use of a store makes its tables, which takes seconds

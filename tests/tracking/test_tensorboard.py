@@ -7,9 +7,9 @@ import pytest
 from helpers.runs import SMALL, small_settings
 from postclick.data.prepared import PreparedLog
 from postclick.errors import RunFailedError
-from postclick.experiments.compare import compare
+from postclick.reporting.compare import compare
 from postclick.training.loop import TrainingLoop
-from postclick.training.run import train
+from postclick.training.train import train
 
 reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
 

@@ -10,11 +10,12 @@ from helpers.runs import identical, saved_weights, small_settings
 from helpers.searches import Lines, Spy
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError, RunFailedError, RunStoppedError
+from postclick.runs.run import Run
+from postclick.runs.settings import RunSettings
 from postclick.tracking.destination import Destination, trackers_of
 from postclick.tracking.group import Group
 from postclick.tracking.tracker import dropped, metrics_of
-from postclick.training.run import Run, train
-from postclick.training.settings import RunSettings
+from postclick.training.train import train
 
 
 class Broken(Spy):

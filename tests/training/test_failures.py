@@ -13,15 +13,15 @@ import postclick
 from helpers.runs import identical, saved_weights, small_settings
 from postclick.data import manifest as m
 from postclick.data.prepared import PreparedLog
-from postclick.data.source import FrameSource
-from postclick.datasets.base import LogSplits
+from postclick.data.read.log_source import FrameSource
+from postclick.data.splits import LogSplits
 from postclick.datasets.simulated import SimulatedLog
 from postclick.errors import InputError, RunFailedError
 from postclick.progress import Silent
 from postclick.training import checkpoint as checkpoint_module
 from postclick.training.divergence import likely_cause
 from postclick.training.loop import TrainingLoop
-from postclick.training.run import train
+from postclick.training.train import train
 
 
 class Killed(BaseException):

@@ -12,7 +12,7 @@ import sys
 import torch
 from postclick import PreparedLog, RunSettings, train
 from postclick.methods import METHODS
-from postclick.training.run import build_method
+from postclick.runs.build import build_method
 
 log = PreparedLog(sys.argv[1])
 with torch.device("meta"):

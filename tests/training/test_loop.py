@@ -11,12 +11,12 @@ from postclick.data import prepared
 from postclick.data.prepared import PreparedLog
 from postclick.methods.base import Method
 from postclick.progress import Silent
+from postclick.runs.build import build_method
+from postclick.runs.settings import RunSettings
+from postclick.system.process import training_process
 from postclick.training.loop import Record, TrainingLoop
-from postclick.training.numerics import training_process
 from postclick.training.optimizer import Optimizer
-from postclick.training.run import build_method
 from postclick.training.schedule import lr_factor
-from postclick.training.settings import RunSettings
 
 
 class Trained:

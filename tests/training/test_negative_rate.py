@@ -8,13 +8,14 @@ import pytest
 from helpers.runs import small_settings
 from postclick import prepare, simulate
 from postclick.data.prepared import PreparedLog
-from postclick.data.source import FrameSource
-from postclick.datasets.base import LogSplits
-from postclick.evaluation.judge import judge
-from postclick.evaluation.labels import split_labels
-from postclick.evaluation.likelihood import log_ctcvr
+from postclick.data.read.log_source import FrameSource
+from postclick.data.splits import LogSplits
+from postclick.judging.judge import judge
+from postclick.judging.labels import split_labels
 from postclick.logits import sigmoid
-from postclick.training.run import Run, train
+from postclick.metrics.likelihood import log_ctcvr
+from postclick.runs.run import Run
+from postclick.training.train import train
 
 RATE = 0.2
 RATES = (RATE, 1.0)

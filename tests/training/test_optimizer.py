@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from helpers.toy import Toy
-from postclick.training.config import TrainingConfig
+from postclick.optim.row_gradient import RowCollector
+from postclick.runs.training_config import TrainingConfig
 from postclick.training.optimizer import Optimizer
 from postclick.training.schedule import lr_factor
-from postclick.training.tables import RowCollector
 
 TABLES = {"table"}
 

@@ -12,10 +12,10 @@ from postclick.data.prepared import PreparedLog
 from postclick.methods.base import MethodConfig
 from postclick.nn.config import NetworkConfig
 from postclick.progress import Silent
+from postclick.runs.training_config import TrainingConfig
+from postclick.system.process import training_process
 from postclick.training.checkpoint import load_checkpoint
-from postclick.training.config import TrainingConfig
 from postclick.training.loop import TrainingLoop
-from postclick.training.numerics import training_process
 
 Weights = dict[str, torch.Tensor]
 

@@ -8,12 +8,12 @@ import torch
 from helpers.runs import small_settings
 from postclick import PreparedLog, train
 from postclick.errors import InputError
-from postclick.files import read_json, write_json
 from postclick.methods.base import Step
 from postclick.progress import Silent
+from postclick.runs.build import build_method
+from postclick.system.files import read_json, write_json
 from postclick.training import precision
 from postclick.training.precision import bf16_over_fp32, settled_precision, units
-from postclick.training.run import build_method
 
 
 class Lines(Silent):

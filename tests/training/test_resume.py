@@ -14,8 +14,9 @@ import torch
 
 from helpers.runs import identical, largest_difference, overrides, saved_weights, small_settings
 from postclick.data.prepared import PreparedLog
+from postclick.runs.run import Run
 from postclick.training.checkpoint import load_checkpoint
-from postclick.training.run import Run, train
+from postclick.training.train import train
 
 KILLS = 2
 # A checkpoint every 60 ms: several within each epoch.

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postclick.training.config import TrainingConfig
+from postclick.runs.training_config import TrainingConfig
 from postclick.training.schedule import lr_factor
 
 SCHEDULES = ("constant", "linear", "cosine")

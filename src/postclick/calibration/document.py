@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from postclick.calibration.calibrator import Calibrator
 from postclick.data.schema import first_message
 from postclick.errors import InputError
-from postclick.files import read_json, write_json
+from postclick.system.files import read_json, write_json
 
 CALIBRATION, FORMAT = "calibration.json", 1
 Weights = Literal["none", "propensity"]

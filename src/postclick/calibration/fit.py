@@ -6,8 +6,8 @@ from scipy.optimize import brentq
 
 from postclick.calibration.calibrator import Calibrator, Kind
 from postclick.errors import InputError
-from postclick.evaluation.inputs import as_labels, finite_vector, in_range
 from postclick.logits import sigmoid
+from postclick.metrics.inputs import as_labels, finite_vector, in_range
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

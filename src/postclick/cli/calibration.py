@@ -11,7 +11,7 @@ from postclick.console import one_line_errors, print_json
 
 if TYPE_CHECKING:
     from postclick.calibration.document import Calibration
-    from postclick.calibration.judge import Judged
+    from postclick.calibration.reliability import Judged
 
 
 @app.command()
@@ -40,7 +40,7 @@ def calibrate(
     Example: postclick calibrate run data --kind isotonic --judge test
     """
     from postclick.calibration.document import CALIBRATION
-    from postclick.calibration.run import calibrate as fit
+    from postclick.runs.calibrate import calibrate as fit
 
     with one_line_errors():
         bounds = None if clip is None else (clip, 1.0)

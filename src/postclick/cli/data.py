@@ -81,10 +81,10 @@ def check(
     Example: postclick check --propose log.csv > schema.yaml
     """
     from postclick.console import BAD_INPUT, fail
-    from postclick.data.checks import check_log
-    from postclick.data.propose import propose_schema
+    from postclick.data.check.check_log import check_log
+    from postclick.data.check.propose import propose_schema
+    from postclick.data.read.opening import open_log
     from postclick.data.schema import LogSchema
-    from postclick.data.source import open_log
 
     with one_line_errors():
         log = open_log(*logs)
@@ -133,7 +133,7 @@ def prepare(
     \b
     Example: postclick prepare --dataset hillstrom --source hillstrom.csv --out data
     """
-    from postclick.data.prepare import prepare as run
+    from postclick.data.write.prepare import prepare as run
     from postclick.datasets.opening import open_request
     from postclick.progress import stages
 

@@ -34,8 +34,8 @@ def compare(
     \b
     Example: postclick compare data --methods esmm,evi,choruscvr --seeds 5 --out results
     """
-    from postclick.experiments.compare import compare as run
-    from postclick.experiments.table import footnotes, tables
+    from postclick.experiments.comparison.terminal_tables import footnotes, tables
+    from postclick.reporting.compare import compare as run
 
     with one_line_errors(), reporting(json) as reporter:
         result = run(
@@ -69,7 +69,7 @@ def report(
     \b
     Example: postclick report results
     """
-    from postclick.reporting import report as run
+    from postclick.reporting.page import report as run
 
     with one_line_errors():
         page = run(folder)
@@ -104,7 +104,7 @@ def tune(
     \b
     Example: postclick tune data --method escm2_ipw --trials 30 --out tuned
     """
-    from postclick.experiments.tuning.table import footnotes, tables
+    from postclick.experiments.tuning.terminal_tables import footnotes, tables
     from postclick.experiments.tuning.tune import tune as run
 
     with one_line_errors(), reporting(json) as reporter:
@@ -149,8 +149,8 @@ def reproduce(
     \b
     Example: postclick reproduce evi-table1 --data data --out reproduction --seeds 5
     """
-    from postclick.experiments.reproduce import reproduce as run
-    from postclick.experiments.reproduce.document import to_json
+    from postclick.papers import reproduce as run
+    from postclick.papers.document import to_json
 
     with one_line_errors(), reporting(json) as reporter:
         found = run(
@@ -182,8 +182,8 @@ def audit(
     Example: postclick audit --methods esmm,evi,choruscvr --populations positive
     """
     from postclick.audit import audit as run
-    from postclick.audit.table import footnotes, markdown_table, terminal_table
-    from postclick.threads import cores
+    from postclick.audit.audit_tables import footnotes, markdown_table, terminal_table
+    from postclick.system.threads import cores
 
     chosen = None if methods == "all" else names(methods)
     with one_line_errors(), reporting(json or markdown) as reporter:

@@ -50,8 +50,8 @@ def train(
     \b
     Example: postclick train data --method choruscvr --set epochs=5 --seed 0 --out run
     """
-    from postclick.training.run import train as run
-    from postclick.training.settings import RunSettings, load_config
+    from postclick.runs.settings import RunSettings, load_config
+    from postclick.training.train import train as run
 
     with one_line_errors(), reporting(json) as reporter:
         loaded = load_config(config) if config else None
@@ -76,7 +76,7 @@ def evaluate(
     Example: postclick evaluate run data --split test
     """
     from postclick.data.prepared import PreparedLog
-    from postclick.training.run import Run
+    from postclick.runs.run import Run
 
     with one_line_errors():
         trained = Run(run)

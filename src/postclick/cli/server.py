@@ -47,8 +47,8 @@ def serve(
     with one_line_errors():
         for package in ("fastapi", "uvicorn", "prometheus_client"):
             require(package, "serve", "serving")
-        from postclick.serving.bundle import Bundle as Loaded
-        from postclick.serving.http.limits import Limits
+        from postclick.serving.bundle.bundle import Bundle as Loaded
+        from postclick.serving.http.body.limits import Limits
         from postclick.serving.http.server import ServerSettings
         from postclick.serving.http.server import serve as run
 
@@ -72,9 +72,9 @@ def deploy(
     Example: postclick deploy bundles/2026-05-02 current
     """
     with one_line_errors():
-        from postclick.serving.bundle import Bundle as Loaded
-        from postclick.serving.http.pointer import point, target_of
-        from postclick.serving.http.scorer import open_checked
+        from postclick.serving.bundle.bundle import Bundle as Loaded
+        from postclick.serving.http.model.contract import open_checked
+        from postclick.serving.http.model.pointer import point, target_of
 
         scorer = open_checked(target_of(bundle).folder, Loaded.open, 1)
         point(link, bundle)

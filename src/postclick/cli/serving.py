@@ -31,7 +31,7 @@ def export(
     \b
     Example: postclick export run --out bundle
     """
-    from postclick.serving.export import export as run_export
+    from postclick.serving.bundle.export import export as run_export
 
     with one_line_errors(), reporting(json) as reporter:
         bundle = run_export(
@@ -80,7 +80,7 @@ def score(
     \b
     Example: postclick score bundle log.csv --out scores.parquet --keep user,item
     """
-    from postclick.serving.scoring import score as run_score
+    from postclick.serving.score import score as run_score
 
     with one_line_errors(), reporting(json) as reporter:
         done = run_score(bundle, logs, out, keep=names(keep), threads=threads, reporter=reporter)

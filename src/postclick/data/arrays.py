@@ -13,7 +13,7 @@ from torch import Tensor
 
 from postclick.data import manifest as m
 from postclick.data.batch import Bag, Batch
-from postclick.data.pooling import pooling_weights
+from postclick.data.encode.pooling import pooling_weights
 from postclick.errors import InputError
 
 _T = TypeVar("_T", bound=np.generic)

@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from postclick.checksums import check_file, json_digest
+from postclick.data.encode.vocabulary import FOLDER as VOCABULARIES
 from postclick.data.schema import LogSchema, first_message
-from postclick.data.vocabulary import FOLDER as VOCABULARIES
 from postclick.errors import InputError
+from postclick.system.checksums import check_file, json_digest
 
 FORMAT = 1
 FILE_NAME = "manifest.json"

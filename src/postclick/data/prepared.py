@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from postclick.checksums import check_file
 from postclick.data.arrays import RowArrays, read_rows
 from postclick.data.batch import Batch
 from postclick.data.manifest import Manifest, Split
+from postclick.system.checksums import check_file
 
 # A split larger than this is streamed shard by shard instead of being held in memory.
 IN_MEMORY_BYTES = 4 << 30

@@ -1,8 +1,9 @@
 """The public data sets that postclick reads, by name, and simulated logs."""
 
+from postclick.data.splits import LogSplits
 from postclick.datasets.aliccp import ALICCP
 from postclick.datasets.aliexpress import ALIEXPRESS
-from postclick.datasets.base import DataSet, LogSplits, Options
+from postclick.datasets.base import DataSet, Options
 from postclick.datasets.coat import COAT
 from postclick.datasets.hillstrom import HILLSTROM
 from postclick.datasets.movielens import MOVIELENS

@@ -1,4 +1,4 @@
-"""What a data set's reader hands to `prepare`."""
+"""What a public data set is: its options, and its reader."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,26 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from postclick.data.schema import LogSchema, first_message
-from postclick.data.source import LogSource
+from postclick.data.schema import first_message
+from postclick.data.splits import LogSplits
 from postclick.errors import InputError
-
-
-@dataclass(frozen=True)
-class LogSplits:
-    """A log split for training and judging; a missing split is drawn from `train`.
-
-    Attributes:
-        schema: what the columns mean.
-        train, valid, test: the raw logs.
-        notes: one line each on what a reader of the results should know.
-    """
-
-    schema: LogSchema
-    train: LogSource
-    test: LogSource | None = None
-    valid: LogSource | None = None
-    notes: tuple[str, ...] = ()
 
 
 class Options(BaseModel):

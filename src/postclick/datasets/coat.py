@@ -7,9 +7,10 @@ import numpy.typing as npt
 import polars as pl
 from pydantic import Field
 
+from postclick.data.read.log_source import FrameSource
 from postclick.data.schema import Categorical, LogSchema, Truth
-from postclick.data.source import FrameSource
-from postclick.datasets.base import DataSet, LogSplits, Options
+from postclick.data.splits import LogSplits
+from postclick.datasets.base import DataSet, Options
 from postclick.errors import InputError
 
 USERS, ITEMS = 290, 300

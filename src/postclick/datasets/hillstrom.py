@@ -6,11 +6,12 @@ from typing import Any, Literal, Self
 import polars as pl
 from pydantic import Field, field_validator, model_validator
 
-from postclick.checksums import file_digest
+from postclick.data.read.opening import CsvSource, FrameSource, LogSource
 from postclick.data.schema import Categorical, LogSchema, Numeric
-from postclick.data.source import CsvSource, FrameSource, LogSource
-from postclick.datasets.base import DataSet, LogSplits, Options
+from postclick.data.splits import LogSplits
+from postclick.datasets.base import DataSet, Options
 from postclick.errors import InputError
+from postclick.system.checksums import file_digest
 
 FILE_NAME = "hillstrom.csv"
 SHA256 = "0e5893329d8b93cefecc571777672028290ab69865718020c78c7284f291aece"

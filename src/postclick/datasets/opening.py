@@ -6,10 +6,10 @@ from typing import Any
 
 import yaml
 
+from postclick.data.read.opening import open_log
 from postclick.data.schema import LogSchema
-from postclick.data.source import open_log
+from postclick.data.splits import LogSplits
 from postclick.datasets import get_dataset
-from postclick.datasets.base import LogSplits
 from postclick.errors import InputError
 
 

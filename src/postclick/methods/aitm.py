@@ -19,7 +19,7 @@ from postclick.methods.base import (
 )
 from postclick.nn.attention import CausalTransfer
 from postclick.nn.heads import Head, HeadNetwork, full_precision
-from postclick.search import READING, UNIT, WEIGHT, Choice
+from postclick.ranges import READING, UNIT, WEIGHT, Choice
 
 # The largest pCVR that is served, in logs: pCTCVR may come out above pCTR, a probability not.
 LOG_CVR_MAX = -1e-6

@@ -15,7 +15,7 @@ from postclick.losses import (
 )
 from postclick.methods.base import Labels, Method, Outputs, PropensityConfig, Terms, Weight
 from postclick.methods.esmm import ctcvr_loss
-from postclick.search import READING, SWITCH, UNIT, WEIGHT, Choice
+from postclick.ranges import READING, SWITCH, UNIT, WEIGHT, Choice
 
 
 class ChorusCvrConfig(PropensityConfig):

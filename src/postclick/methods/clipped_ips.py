@@ -13,7 +13,7 @@ from postclick.methods.base import (
     Terms,
     Weight,
 )
-from postclick.search import READING, UNIT, WEIGHT, Between
+from postclick.ranges import READING, UNIT, WEIGHT, Between
 
 
 class ClippedIpsConfig(MethodConfig):

@@ -3,7 +3,7 @@
 from postclick.losses import cross_entropy, mean_entire, product_cross_entropy
 from postclick.methods.base import Labels, Method, Outputs, Terms, Weight
 from postclick.methods.esmm import EsmmConfig, ctcvr_loss
-from postclick.search import WEIGHT
+from postclick.ranges import WEIGHT
 
 
 class CtNoCvrConfig(EsmmConfig):

@@ -9,7 +9,7 @@ from postclick.data.prepared import BaseRates
 from postclick.losses import cross_entropy, mean_entire, propensity, total, weighted_mean
 from postclick.methods.base import Labels, Method, Outputs, PropensityConfig, Terms, Weight
 from postclick.methods.esmm import ctcvr_loss
-from postclick.search import READING, SWITCH, UNIT, WEIGHT
+from postclick.ranges import READING, SWITCH, UNIT, WEIGHT
 
 
 class DcmtConfig(PropensityConfig):

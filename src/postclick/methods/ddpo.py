@@ -14,9 +14,9 @@ from postclick.losses import (
     weighted_mean,
 )
 from postclick.methods.base import Clip, Labels, Method, Outputs, PropensityConfig, Terms, Weight
-from postclick.methods.ddpo_networks import CausalNetwork
 from postclick.methods.esmm import ctcvr_loss
-from postclick.search import READING, SWITCH, UNIT, WEIGHT
+from postclick.methods.networks.ddpo import CausalNetwork
+from postclick.ranges import READING, SWITCH, UNIT, WEIGHT
 
 
 class DdpoConfig(PropensityConfig):

@@ -8,7 +8,7 @@ from postclick.methods.imputation import ImputationMethod
 from postclick.methods.imputation_losses import ImputationConfig, imputation_terms
 from postclick.methods.log_propensity import LogPropensity
 from postclick.methods.mrdr import SPACES, variance_weight
-from postclick.search import Between
+from postclick.ranges import Between
 
 
 class DrMseConfig(ImputationConfig):

@@ -25,7 +25,7 @@ from postclick.methods.error_imputation import (
 )
 from postclick.methods.esmm import ctcvr_loss
 from postclick.methods.log_propensity import LogPropensity
-from postclick.search import READING, SWITCH, UNIT, WEIGHT, Choice
+from postclick.ranges import READING, SWITCH, UNIT, WEIGHT, Choice
 
 RELEASED: dict[str, Any] = {"attach": "all", "clip": CLIP_RANGE}
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from postclick.losses import cross_entropy, mean_entire, propensity, total, weighted_mean
 from postclick.methods.base import Labels, Method, Outputs, PropensityConfig, Terms, Weight
 from postclick.methods.esmm import ctcvr_loss
-from postclick.search import SWITCH, UNIT, WEIGHT, Choice
+from postclick.ranges import SWITCH, UNIT, WEIGHT, Choice
 
 IpwNorm = Literal["entire", "clicked", "self", "released"]
 

@@ -18,7 +18,7 @@ from postclick.methods.error_imputation import (
 )
 from postclick.methods.esmm import ctcvr_loss
 from postclick.methods.imputation_losses import imputation_gap
-from postclick.search import READING, SWITCH, UNIT, WEIGHT, Choice
+from postclick.ranges import READING, SWITCH, UNIT, WEIGHT, Choice
 
 
 class Escm2DrConfig(PropensityConfig):

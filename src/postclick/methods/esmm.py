@@ -4,7 +4,7 @@ from torch import Tensor
 
 from postclick.losses import cross_entropy, mean_entire, product_cross_entropy
 from postclick.methods.base import Labels, Method, MethodConfig, Outputs, Terms, Weight
-from postclick.search import SWITCH, UNIT, WEIGHT
+from postclick.ranges import SWITCH, UNIT, WEIGHT
 
 
 class EsmmConfig(MethodConfig):

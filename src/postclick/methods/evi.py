@@ -9,9 +9,9 @@ from postclick.data.prepared import BaseRates
 from postclick.losses import cross_entropy, mean_entire, propensity, pseudo_label
 from postclick.methods.base import Clip, Labels, Method, Outputs, PropensityConfig, Terms
 from postclick.methods.esmm import ctcvr_loss
-from postclick.methods.evi_networks import Teacher, VariationalTransfer, vie_loss
+from postclick.methods.networks.evi import Teacher, VariationalTransfer, vie_loss
 from postclick.nn.heads import HeadNetwork
-from postclick.search import READING, SWITCH, UNIT, WEIGHT, Choice
+from postclick.ranges import READING, SWITCH, UNIT, WEIGHT, Choice
 
 
 class EviConfig(PropensityConfig):

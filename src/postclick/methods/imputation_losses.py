@@ -9,7 +9,7 @@ from torch import Tensor
 from postclick.losses import cross_entropy, mean_entire, pseudo_label, weighted_mean
 from postclick.methods.base import Labels, Outputs, PropensityConfig, Terms, Weight
 from postclick.methods.log_propensity import LogPropensity
-from postclick.search import ALONE, READING, Choice
+from postclick.ranges import ALONE, READING, Choice
 
 # Terms that need no other model than those that predict clicks.
 CLICK_TERMS = ("ctr", "propensity")

@@ -29,7 +29,7 @@ from postclick.methods.imputation_losses import (
 )
 from postclick.methods.log_propensity import LogPropensity
 from postclick.methods.mrdr import SPACES, variance_weight
-from postclick.search import READING, UNIT, WEIGHT, Between, Choice
+from postclick.ranges import READING, UNIT, WEIGHT, Between, Choice
 
 
 class MrdrGplConfig(ImputationConfig):

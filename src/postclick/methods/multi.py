@@ -13,7 +13,7 @@ from postclick.methods.error_imputation import (
     imputed_error,
 )
 from postclick.methods.escm2 import clicked_ipw_loss
-from postclick.search import READING, UNIT, WEIGHT, Choice
+from postclick.ranges import READING, UNIT, WEIGHT, Choice
 
 REFERENCE = "Zhang et al., Large-scale Causal Approaches to Debiasing CVR, WWW 2020"
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from postclick.losses import cross_entropy, mean_clicked, mean_entire
 from postclick.methods.base import Labels, Method, MethodConfig, Outputs, Terms, Weight
-from postclick.search import UNIT, WEIGHT, Choice
+from postclick.ranges import UNIT, WEIGHT, Choice
 
 
 class NaiveConfig(MethodConfig):

@@ -20,7 +20,7 @@ from postclick.methods.base import (
     Terms,
     Weight,
 )
-from postclick.search import READING, UNIT, WEIGHT
+from postclick.ranges import READING, UNIT, WEIGHT
 
 # A thousand steps of memory, shorter while there have been few.
 LONGEST_DECAY = 0.999

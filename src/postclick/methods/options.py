@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from postclick.data.schema import first_message
 from postclick.errors import InputError
-from postclick.search import READING, Choice, Space
+from postclick.ranges import READING, Choice, Space
 
 Clip = tuple[float, float]
 DEFAULT_CLIP: Clip = (0.01, 0.99)

@@ -2,7 +2,7 @@
 
 from postclick.losses import cross_entropy, mean_entire, propensity, self_normalised, total
 from postclick.methods.base import Labels, Method, Outputs, PropensityConfig, Terms, Weight
-from postclick.search import READING, UNIT, WEIGHT
+from postclick.ranges import READING, UNIT, WEIGHT
 
 
 class SnipsConfig(PropensityConfig):

@@ -29,10 +29,10 @@ from postclick.methods.base import (
     Weight,
     preparing_epochs,
 )
-from postclick.methods.ukd_networks import Teacher, TwoHeadedStudent, reversal_strength
+from postclick.methods.networks.ukd import Teacher, TwoHeadedStudent, reversal_strength
 from postclick.nn.config import NetworkConfig
 from postclick.nn.embedding import FeatureEmbedding
-from postclick.search import READING, UNIT, WEIGHT, Choice
+from postclick.ranges import READING, UNIT, WEIGHT, Choice
 
 TEACHER = Step("teacher", ("teacher", "adversarial"), ("teacher.",))
 STUDENT = Step(

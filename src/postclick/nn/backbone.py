@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from postclick.nn.conditioning import affine
+from postclick.methods.networks.conditioning import affine
 from postclick.nn.config import NetworkConfig
 from postclick.nn.dropout import Dropout
 from postclick.nn.mlp import MLP, FirstLayer, LayerInput

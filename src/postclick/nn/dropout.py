@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from postclick.compiled import compiled
-from postclick.threads import parts_of, run_parts
+from postclick.system.compiled import compiled
+from postclick.system.threads import parts_of, run_parts
 
 ELEMENTS_PER_PART = 1 << 15
 

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from postclick.methods.networks.conditioning import Conditioned
 from postclick.nn.backbone import make_backbone
-from postclick.nn.conditioning import Conditioned
 from postclick.nn.config import NetworkConfig
 from postclick.nn.mlp import MLP, FirstLayer, LayerInput
 

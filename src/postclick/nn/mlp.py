@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from postclick.nn.conditioning import Conditioned
+from postclick.methods.networks.conditioning import Conditioned
 from postclick.nn.dropout import Dropout
 
 LayerInput = Tensor | Conditioned

@@ -1,5 +1,1 @@
-"""One self-contained HTML page from a comparison."""
-
-from postclick.reporting.page import report
-
-__all__ = ["report"]
+"""One self-contained HTML page from a comparison, and `compare`, which ends with it."""

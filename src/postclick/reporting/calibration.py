@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from postclick.evaluation.metric import METRICS, SPACES
+from postclick.metrics.metric import METRICS, SPACES
 from postclick.reporting.answer import signed
 from postclick.reporting.figure import Line, Plot, add_guide, add_line, empty_figure, lines
 from postclick.reporting.folder import Part

@@ -4,9 +4,9 @@ import json
 import shlex
 from typing import Any
 
-from postclick.experiments.plan import FIXED_BACKBONE, FIXED_LENGTH
+from postclick.experiments.comparison.plan import FIXED_BACKBONE, FIXED_LENGTH
 from postclick.reporting.folder import ComparisonFolder
-from postclick.training.settings import SECTIONS, RunSettings
+from postclick.runs.settings import SECTIONS, RunSettings
 
 Changes = dict[str, Any]
 
@@ -39,8 +39,8 @@ def compare_again(comparison: ComparisonFolder) -> str:
     ]
     return "\n".join(
         [
-            "from postclick.experiments.compare import compare",
-            "from postclick.experiments.plan import Arm",
+            "from postclick.reporting.compare import compare",
+            "from postclick.experiments.comparison.plan import Arm",
             "",
             "arms = [",
             *arms,

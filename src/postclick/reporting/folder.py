@@ -8,17 +8,16 @@ from typing import Any
 import polars as pl
 from polars.exceptions import PolarsError
 
-from postclick.calibration.study import read_study
 from postclick.data.manifest import Manifest
 from postclick.errors import InputError
-from postclick.experiments.diagnostics import DIAGNOSTICS, FORMAT
-from postclick.experiments.gather import RESULTS, SUMMARY
-from postclick.experiments.plan import PLAN
-from postclick.experiments.summary import Cell, Perfect, Row, Summary
-from postclick.files import read_json
-from postclick.training.folder import CONFIG, RUN_INFO
-from postclick.training.history import HISTORY, History
-from postclick.training.run import METRICS
+from postclick.experiments.comparison.diagnostics import DIAGNOSTICS, FORMAT
+from postclick.experiments.comparison.gather import RESULTS, SUMMARY
+from postclick.experiments.comparison.plan import PLAN
+from postclick.experiments.comparison.summary import Cell, Perfect, Row, Summary
+from postclick.runs.calibration_study import read_study
+from postclick.runs.folder import CONFIG, METRICS, RUN_INFO
+from postclick.runs.history import HISTORY, History
+from postclick.system.files import read_json
 
 # The first of these that a comparison has is the one that its answer rests on.
 PROTOCOLS = {"tuned": "Tuned on validation", "fixed": "Same training length for all"}

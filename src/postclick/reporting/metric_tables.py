@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from postclick.evaluation.metric import METRICS
-from postclick.experiments.summary import Cell, Row
-from postclick.experiments.table import RECORDED, TRUTH
+from postclick.experiments.comparison.summary import Cell, Row
+from postclick.experiments.comparison.terminal_tables import RECORDED, TRUTH
+from postclick.metrics.metric import METRICS
 from postclick.reporting.answer import signed
 from postclick.reporting.folder import ComparisonFolder, Part
 from postclick.reporting.ranking import Rival, rank

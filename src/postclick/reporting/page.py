@@ -9,7 +9,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from postclick.files import write_text
 from postclick.reporting.answer import answer, other_protocol
 from postclick.reporting.calibration import (
     calibration_notes,
@@ -31,7 +30,8 @@ from postclick.reporting.metric_tables import (
 from postclick.reporting.plots import curve_plots, truth_plots, validation_plots
 from postclick.reporting.significance_table import significance_table
 from postclick.reporting.tables import Table, findings_table, funnel_table
-from postclick.training.folder import CONFIG
+from postclick.runs.folder import CONFIG
+from postclick.system.files import write_text
 
 REPORT = "report.html"
 

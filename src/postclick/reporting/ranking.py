@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from postclick.evaluation.metric import badness
-from postclick.evaluation.significance import Significance, significance
-from postclick.experiments.summary import Cell, Summary
+from postclick.experiments.comparison.summary import Cell, Summary
+from postclick.metrics.metric import badness
+from postclick.stats.significance import Significance, significance
 
 ALPHA = 0.05
 

@@ -1,9 +1,9 @@
 """Every method against the best over seeds: gain, interval, effect size and three tests."""
 
-from postclick.evaluation.significance import Significance
 from postclick.reporting.folder import Part
 from postclick.reporting.ranking import rank
 from postclick.reporting.tables import Column, Table, Value, words
+from postclick.stats.significance import Significance
 
 COLUMNS = (
     Column("method", numeric=False),

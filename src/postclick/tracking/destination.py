@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from postclick.errors import InputError
 from postclick.extras import require
-from postclick.files import read_json, write_json
+from postclick.system.files import read_json, write_json
 from postclick.tracking.tracker import Tracker
 
 # In a run's folder: what the run is called in each place where it is tracked.

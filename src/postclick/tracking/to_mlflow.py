@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from postclick.errors import RunFailedError, RunStoppedError
+from postclick.runs.history import HISTORY, History
 from postclick.tracking.destination import Destination
 from postclick.tracking.tracker import metrics_of
-from postclick.training.history import HISTORY, History
 
 if TYPE_CHECKING:
     from postclick.data.prepared import PreparedLog
-    from postclick.training.run import Run
-    from postclick.training.settings import RunSettings
+    from postclick.runs.run import Run
+    from postclick.runs.settings import RunSettings
 
 EXPERIMENT = "postclick"
 # MLflow reports its use to its makers, and waits for a lost server for minutes: neither here,

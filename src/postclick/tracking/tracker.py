@@ -9,8 +9,8 @@ from postclick.progress import Reporter
 
 if TYPE_CHECKING:
     from postclick.data.prepared import PreparedLog
-    from postclick.training.run import Run
-    from postclick.training.settings import RunSettings
+    from postclick.runs.run import Run
+    from postclick.runs.settings import RunSettings
 
 
 class Tracker(Protocol):

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from postclick.errors import InputError
-from postclick.training.tensors import check_tensors, write_tensors
+from postclick.runs.tensor_file import check_tensors, write_tensors
 
 # Changes with the names or the meaning of what is in a checkpoint.
 FORMAT = "3"

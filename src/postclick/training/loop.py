@@ -14,11 +14,12 @@ from postclick.data.ahead import on_device
 from postclick.data.batch import Batch
 from postclick.data.prepared import PreparedLog
 from postclick.errors import RunFailedError
-from postclick.evaluation.judge import Judgement, judge
-from postclick.evaluation.metric import better
+from postclick.judging.judge import Judgement, judge
 from postclick.methods.base import Labels, Method, Phase, Step
+from postclick.metrics.metric import better
 from postclick.nn.embedding import FeatureEmbedding
 from postclick.progress import Reporter
+from postclick.runs.training_config import Monitor, TrainingConfig
 from postclick.training.checkpoint import (
     Checkpoint,
     Position,
@@ -27,7 +28,6 @@ from postclick.training.checkpoint import (
     save_checkpoint,
     set_random_state,
 )
-from postclick.training.config import Monitor, TrainingConfig
 from postclick.training.divergence import (
     ODD_LOSS,
     diverged,

@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterable
 import torch
 from torch import Tensor, nn
 
-from postclick.training.compiled_adam import CompiledAdam
-from postclick.training.config import TrainingConfig
-from postclick.training.dense_adam import DenseAdam
-from postclick.training.lazy_adam import LazyAdam
-from postclick.training.tables import RowCollector, RowGradient
+from postclick.optim.compiled_adam import CompiledAdam
+from postclick.optim.dense_adam import DenseAdam
+from postclick.optim.lazy_adam import LazyAdam
+from postclick.optim.row_gradient import RowCollector, RowGradient
+from postclick.runs.training_config import TrainingConfig
 
 
 class Optimizer:

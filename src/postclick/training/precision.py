@@ -13,9 +13,9 @@ import torch
 
 from postclick.data.batch import Batch
 from postclick.errors import InputError
-from postclick.files import read_json, write_json
 from postclick.methods.base import Method, Step
 from postclick.progress import Reporter
+from postclick.system.files import read_json, write_json
 
 Precision = Literal["fp32", "bf16"]
 # In run.json: how long a step takes in bf16, and what `auto` took by it.

@@ -2,7 +2,7 @@
 
 import math
 
-from postclick.training.config import TrainingConfig
+from postclick.runs.training_config import TrainingConfig
 
 
 def lr_factor(config: TrainingConfig, step: int, total_steps: int) -> float:

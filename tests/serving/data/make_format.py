@@ -15,10 +15,10 @@ import numpy as np
 import polars as pl
 
 import postclick
+from postclick.data.read.log_source import FrameSource
 from postclick.data.schema import LogSchema
-from postclick.data.source import FrameSource
-from postclick.datasets.base import LogSplits
-from postclick.serving.format import FORMAT
+from postclick.data.splits import LogSplits
+from postclick.serving.bundle.format import FORMAT
 
 SCHEMA = {
     "click": "click",

@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 
 from postclick.errors import InputError
-from postclick.serving.rows import Rows
-from postclick.serving.scores import Scores
+from postclick.serving.lookup.rows import Rows
+from postclick.serving.probabilities import Scores
 
 FEATURES = ("age", "item", "price", "history")
 

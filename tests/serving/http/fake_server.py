@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from postclick.console import one_line_errors
-from postclick.serving.http.limits import Limits
+from postclick.serving.http.body.limits import Limits
 from postclick.serving.http.server import ServerSettings, serve
 from serving.http.fake import FakeBundle
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import httpx
 
-from postclick.serving.http.app import build_app
-from postclick.serving.http.auth import ApiKey
-from postclick.serving.http.limits import Limits
-from postclick.serving.http.service import Service
-from postclick.serving.http.swap import CurrentBundle
+from postclick.serving.http.app.app import build_app
+from postclick.serving.http.app.auth import ApiKey
+from postclick.serving.http.app.service import Service
+from postclick.serving.http.body.limits import Limits
+from postclick.serving.http.model.swap import CurrentBundle
 from serving.http.fake import FakeBundle, write_fake
 
 USER = {"age": 30, "history": ["x"]}

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from postclick.errors import InputError
-from postclick.serving.http.auth import ApiKey
-from postclick.serving.http.metrics import Metrics
-from postclick.serving.http.pointer import point, target_of
-from postclick.serving.http.swap import CurrentBundle
+from postclick.serving.http.app.auth import ApiKey
+from postclick.serving.http.app.server_metrics import Metrics
+from postclick.serving.http.model.pointer import point, target_of
+from postclick.serving.http.model.swap import CurrentBundle
 from serving.http.fake import FakeBundle, write_fake
 
 
@@ -55,7 +55,7 @@ def test_killed_while_pointing_the_old_bundle_stays(link: Path, moment: str) -> 
     code = f"""
 import os, signal, sys
 from pathlib import Path
-from postclick.serving.http.pointer import point
+from postclick.serving.http.model.pointer import point
 Path.{moment} = lambda *given, **more: os.kill(os.getpid(), signal.SIGKILL)
 point(Path(sys.argv[1]), Path(sys.argv[2]))
 """

@@ -21,7 +21,7 @@ from postclick.data.prepared import PreparedLog
 from postclick.datasets.simulated import SimulatedLog
 from serving.http.processes import PATIENCE, SOURCES
 
-bundles = pytest.importorskip("postclick.serving.bundle", reason="no onnxruntime")
+bundles = pytest.importorskip("postclick.serving.bundle.bundle", reason="no onnxruntime")
 pytestmark = pytest.mark.slow
 
 ARROW = "application/vnd.apache.arrow.stream"
@@ -34,7 +34,7 @@ POSTCLICK = [sys.executable, "-m", "postclick"]
 def folder(small_log: PreparedLog, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Bundles one and two, and a symlink to the first."""
     from postclick import train
-    from postclick.serving.export import export
+    from postclick.serving.bundle.export import export
 
     place = tmp_path_factory.mktemp("real")
     for seed, name in enumerate(("one", "two")):

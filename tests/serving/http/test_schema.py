@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from postclick.serving.http.app import build_app
-from postclick.serving.http.limits import Limits
-from postclick.serving.http.service import Service
+from postclick.serving.http.app.app import build_app
+from postclick.serving.http.app.service import Service
+from postclick.serving.http.body.limits import Limits
 from serving.http.fake import FEATURES
 from serving.http.services import client_of, make_service
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from postclick.serving.http.pointer import point
+from postclick.serving.http.model.pointer import point
 from serving.http.fake import write_fake
 from serving.http.processes import BODY, PATIENCE, Server, ask, under_load, wait_until
 from serving.http.services import KEY

@@ -6,9 +6,10 @@ from typing import Literal
 from pydantic import Field
 
 from postclick.data.schema import Categorical, LogSchema, MultiCategorical, Numeric
+from postclick.data.splits import LogSplits
 from postclick.datasets.aliccp.fields import PRESETS, SAMPLE_ID
 from postclick.datasets.aliccp.raw import RawAliCcp
-from postclick.datasets.base import DataSet, LogSplits, Options
+from postclick.datasets.base import DataSet, Options
 from postclick.errors import InputError
 
 MIN_COUNT = 12

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from postclick.data.source import LogSource
+from postclick.data.read.opening import LogSource
 from postclick.datasets.aliccp.common import ABSENT, CommonFeatures, id_series
 from postclick.datasets.aliccp.fields import LABELS, SAMPLE_ID, Column
 from postclick.datasets.aliccp.spill import list_series

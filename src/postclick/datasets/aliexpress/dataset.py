@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
+from postclick.data.read.opening import CsvSource, LogSource
 from postclick.data.schema import Categorical, LogSchema, Numeric
-from postclick.data.source import CsvSource, LogSource
+from postclick.data.splits import LogSplits
 from postclick.datasets.aliexpress.columns import (
     CATEGORICAL,
     CLICK,
@@ -15,7 +16,7 @@ from postclick.datasets.aliexpress.columns import (
 )
 from postclick.datasets.aliexpress.files import Files, Found, find
 from postclick.datasets.aliexpress.raw import RawAliExpress
-from postclick.datasets.base import DataSet, LogSplits, Options
+from postclick.datasets.base import DataSet, Options
 from postclick.errors import InputError
 
 

@@ -4,7 +4,7 @@ import gzip
 import re
 from pathlib import Path
 
-from postclick.data.file_source import NULL_TEXT
+from postclick.data.read.file_source import NULL_TEXT
 from postclick.datasets.aliexpress.columns import CATEGORICAL, LABEL, WIDTH, Table
 from postclick.errors import InputError
 

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
-from postclick.data.file_source import NULL_TEXT
-from postclick.data.source import LogSource
+from postclick.data.read.file_source import NULL_TEXT
+from postclick.data.read.opening import LogSource
 from postclick.datasets.aliexpress.columns import (
     CATEGORICAL,
     CLICK,

@@ -7,9 +7,10 @@ import numpy as np
 import polars as pl
 from pydantic import Field, field_validator
 
+from postclick.data.read.log_source import FrameSource
 from postclick.data.schema import Categorical, LogSchema, MultiCategorical, Truth
-from postclick.data.source import FrameSource
-from postclick.datasets.base import DataSet, LogSplits, Options
+from postclick.data.splits import LogSplits
+from postclick.datasets.base import DataSet, Options
 from postclick.datasets.movielens.completion import Ints, complete
 from postclick.datasets.movielens.files import EXPECTS, installed_recbole, read_published
 from postclick.datasets.movielens.protocol import LEVELS, propensities, rating_levels

@@ -5,7 +5,7 @@ import numpy.typing as npt
 from scipy.special import expit, xlog1py, xlogy
 
 from postclick.datasets.simulated.population import Floats
-from postclick.evaluation.auc import weighted_auc
+from postclick.metrics.auc import weighted_auc
 
 Flags = npt.NDArray[np.bool_]
 NODES = 40

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 import optuna
 
 from postclick.errors import RunFailedError, RunStoppedError
-from postclick.training.history import HISTORY, History
+from postclick.runs.history import HISTORY, History
 
 if TYPE_CHECKING:
     from postclick.data.prepared import PreparedLog
-    from postclick.training.run import Run
-    from postclick.training.settings import RunSettings
+    from postclick.runs.run import Run
+    from postclick.runs.settings import RunSettings
 
 
 class Pruning:

@@ -13,9 +13,9 @@ from optuna.trial import FrozenTrial, TrialState
 from postclick.errors import InputError
 from postclick.experiments.tuning.space import Range, SearchSpace
 from postclick.experiments.tuning.storage import finished, label, place_of, quiet, values_of
-from postclick.files import write_bytes, write_text
-from postclick.search import Interval
-from postclick.training.settings import RunSettings, value_of
+from postclick.ranges import Interval
+from postclick.runs.settings import RunSettings, value_of
+from postclick.system.files import write_bytes, write_text
 
 BEST, FRAME = "best.yaml", "trials.parquet"
 STATES = {

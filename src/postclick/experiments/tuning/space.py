@@ -7,10 +7,10 @@ from typing import Any, Self
 
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
+from postclick.experiments.tuning.shared_ranges import BACKBONES, LONGER, PATIENCE, SHARED
 from postclick.methods import find_method
-from postclick.search import Interval, Space, Values
-from postclick.training.search import BACKBONES, LONGER, PATIENCE, SHARED
-from postclick.training.settings import RunSettings, value_of, with_values
+from postclick.ranges import Interval, Space, Values
+from postclick.runs.settings import RunSettings, value_of, with_values
 
 Range = Interval | Values
 

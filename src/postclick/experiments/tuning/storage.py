@@ -20,10 +20,10 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
 from postclick.errors import InputError
-from postclick.evaluation.metric import METRICS
 from postclick.experiments.tuning.space import Range
-from postclick.files import write_bytes
-from postclick.search import Interval
+from postclick.metrics.metric import METRICS
+from postclick.ranges import Interval
+from postclick.system.files import write_bytes
 
 JOURNAL, STUDY = "journal.jsonl", "postclick"
 # Trials that begin before one is compared with them, and epochs that all are given.

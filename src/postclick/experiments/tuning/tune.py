@@ -10,14 +10,16 @@ from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.experiments.tuning.space import SearchSpace
 from postclick.extras import require
-from postclick.files import locked, make_folder, read_json, write_json
 from postclick.progress import Reporter, Silent
-from postclick.threads import cores
+from postclick.runs.build import build_method
+from postclick.runs.folder import partial_folder
+from postclick.runs.run import Run
+from postclick.runs.training_config import Monitor
+from postclick.system.files import locked, make_folder, read_json, write_json
+from postclick.system.threads import cores
 from postclick.tracking.destination import without_artefacts
 from postclick.tracking.group import Group
-from postclick.training.config import Monitor
-from postclick.training.folder import partial_folder
-from postclick.training.run import Run, build_method, train
+from postclick.training.train import train
 
 if TYPE_CHECKING:
     from postclick.experiments.tuning.result import Tuning

@@ -12,8 +12,9 @@ import optuna
 from optuna.trial import TrialState
 
 from postclick.errors import RunFailedError, RunStoppedError
+from postclick.experiments.comparison.trials import best_value
+from postclick.experiments.comparison.workers import open_once
 from postclick.experiments.pool import Forward, Labelled, pool_of
-from postclick.experiments.trials import best_value
 from postclick.experiments.tuning.pruning import Pruning
 from postclick.experiments.tuning.space import SearchSpace
 from postclick.experiments.tuning.storage import (
@@ -24,10 +25,10 @@ from postclick.experiments.tuning.storage import (
     sampler,
     values_of,
 )
-from postclick.experiments.workers import open_once
 from postclick.progress import Reporter
+from postclick.runs.run import finished
 from postclick.tracking.destination import Destination, trackers_of
-from postclick.training.run import finished, train
+from postclick.training.train import train
 
 TRIALS = "trials"
 

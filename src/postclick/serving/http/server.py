@@ -16,13 +16,13 @@ from types import FrameType
 import uvicorn
 
 from postclick.errors import InputError
-from postclick.files import write_text
-from postclick.serving.http.app import build_app
-from postclick.serving.http.auth import ApiKey
-from postclick.serving.http.limits import Limits
-from postclick.serving.http.scorer import Opener
-from postclick.serving.http.service import Service
-from postclick.serving.http.swap import CurrentBundle, follow
+from postclick.serving.http.app.app import build_app
+from postclick.serving.http.app.auth import ApiKey
+from postclick.serving.http.app.service import Service
+from postclick.serving.http.body.limits import Limits
+from postclick.serving.http.model.contract import Opener
+from postclick.serving.http.model.swap import CurrentBundle, follow
+from postclick.system.files import write_text
 
 # Connections at a time; beyond it uvicorn answers 503.
 CONNECTIONS = 2_000

@@ -1,0 +1,168 @@
+"""What a calibrator does: reliability, PCOC and NLL of clicked rows, and true bias if known."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm
+
+from postclick.calibration.calibrator import Calibrator
+from postclick.data.manifest import POTENTIAL, TRUE_CVR
+from postclick.errors import InputError
+from postclick.judging.labels import SplitLabels
+from postclick.logits import sigmoid
+from postclick.metrics.buckets import by_bucket, calibration_error
+from postclick.metrics.likelihood import cross_entropy
+from postclick.metrics.metric import Space
+from postclick.stats.interval import tail
+
+BINS, LEVEL = 10, 0.95
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Clicked rows of about equal pCVR.
+
+    Attributes:
+        rows: how many.
+        predicted, observed: mean pCVR, and conversions per row.
+        low, high: Wilson interval of the rate behind `observed`.
+
+    >>> ReliabilityBin(100, 0.1, 0.12, 0.07, 0.198).rows
+    100
+    """
+
+    rows: int
+    predicted: float
+    observed: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class TruthFigures:
+    """Against known truth on one space: mean pCVR - mean truth, and cross-entropy in nats.
+
+    >>> TruthFigures(10, -0.01, 0.3).cvr_bias
+    -0.01
+    """
+
+    rows: int
+    cvr_bias: float
+    true_cvr_nll: float
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Figures of one calibrator on one split; `None` where there are no clicks or conversions.
+
+    Attributes:
+        pcoc, nll, ece: on clicked rows against recorded conversions.
+        reliability: bins of equal numbers of clicked rows, by pCVR.
+        truth: by space; empty where no truth is known.
+
+    >>> Judged(0, None, None, None, (), {}).truth
+    {}
+    """
+
+    clicks: int
+    pcoc: float | None
+    nll: float | None
+    ece: float | None
+    reliability: tuple[ReliabilityBin, ...]
+    truth: Mapping[Space, TruthFigures]
+
+
+def wilson(positives: float, rows: int, level: float = LEVEL) -> tuple[float, float]:
+    """The Wilson score interval of a rate; it stays within [0, 1] and is never of width 0.
+
+    Raises `InputError` without rows, or with more positives than rows.
+
+    Source: Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+
+    >>> [round(end, 4) for end in wilson(3, 10)]
+    [0.1078, 0.6032]
+    """
+    if not 0 <= positives <= rows or not rows:
+        raise InputError(f"{positives:g} of {rows} rows is no rate; give positives among rows")
+    z2 = float(norm.isf(tail(level))) ** 2
+    rate, whole = positives / rows, rows + z2
+    middle = (positives + z2 / 2) / whole
+    half = float(np.sqrt(z2 * (rows * rate * (1 - rate) + z2 / 4))) / whole
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def reliability(
+    pcvr: ArrayLike, conversion: ArrayLike, bins: int = BINS
+) -> tuple[ReliabilityBin, ...]:
+    """Predicted against observed in bins of equal numbers of rows, lowest pCVR first.
+
+    Rows of equal pCVR share a bin, so there may be fewer. Shapes `(n,)`, clicked rows only: pCVR
+    in [0, 1] and 0/1. Raises `InputError` for other values.
+
+    >>> found = reliability([0.1, 0.1, 0.4, 0.4], [0, 0, 1, 0], bins=2)
+    >>> [(one.rows, one.predicted, one.observed) for one in found]
+    [(2, 0.1, 0.0), (2, 0.4, 0.5)]
+    """
+    return tuple(
+        ReliabilityBin(b.rows, b.predicted, b.observed, *wilson(b.observed * b.rows, b.rows))
+        for b in by_bucket(pcvr, pcvr, conversion, bins)
+    )
+
+
+def judge_calibrator(
+    calibrator: Calibrator, cvr_logit: NDArray[np.floating], labels: SplitLabels
+) -> Judged:
+    """Judge calibrated predictions for every row of a split, or for its clicked rows alone.
+
+    Shape: `cvr_logit` `(n,)` in the order of `labels`. The truth is `true_cvr` where there is one,
+    else `potential_conversion`; rows without it are left out of its figures.
+
+    Raises:
+        InputError: lengths differ.
+
+    >>> labels = SplitLabels(np.array([True, True]), np.array([True, False]), {})
+    >>> judge_calibrator(Calibrator("none"), np.array([0.0, 0.0]), labels).pcoc
+    1.0
+    """
+    if cvr_logit.shape != labels.click.shape:
+        raise InputError(
+            f"{cvr_logit.size:,} logits for {labels.click.size:,} rows: give one for each row"
+        )
+    z = calibrator.apply(cvr_logit)
+    q, c = sigmoid(z), labels.click
+    v = labels.conversion[c]
+    clicks, conversions = int(c.sum()), int(v.sum())
+    bins = reliability(q[c], v)
+    return Judged(
+        clicks,
+        float(q[c].sum()) / conversions if conversions else None,
+        float(cross_entropy(z[c], v).mean()) if clicks else None,
+        calibration_error(by_bucket(q[c], q[c], v, BINS)) if clicks else None,
+        bins,
+        _against_truth(z, q, labels),
+    )
+
+
+def _against_truth(
+    z: NDArray[np.float64], q: NDArray[np.float64], labels: SplitLabels
+) -> dict[Space, TruthFigures]:
+    truth = next((labels.truth[k] for k in (TRUE_CVR, POTENTIAL) if k in labels.truth), None)
+    if truth is None:
+        return {}
+    known = ~np.isnan(truth)
+    spaces: dict[Space, NDArray[np.bool_]] = {
+        "clicked": known & labels.click,
+        "unclicked": known & ~labels.click,
+        "entire": known,
+    }
+    return {
+        space: TruthFigures(
+            int(rows.sum()),
+            float(q[rows].mean() - truth[rows].mean(dtype=np.float64)),
+            float(cross_entropy(z[rows], truth[rows]).mean()),
+        )
+        for space, rows in spaces.items()
+        if rows.any()
+    }

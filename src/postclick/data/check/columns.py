@@ -1,0 +1,200 @@
+"""Findings on single columns: missing, constant, the same twice, unreadable."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from itertools import combinations
+from typing import Any
+
+import polars as pl
+
+from postclick.data.check.findings import Finding, Severity, share
+from postclick.data.read import canonical as c
+from postclick.data.read.canonical import Issues
+from postclick.data.read.opening import LogSource
+from postclick.data.schema import LogSchema
+
+MOSTLY_MISSING = 0.95
+_ISSUES: dict[str, tuple[str, Severity, str]] = {
+    c.UNREADABLE: (
+        "unreadable-number",
+        "error",
+        "values are not numbers: mend them, or list the column under categorical",
+    ),
+    c.INFINITE: ("infinite-number", "warning", "values are infinite and count as missing"),
+    c.LENGTHS: (
+        "weights-differ-in-length",
+        "error",
+        "rows have lists and weights of different lengths: mend them, or take out the weights",
+    ),
+    c.NO_WEIGHT: ("missing-weight", "warning", "weights are missing and count as 0"),
+    c.TRUTH_RANGE: (
+        "truth-out-of-range",
+        "error",
+        "values are outside [0, 1] (a potential conversion must be 0 or 1): mend the truth "
+        "column, or take it out of the schema",
+    ),
+    c.NO_TRUTH: ("missing-truth", "warning", "rows have no truth and cannot be judged by it"),
+    c.UNREADABLE_TIME: (
+        "unreadable-time",
+        "warning",
+        "values are neither a number nor an ISO date: write one of the two",
+    ),
+}
+
+
+def issue_findings(split: str, issues: Issues, rows: int) -> list[Finding]:
+    """What canonical conversion counted, the labels left out."""
+    found = []
+    for (kind, column), count in issues.rows.items():
+        if kind == c.NO_TRUTH and count == rows:
+            message = (
+                f"{split}: truth column {column!r} has no values: it is judged without that truth"
+            )
+            found.append(Finding("no-truth-column", "info", column, count, message))
+        elif kind in _ISSUES:
+            code, severity, text = _ISSUES[kind]
+            such = ", ".join(e for e in issues.examples[kind, column] if e != "missing")
+            message = f"{split}: column {column!r}: {count:,} {text}"
+            message += f" (such as {such})" if such else ""
+            found.append(Finding(code, severity, column, count, message))
+    return found
+
+
+class ColumnChecks:
+    """Facts on the feature columns of one log, gathered from canonical frames."""
+
+    def __init__(self, schema: LogSchema) -> None:
+        self._bags = {f.name for f in schema.multi}
+        self._names = schema.feature_names
+        self.rows = 0
+        self.missing: Counter[str] = Counter()
+        # Column to the one value it has had so far; a column that varies is taken out.
+        self.constant: dict[str, Any] = {}
+        # Columns that have been equal so far, lists left out: all of them before the first row.
+        self.equal = _groups([set(self._names) - self._bags])
+
+    def add(self, frame: pl.DataFrame) -> None:
+        if frame.height == 0:
+            return
+        first = self.rows == 0
+        self.rows += frame.height
+        for name in self._names:
+            column = frame[name]
+            absent = column.list.len() == 0 if name in self._bags else None
+            count = column.null_count() if absent is None else int(absent.sum())
+            self.missing[name] += count
+            if name in self._bags:
+                continue
+            if first:
+                self.constant[name] = column[0]
+            if name in self.constant and bool(column.ne_missing(self.constant[name]).any()):
+                del self.constant[name]
+        self.equal = _groups(part for group in self.equal for part in _split(group, frame))
+
+    def merge(self, other: "ColumnChecks") -> None:
+        self.equal = _groups(a & b for a in self.equal for b in other.equal)
+        if self.rows == 0 or other.rows == 0:
+            full = self if other.rows == 0 else other
+            self.constant = dict(full.constant)
+        else:
+            self.constant = {
+                name: value
+                for name, value in self.constant.items()
+                if name in other.constant and other.constant[name] == value
+            }
+        self.rows += other.rows
+        self.missing += other.missing
+
+    def missing_share(self, name: str) -> float:
+        return self.missing[name] / self.rows if self.rows else 0.0
+
+    def train_findings(self) -> list[Finding]:
+        """Constant columns and equal columns; only those of train matter."""
+        found = []
+        for name, value in self.constant.items():
+            if value is not None and self.rows > 1:
+                message = (
+                    f"train: column {name!r} is {value!r} in all {self.rows:,} rows and teaches "
+                    "nothing: put it under ignore"
+                )
+                found.append(Finding("constant-column", "warning", name, self.rows, message))
+        pairs = {
+            pair
+            for group in self.equal
+            for pair in combinations(sorted(group, key=self._names.index), 2)
+        }
+        for a, b in sorted(pairs):
+            if self.rows and a not in self.constant:
+                message = (
+                    f"train: columns {a!r} and {b!r} are equal in all {self.rows:,} rows: "
+                    "put one under ignore"
+                )
+                found.append(Finding("duplicated-column", "warning", b, self.rows, message))
+        return found
+
+    def missing_findings(self, split: str, train: "ColumnChecks | None" = None) -> list[Finding]:
+        """Columns that are almost empty, in valid and test only if they are not so in train."""
+        found = []
+        for name in self._names:
+            known = train is not None and train.missing_share(name) >= MOSTLY_MISSING
+            if self.missing_share(name) >= MOSTLY_MISSING and not known:
+                rows = self.missing[name]
+                but = "" if train is None else f", {train.missing_share(name):.1%} in train"
+                message = (
+                    f"{split}: column {name!r} is missing in {share(rows, self.rows)}{but}: "
+                    "mend the log, or put the column under ignore"
+                )
+                found.append(Finding("mostly-missing", "warning", name, rows, message))
+        return found
+
+
+def _groups(parts: Iterable[Collection[str]]) -> set[frozenset[str]]:
+    """Those of two columns or more."""
+    return {frozenset(part) for part in parts if len(part) > 1}
+
+
+def _split(group: Collection[str], frame: pl.DataFrame) -> list[list[str]]:
+    """The columns of a group by what they hold in this frame."""
+    parts: dict[tuple[str, int], list[list[str]]] = {}
+    for name in group:
+        column = frame[name]
+        checksum = int(column.hash().reinterpret(signed=True).sum())
+        alike = parts.setdefault((str(column.dtype), checksum), [])
+        same = (part for part in alike if bool(column.eq_missing(frame[part[0]]).all()))
+        part = next(same, None)
+        if part is None:
+            alike.append([name])
+        else:
+            part.append(name)
+    return [part for alike in parts.values() for part in alike]
+
+
+def name_findings(schema: LogSchema, sources: Mapping[str, LogSource]) -> list[Finding]:
+    """Columns that the schema names and a log lacks, and those it has beyond the schema."""
+    found = []
+    canonical = {split: c.Canonicalizer(schema, s.columns) for split, s in sources.items()}
+    truth = schema.truth.columns()
+    nowhere = [name for name in truth if not any(name in s.columns for s in sources.values())]
+    for split, source in sources.items():
+        have = ", ".join(source.columns[:12]) + (", ..." if len(source.columns) > 12 else "")
+        for name in (*canonical[split].missing, *nowhere):
+            message = (
+                f"{split}: no column {name!r} in {source.name}; it has {have}: "
+                "correct the schema or the log"
+            )
+            found.append(Finding("missing-column", "error", name, 0, message))
+        known = {*schema.columns, *schema.ignore}
+        extra = [name for name in source.columns if name not in known]
+        if extra:
+            names = ", ".join(map(repr, extra[:10])) + (", ..." if len(extra) > 10 else "")
+            message = (
+                f"{split}: {len(extra)} columns are not in the schema and not read ({names}): "
+                "add them as features, or list them under ignore"
+            )
+            only = extra[0] if len(extra) == 1 else None
+            found.append(Finding("extra-column", "info", only, 0, message))
+        partial = [n for n in truth if n not in source.columns and n not in nowhere]
+        for name in partial:
+            message = f"{split}: no truth column {name!r}: it is judged without that truth"
+            found.append(Finding("no-truth-column", "info", name, 0, message))
+    return found

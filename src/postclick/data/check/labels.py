@@ -1,0 +1,113 @@
+"""Findings on the labels: are they 0/1, do conversions follow clicks, are there enough?"""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from postclick.data import manifest as m
+from postclick.data.check.findings import Finding, Funnel, Severity, share
+from postclick.data.read import canonical as c
+from postclick.data.read.canonical import Issues
+from postclick.data.read.row_numbers import BadRows
+from postclick.data.schema import LogSchema
+
+# Fewer clicks or conversions than this in a split: figures on it are mostly noise.
+FEW_CLICKS, FEW_CONVERSIONS = 100, 100
+
+
+@dataclass
+class LabelCounts:
+    """Sums over canonical frames; rows with a label that is not 0/1 count as rows only."""
+
+    rows: int = 0
+    clicks: int = 0
+    conversions: int = 0
+    clickless: int = 0
+
+    def add(self, frame: pl.DataFrame) -> None:
+        click, conversion = frame[m.CLICK], frame[m.CONVERSION]
+        self.rows += frame.height
+        self.clicks += int(click.sum())
+        self.conversions += int(conversion.sum())
+        self.clickless += int(((click == 0) & (conversion == 1)).sum())
+
+    def merge(self, other: "LabelCounts") -> None:
+        self.rows += other.rows
+        self.clicks += other.clicks
+        self.conversions += other.conversions
+        self.clickless += other.clickless
+
+    def funnel(self) -> Funnel:
+        return Funnel(self.rows, self.clicks, self.conversions)
+
+
+def label_findings(
+    schema: LogSchema, split: str, raw: LabelCounts, issues: Issues, policy: BadRows
+) -> list[Finding]:
+    """Wrong labels of a log, counted before `policy` dealt with them."""
+    found = []
+    severity: Severity = "warning" if policy == "drop" else "error"
+    mend = (
+        "those rows are left out"
+        if policy == "drop"
+        else "write 0 or 1 in every row, or leave those rows out with on_bad_rows='drop'"
+    )
+    for name in (schema.click, schema.conversion):
+        rows = issues.rows[c.NOT_BINARY, name]
+        if rows:
+            values = ", ".join(issues.examples[c.NOT_BINARY, name])
+            message = (
+                f"{split}: label {name!r} is not 0 or 1 in {share(rows, raw.rows)}, "
+                f"found {values}: {mend}"
+            )
+            found.append(Finding("label-not-binary", severity, name, rows, message))
+    if raw.clickless:
+        mend = {
+            "error": "correct the labels, or prepare with on_bad_rows='drop' (leaves the rows out) "
+            "or 'keep' (keeps the rows and records no conversion in them)",
+            "drop": "those rows are left out",
+            "keep": "those rows are kept, with conversion recorded as 0, since v must be 0 "
+            "where c is 0",
+        }[policy]
+        message = (
+            f"{split}: {share(raw.clickless, raw.rows)} have a conversion ({schema.conversion!r}) "
+            f"without a click ({schema.click!r}): {mend}"
+        )
+        severity = "error" if policy == "error" else "warning"
+        code = "conversion-without-click"
+        found.append(Finding(code, severity, schema.conversion, raw.clickless, message))
+    return found
+
+
+def volume_findings(schema: LogSchema, split: str, funnel: Funnel) -> list[Finding]:
+    """Is there enough of everything in a split to learn from, or to judge by?"""
+    hard: Severity = "error" if split == "train" else "warning"
+    mend = (
+        "nothing can be learned from it: use more rows"
+        if split == "train"
+        else "only truth columns can judge a model by it: use more rows, or a log with truth"
+    )
+    if funnel.rows == 0:
+        return [Finding("no-rows", "error", None, 0, f"{split}: no rows: give a log with rows")]
+    found = []
+    problems = (
+        ("click", schema.click, funnel.clicks, FEW_CLICKS),
+        ("conversion", schema.conversion, funnel.conversions, FEW_CONVERSIONS),
+    )
+    for word, column, count, few in problems:
+        if count == 0:
+            message = f"{split}: no {word} ({column!r}) in {funnel.rows:,} rows: {mend}"
+            found.append(Finding(f"no-{word}s", hard, column, funnel.rows, message))
+        elif count < few:
+            message = (
+                f"{split}: only {count:,} {word}s ({column!r}) in {funnel.rows:,} rows, fewer than "
+                f"{few}: figures on it are mostly noise: use more rows"
+            )
+            found.append(Finding(f"few-{word}s", "warning", column, count, message))
+    if funnel.clicks == funnel.rows:
+        message = (
+            f"{split}: every one of {funnel.rows:,} rows is clicked ({schema.click!r}): "
+            "the entire space needs impressions without a click too"
+        )
+        found.append(Finding("no-unclicked-rows", hard, schema.click, funnel.rows, message))
+    return found

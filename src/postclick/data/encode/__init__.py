@@ -1,0 +1,1 @@
+"""Values to ids and numbers, fitted on training rows, the same in training and scoring."""

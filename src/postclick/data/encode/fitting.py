@@ -1,0 +1,138 @@
+"""One pass over training rows fits every vocabulary and scale, and codes the rows on the way."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from postclick.data import manifest as m
+from postclick.data.encode.encoder import Encoder, Lookup
+from postclick.data.encode.scaling import EdgeSample, Moments, signed_log1p
+from postclick.data.encode.vocabulary import Vocabulary, VocabularyCounter
+from postclick.data.read.columns_at_once import side_by_side
+from postclick.data.read.row_numbers import SAMPLE, hashes_of
+from postclick.data.read.values import flatten, rebuild
+from postclick.data.schema import LogSchema, Numeric
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What was learned from the training rows.
+
+    Attributes:
+        encoder: encodes coded frames, those that `FeatureFitter.add` returned.
+        vocabularies: of each categorical and multi-valued feature.
+    """
+
+    encoder: Encoder
+    vocabularies: dict[str, Vocabulary]
+
+    def save(self, folder: Path) -> None:
+        """Write the vocabularies into `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        side_by_side(lambda item: item[1].save(folder, item[0]), self.vocabularies.items())
+
+
+class FeatureFitter:
+    """Fits on the chunks it is shown; only rows where `counted` is true are learned from."""
+
+    def __init__(self, schema: LogSchema, seed: int) -> None:
+        self._schema = schema
+        self._seed = seed
+        names = [f.name for f in (*schema.categorical, *schema.multi)]
+        self._counters = {name: VocabularyCounter() for name in names}
+        self._moments = {f.name: Moments() for f in schema.numeric}
+        self._missing = dict.fromkeys(self._moments, 0)
+        self._edges = {f.name: EdgeSample() for f in schema.numeric if f.transform == "quantile"}
+
+    def add(self, frame: pl.DataFrame, counted: Mask) -> pl.DataFrame:
+        """Learn from a canonical frame with row numbers; the frame with codes instead of text."""
+        coded = side_by_side(
+            lambda feature: self._counters[feature.name].add(frame[feature.name], counted),
+            self._schema.categorical,
+        )
+        hashes = hashes_of(frame, self._seed, SAMPLE) if self._edges else None
+        for number in self._schema.numeric:
+            values = frame[number.name].to_numpy()[counted]
+            finite = values[~np.isnan(values)]
+            self._missing[number.name] += len(values) - len(finite)
+            if hashes is not None and number.transform == "quantile":
+                self._edges[number.name].add(values, hashes[counted])
+                continue
+            logged = number.transform == "log1p"
+            self._moments[number.name].add(signed_log1p(finite) if logged else finite)
+        for bag in self._schema.multi:
+            flat, offsets = flatten(frame[bag.name])
+            codes = self._counters[bag.name].add(flat, np.repeat(counted, np.diff(offsets)))
+            coded.append(rebuild(codes.alias(bag.name), offsets))
+        return frame.with_columns(coded)
+
+    def result(self) -> Fitted:
+        """Everything learned."""
+        schema = self._schema
+        vocabularies, lookups = dict[str, Vocabulary](), dict[str, Lookup]()
+        floors = {f.name: f.min_count for f in schema.categorical}
+        floors |= {f.name: f.min_count for f in schema.multi}
+
+        def learned(name: str) -> tuple[Vocabulary, Lookup]:
+            counter = self._counters[name]
+            vocabulary = Vocabulary.fit(counter.counts(), floors[name] or schema.min_count)
+            return vocabulary, CodeLookup(counter.ids_of_codes(vocabulary))
+
+        found = side_by_side(learned, self._counters)
+        for name, (vocabulary, lookup) in zip(self._counters, found, strict=True):
+            vocabularies[name], lookups[name] = vocabulary, lookup
+        ids = [m.IdColumn(name=f.name, size=vocabularies[f.name].size) for f in schema.categorical]
+        numerics: list[m.NumericColumn] = []
+        for number in schema.numeric:
+            if number.transform == "quantile":
+                edges = self._edges[number.name].edges(number.bins)
+                ids.append(m.IdColumn(name=number.name, size=len(edges) + 2, edges=edges))
+            else:
+                numerics += self._scaled(number)
+        bags = [
+            m.BagColumn(
+                name=f.name,
+                size=vocabularies[f.name].size,
+                pooling=f.pooling,
+                weighted=f.weights is not None,
+            )
+            for f in schema.multi
+        ]
+        encoder = Encoder(tuple(ids), tuple(numerics), tuple(bags), lookups)
+        return Fitted(encoder, vocabularies)
+
+    def _scaled(self, number: Numeric) -> list[m.NumericColumn]:
+        moments = self._moments[number.name]
+        transform: Literal["log1p", "standardize"]
+        transform = "log1p" if number.transform == "log1p" else "standardize"
+        columns = [
+            m.NumericColumn(
+                name=number.name,
+                source=number.name,
+                transform=transform,
+                mean=moments.mean,
+                std=moments.std,
+            )
+        ]
+        if self._missing[number.name]:
+            name = number.name + m.MISSING_SUFFIX
+            columns.append(m.NumericColumn(name=name, source=number.name, transform="missing_flag"))
+        return columns
+
+
+class CodeLookup:
+    """Ids of the codes that a `VocabularyCounter` gave."""
+
+    def __init__(self, ids: npt.NDArray[np.int32]) -> None:
+        # One more entry, of id 0, for missing values.
+        self._ids = np.append(ids, np.int32(0))
+
+    def __call__(self, codes: pl.Series) -> npt.NDArray[np.int32]:
+        ids: npt.NDArray[np.int32] = self._ids[codes.fill_null(len(self._ids) - 1).to_numpy()]
+        return ids

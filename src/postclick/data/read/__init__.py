@@ -1,0 +1,1 @@
+"""Raw logs as frames of one kind, whatever they were written in."""

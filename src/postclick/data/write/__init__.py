@@ -1,0 +1,1 @@
+"""From checked frames to the files of a prepared log."""

@@ -1,0 +1,1 @@
+"""`compare`: methods x seeds on one log, judged on held-out rows."""

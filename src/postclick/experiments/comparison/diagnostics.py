@@ -1,0 +1,180 @@
+"""What the plots of a comparison need, computed once from predictions and labels.
+
+diagnostics.json holds `format`, `split`, `rows`, `clicks`, `conversions`, `seed` (of the runs that
+the curves are of), `truth` (the column that stands for it, or null), `propensity` (what the bias is
+bucketed by), and `protocols`: name -> `methods` (label -> runs and curves) and `differences` of
+CVR-AUC to the best method. Buckets are one list for each field of `evaluation.buckets.Bucket`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from postclick.data.manifest import POTENTIAL, TRUE_CTR, TRUE_CVR
+from postclick.data.prepared import PreparedLog
+from postclick.judging.labels import SplitLabels, split_labels
+from postclick.logits import sigmoid
+from postclick.methods.base import PropensityConfig
+from postclick.metrics.auc import auc
+from postclick.metrics.buckets import Bucket, by_bucket
+from postclick.metrics.likelihood import log_ctcvr
+from postclick.metrics.propensity import effective_sample_size, overlap_histogram
+from postclick.metrics.roc import roc_points
+from postclick.runs.run import Run
+from postclick.stats.delong import auc_difference
+
+DIAGNOSTICS, FORMAT = "diagnostics.json", 1
+LEVEL = 0.95
+# Protocol -> label of an arm -> its runs below the comparison's folder, by seed.
+Places = Mapping[str, Mapping[str, Sequence[str]]]
+Values = NDArray[Any]
+
+
+def diagnose(log: PreparedLog, split: str, folder: Path, places: Places) -> dict[str, Any]:
+    """Curves of the first seed's runs, and differences of CVR-AUC over all seeds.
+
+    Every run in `places` must have kept its predictions on `split`. One run is in memory at a
+    time, beside the CVR logits of clicked rows for two methods.
+
+    Raises:
+        InputError: predictions are missing, or labels cannot be read.
+    """
+    labels = split_labels(log, split)
+    truth = next((name for name in (TRUE_CVR, POTENTIAL) if name in labels.truth), None)
+    has_true_ctr = TRUE_CTR in labels.truth
+    return {
+        "format": FORMAT,
+        "split": split,
+        "rows": labels.click.size,
+        "clicks": int(labels.click.sum()),
+        "conversions": int(labels.conversion.sum()),
+        "seed": 0,
+        "truth": truth,
+        "propensity": "true CTR" if has_true_ctr else "reference pCTR",
+        "protocols": {
+            name: {
+                "methods": _curves(labels, truth, split, folder, runs),
+                "differences": _differences(labels, split, folder, runs),
+            }
+            for name, runs in places.items()
+        },
+    }
+
+
+def _curves(
+    labels: SplitLabels,
+    truth: str | None,
+    split: str,
+    folder: Path,
+    runs: Mapping[str, Sequence[str]],
+) -> dict[str, Any]:
+    reference = np.zeros(labels.click.size)
+    for places in runs.values():
+        reference += sigmoid(_column(folder / places[0], split, "ctr_logit")) / len(runs)
+    return {
+        method: {
+            "runs": list(places),
+            **_recorded(Run(folder / places[0]), split, labels, reference),
+            **({} if truth is None else _true(folder / places[0], split, labels, truth, reference)),
+        }
+        for method, places in runs.items()
+    }
+
+
+def _recorded(run: Run, split: str, labels: SplitLabels, reference: Values) -> dict[str, Any]:
+    """What recorded labels show of a run."""
+    kept, c, v = run.predictions(split), labels.click, labels.conversion
+    ctr_logit, cvr_logit = kept["ctr_logit"].to_numpy(), kept["cvr_logit"].to_numpy()
+    both = kept["log_ctcvr"].to_numpy() if "log_ctcvr" in kept.columns else None
+    both = log_ctcvr(ctr_logit, cvr_logit)[0] if both is None else both
+    pctr, pcvr = sigmoid(ctr_logit), sigmoid(cvr_logit[c])
+    config = run.settings.method_config
+    clip = config.clip if isinstance(config, PropensityConfig) else None
+    overlap = overlap_histogram(pctr, c, clip=clip)
+    weights = None if clip is None else 1 / pctr[c].clip(*clip)
+    return {
+        "roc_cvr": _roc(cvr_logit[c], v[c]),
+        "roc_ctcvr": _roc(both, v),
+        "calibration": _buckets(by_bucket(pcvr, pcvr, v[c])),
+        "pcoc_own": _buckets(by_bucket(pctr[c], pcvr, v[c])),
+        "pcoc_reference": _buckets(by_bucket(reference[c], pcvr, v[c])),
+        "overlap": {
+            "edges": _short(overlap.edges),
+            "clicked": _short(overlap.clicked),
+            "unclicked": _short(overlap.unclicked),
+            "clip": clip,
+            "clip_share": overlap.clip_share,
+            "effective_sample_size": None if weights is None else effective_sample_size(weights),
+        },
+    }
+
+
+def _true(
+    run: Path, split: str, labels: SplitLabels, truth: str, reference: Values
+) -> dict[str, Any]:
+    """What known truth shows of a run."""
+    pcvr = sigmoid(_column(run, split, "cvr_logit"))
+    true_cvr, c = labels.truth[truth], labels.click
+    return {
+        "bias_by_propensity": _buckets(
+            by_bucket(labels.truth.get(TRUE_CTR, reference), pcvr, true_cvr)
+        ),
+        "true_calibration": {
+            "clicked": _buckets(by_bucket(pcvr[c], pcvr[c], true_cvr[c])),
+            "unclicked": _buckets(by_bucket(pcvr[~c], pcvr[~c], true_cvr[~c])),
+        },
+    }
+
+
+def _differences(
+    labels: SplitLabels, split: str, folder: Path, runs: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    """CVR-AUC of each method minus that of the best by mean, on clicked rows, over all seeds."""
+    c, v = labels.click, labels.conversion[labels.click]
+    positives = int(v.sum())
+    fewest = min(positives, v.size - positives)
+    if fewest < 2:
+        reason = f"{positives} of {v.size} clicked rows converted: two of each kind are needed"
+        return {"best": None, "level": LEVEL, "methods": {}, "undefined": reason}
+
+    def scores(method: str) -> list[Values]:
+        return [_column(folder / place, split, "cvr_logit")[c] for place in runs[method]]
+
+    aucs = {method: np.mean([auc(score, v) for score in scores(method)]) for method in runs}
+    best = max(aucs, key=lambda method: float(aucs[method]))
+    held = scores(best)
+    found = {
+        method: auc_difference(scores(method), held, v, LEVEL) for method in runs if method != best
+    }
+    methods = {
+        method: {"difference": d.difference, "low": d.low, "high": d.high}
+        for method, d in found.items()
+    }
+    return {"best": best, "level": LEVEL, "methods": methods, "undefined": None}
+
+
+def _column(run: Path, split: str, name: str) -> Values:
+    kept: pl.DataFrame = Run(run).predictions(split)
+    return kept[name].to_numpy()
+
+
+def _roc(score: Values, label: Values) -> dict[str, list[float]] | None:
+    """Points of the curve; none where labels are of one class."""
+    if not 0 < label.sum() < label.size:
+        return None
+    fpr, tpr = roc_points(score, label)
+    return {"fpr": _short(fpr), "tpr": _short(tpr)}
+
+
+def _buckets(buckets: Sequence[Bucket]) -> dict[str, list[Any]]:
+    return {f.name: _short([getattr(b, f.name) for b in buckets]) for f in fields(Bucket)}
+
+
+def _short(values: Iterable[Any]) -> list[Any]:
+    """Numbers with the six digits that a plot can show."""
+    return [float(f"{x:.6g}") if isinstance(x, float) else x for x in values]

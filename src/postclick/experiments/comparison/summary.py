@@ -1,0 +1,175 @@
+"""Means, standard deviations and winners of a comparison; a winner only where a test says so."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from postclick.data.prepared import PreparedLog
+from postclick.experiments.comparison.plan import Plan
+from postclick.judging.oracle import baseline_value, share_of_gain
+from postclick.metrics.metric import METRICS, MetricValue
+from postclick.runs.training_config import TrainingConfig
+from postclick.stats.paired import supported_best
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One metric of one method over seeds; `mean` is `None` where it is undefined."""
+
+    mean: float | None
+    sd: float | None
+    runs: int
+    undefined: str | None
+
+
+@dataclass(frozen=True)
+class Perfect:
+    """What the true CVR scores as a prediction, and what its mean does; `None` if undefined."""
+
+    value: float | None
+    baseline: float | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric on one space, over all methods.
+
+    `best` is the method that beats every other one in paired two-sided t-tests over seeds,
+    Holm-corrected, at the 5 % level; `None` where no method does. A `degenerate` row is an NLL
+    over labels of one class: its optimum is a constant, so nobody is best by it. `perfect` is
+    known only where the true CVR is.
+    """
+
+    metric: str
+    space: str
+    cells: dict[str, Cell]
+    best: str | None
+    degenerate: bool = False
+    perfect: Perfect | None = None
+
+    def share(self, method: str) -> float | None:
+        """How much of the gain from the mean CVR to the true CVR a method reached."""
+        mean, perfect = self.cells[method].mean, self.perfect
+        if mean is None or perfect is None or perfect.value is None or perfect.baseline is None:
+            return None
+        return share_of_gain(self.metric, mean, perfect.value, perfect.baseline)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A comparison in short, with its protocol."""
+
+    methods: tuple[str, ...]
+    seeds: int
+    rows: tuple[Row, ...]
+    protocol: dict[str, Any]
+
+    def row(self, metric: str, space: str) -> Row | None:
+        return next((r for r in self.rows if (r.metric, r.space) == (metric, space)), None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As written to summary.json."""
+        return {
+            "protocol": self.protocol,
+            "methods": list(self.methods),
+            "seeds": self.seeds,
+            "metrics": [
+                {
+                    "metric": row.metric,
+                    "space": row.space,
+                    "best": row.best,
+                    "degenerate": row.degenerate,
+                    "perfect": None if row.perfect is None else vars(row.perfect),
+                    "methods": {name: vars(cell) for name, cell in row.cells.items()},
+                }
+                for row in self.rows
+            ],
+        }
+
+
+def protocol(
+    plan: Plan,
+    log: PreparedLog,
+    split: str,
+    training: TrainingConfig,
+    passes: Mapping[str, float],
+    chosen: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """How the runs of one table were made: what a reader has to know of it.
+
+    Args:
+        passes: over the training split, seen by the weights that were kept, mean over seeds.
+        chosen: settings of each method, if they were tuned.
+    """
+    if training.keep == "last" and training.patience is None:
+        passes_each = f"{training.epochs} pass{'es' if training.epochs > 1 else ''}"
+        length = f"{passes_each} of the CVR model for all, the last weights"
+    else:
+        length = f"at most {training.epochs} passes, best {training.monitor} on validation"
+        if training.patience is not None:
+            length += f", patience {training.patience}"
+    return {
+        "split": split,
+        "rows": log.split(split).rows,
+        "backbone": plan.backbone,
+        "backbone_note": "each paper's own" if plan.backbone == "auto" else "the same for all",
+        "length": length,
+        "passes": dict(passes),
+        "tuned": {label: dict(settings) for label, settings in chosen.items()},
+        "test": "paired over seeds, two-sided t, Holm-corrected over methods, 5 %",
+        "data_fingerprint": log.fingerprint,
+    }
+
+
+def summarise(
+    results: pl.DataFrame,
+    plan: Plan,
+    protocol: dict[str, Any],
+    oracle: Sequence[MetricValue] = (),
+) -> Summary:
+    """Summarise tidy results of one protocol (their columns: `gather.COLUMNS`).
+
+    `oracle` has the metrics of perfect predictions, where the true CVR is known.
+    """
+    perfect: dict[tuple[str, str], Perfect] = {
+        (m.metric, m.space): Perfect(m.value, baseline_value(m)) for m in oracle
+    }
+    rows = tuple(_rows(results, plan, perfect))
+    return Summary(plan.labels, len(plan.seeds), rows, protocol)
+
+
+def _rows(
+    results: pl.DataFrame, plan: Plan, perfect: Mapping[tuple[str, str], Perfect]
+) -> Iterator[Row]:
+    order = {name: k for k, name in enumerate(METRICS)}
+    one_class = results.filter(pl.col("metric").str.ends_with("_auc") & pl.col("value").is_null())
+    degenerate = {name.replace("_auc", "_nll") for name in one_class["metric"].unique()}
+    # Truth is soft or drawn at random; an undefined space there says nothing of the others.
+    degenerate = {name for name in degenerate if not name.startswith("true_")}
+    pairs = results.select("metric", "space").unique(maintain_order=True).rows()
+    for metric, space in sorted(pairs, key=lambda pair: order[pair[0]]):
+        part = results.filter((pl.col("metric") == metric) & (pl.col("space") == space))
+        cells: dict[str, Cell] = {}
+        values: dict[str, list[float]] = {}
+        for method in plan.labels:
+            mine = part.filter(pl.col("method") == method).sort("seed")
+            found = mine["value"].drop_nulls()
+            if len(found) < len(plan.seeds):
+                reason = next(iter(mine["undefined"].drop_nulls()), "not measured")
+                cells[method] = Cell(None, None, len(found), reason)
+                continue
+            values[method] = found.to_list()
+            spread = found.std() if len(found) > 1 else None
+            cells[method] = Cell(_number(found.mean()), _number(spread), len(found), None)
+        best = None
+        judged = not (metric in degenerate or len(values) < len(plan.labels))
+        if judged and len(plan.labels) > 1 and len(plan.seeds) > 1:
+            best = supported_best(values, metric)
+        known = perfect.get((metric, space))
+        yield Row(metric, space, cells, best, metric in degenerate, known)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,129 @@
+"""A comparison as tables for a terminal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+
+from postclick.experiments.comparison.summary import Cell, Row, Summary
+
+# What is shown, in this order; results.parquet and summary.json hold everything.
+RECORDED = (
+    ("cvr_auc", "clicked"),
+    ("ctcvr_auc", "entire"),
+    ("ctr_auc", "entire"),
+    ("cvr_nll", "clicked"),
+    ("ctcvr_nll", "entire"),
+    ("cvr_pcoc", "clicked"),
+    ("ctcvr_pcoc", "entire"),
+)
+TRUTH = tuple(
+    (metric, space)
+    for metric in ("true_cvr_auc", "true_cvr_nll", "cvr_relative_bias")
+    for space in ("clicked", "unclicked", "entire")
+)
+# The metric whose possible gain, from the mean CVR to the true CVR, is 100 %.
+GAIN = ("true_cvr_nll", "entire")
+SHORT = {"cvr_relative_bias": "bias %", "true_cvr_auc": "true AUC", "true_cvr_nll": "true NLL"}
+
+
+def tables(summary: Summary) -> list[Table]:
+    """One table on recorded labels and, where truth is known, one against truth."""
+    how = "tuned on validation" if summary.protocol["tuned"] else "same length for all"
+    made = [
+        _table(summary, RECORDED, f"Recorded labels, {how}"),
+        _table(summary, TRUTH, f"Against known truth, {how}"),
+    ]
+    return [table for table in made if table is not None]
+
+
+def _table(summary: Summary, columns: tuple[tuple[str, str], ...], title: str) -> Table | None:
+    shown = _shown(summary, columns)
+    if not shown:
+        return None
+    table = Table(title=f"{title} ({summary.protocol['split']} split)", title_justify="left")
+    table.add_column("method", no_wrap=True)
+    table.add_column("passes", justify="right")
+    for row in shown:
+        table.add_column(f"{SHORT.get(row.metric, row.metric)}\n{row.space}", justify="right")
+    gain = next((r for r in shown if (r.metric, r.space) == GAIN and r.perfect), None)
+    if gain:
+        table.add_column("share of\ngain %", justify="right")
+    for method in summary.methods:
+        passes = f"{summary.protocol['passes'][method]:.3g}"
+        cells = [_text(row, row.cells[method], method) for row in shown]
+        table.add_row(method, passes, *cells, *([_share(gain, method)] if gain else []))
+    if gain:
+        perfect = [_number(row, row.perfect.value if row.perfect else None) for row in shown]
+        table.add_row("the true CVR", "", *perfect, "100", style="dim")
+    return table
+
+
+def _shown(summary: Summary, columns: tuple[tuple[str, str], ...]) -> list[Row]:
+    """The rows of a summary that become columns of a table."""
+    rows = [row for pair in columns if (row := summary.row(*pair)) is not None]
+    return [
+        row
+        for row in rows
+        if not row.degenerate and any(cell.mean is not None for cell in row.cells.values())
+    ]
+
+
+def _text(row: Row, cell: Cell, method: str) -> str:
+    if cell.mean is None:
+        return "undefined"
+    text = _number(row, cell.mean)
+    if cell.sd is not None:
+        text += f" ±{_number(row, cell.sd)}"
+    return f"[bold]{text} *[/bold]" if row.best == method else text
+
+
+def _number(row: Row, value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{100 * value:.1f}" if row.metric == "cvr_relative_bias" else f"{value:.4f}"
+
+
+def _share(row: Row, method: str) -> str:
+    share = row.share(method)
+    return "" if share is None else f"{100 * share:.1f}"
+
+
+def footnotes(summary: Summary) -> list[str]:
+    """What a reader of the tables has to know."""
+    protocol = summary.protocol
+    notes = [
+        f"{summary.seeds} seeds, mean ± standard deviation; backbone {protocol['backbone']} "
+        f"({protocol['backbone_note']}); {protocol['length']}."
+    ]
+    if protocol["tuned"]:
+        trials = ", ".join(f"{name} {_tuned(found)}" for name, found in protocol["tuned"].items())
+        notes.append(f"chosen on validation: {trials}.")
+    if summary.seeds > 1 and len(summary.methods) > 1:
+        marked = any(row.best for row in _shown(summary, RECORDED + TRUTH))
+        notes.append(
+            ("* beats every other method: " if marked else "No method is marked as best: ")
+            + protocol["test"]
+            + ("." if marked else ", no difference to every other method holds.")
+        )
+    if any((row.metric, row.space) == GAIN and row.perfect for row in summary.rows):
+        notes.append(
+            "share of gain: of the way in true NLL (entire) from predicting the mean CVR to "
+            "predicting the true CVR; where a confounder is hidden no model can go all of it."
+        )
+    reasons = {
+        f"{row.metric} ({row.space}): {cell.undefined}"
+        for row in summary.rows
+        for cell in row.cells.values()
+        if cell.undefined and (row.metric, row.space) in RECORDED + TRUTH
+    }
+    return notes + [f"undefined: {reason}" for reason in sorted(reasons)]
+
+
+def _tuned(found: Mapping[str, Any]) -> str:
+    """The settings that the trials chose, in short."""
+    dim = found["embedding_dim"] or "schema's"
+    return (
+        f"(lr {found['lr']:.2g}, decay {found['weight_decay']:.2g}, "
+        f"dropout {found['dropout']:g}, dim {dim})"
+    )

@@ -1,0 +1,112 @@
+"""A trained method judged on a split of a prepared log."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from postclick.data.batch import Batch
+from postclick.data.prepared import PreparedLog
+from postclick.errors import RunFailedError
+from postclick.judging.predictions import Predictions
+from postclick.methods.base import Method
+from postclick.metrics.metric import MetricValue
+from postclick.metrics.sums import EvaluationSums
+
+
+@dataclass(frozen=True)
+class PropensityCheck:
+    """Held-out means that are 1 where the propensity pi is right (and nothing is clipped).
+
+    Attributes:
+        click_over_pi: mean of c / pi.
+        unclick_over_rest: mean of (1 - c) / (1 - pi).
+    """
+
+    click_over_pi: float
+    unclick_over_rest: float
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """All metrics of one split, and the propensity check for methods that use propensities."""
+
+    metrics: tuple[MetricValue, ...]
+    propensity: PropensityCheck | None
+
+    def value(self, metric: str, space: str | None = None) -> float | None:
+        """A metric's value; `None` if it is undefined or not measured."""
+        for found in self.metrics:
+            if found.metric == metric and (space is None or found.space == space):
+                return found.value
+        return None
+
+
+@torch.inference_mode()
+def judge(
+    method: Method[Any],
+    log: PreparedLog,
+    split: str,
+    *,
+    batch_size: int = 16_384,
+    keep: Predictions | None = None,
+) -> Judgement:
+    """Score a split with `method` and compute every metric that its labels allow.
+
+    Truth columns are used where the split has them; the method never sees them. What is
+    predicted for each row is added to `keep`, if given. Metrics, predictions and propensities are
+    those of the split's own rows: if unclicked rows were sampled, that is the sample on the
+    training split and all impressions on the others.
+
+    Raises:
+        RunFailedError: a logit is not finite.
+    """
+    device = next(method.parameters()).device
+    was_training = method.training
+    method.eval()
+    sums = EvaluationSums()
+    over_pi = over_rest = 0.0
+    rows_seen = 0
+    predict = method.predict_sampled if split == "train" else method.predict
+    for batch, window, rows in log.sequential(split, batch_size):
+        on_device = batch.to(device)
+        prediction = predict(on_device)
+        for head, logit in (("ctr", prediction.ctr), ("cvr", prediction.cvr)):
+            if not logit.isfinite().all():
+                raise RunFailedError(
+                    f"the {head} head predicts NaN or infinity on the {split} split: the training "
+                    "run diverged; lower training.lr or set training.clip_norm=1"
+                )
+        log_ctcvr = prediction.log_ctcvr
+        taken = slice(int(rows[0]), int(rows[-1]) + 1)
+        truth = {name: values[taken] for name, values in window.truth.items() if name != "true_ctr"}
+        sums.update(
+            prediction.ctr.cpu().numpy(),
+            prediction.cvr.cpu().numpy(),
+            batch.click.numpy(),
+            batch.conversion.numpy(),
+            true_cvr=truth.get("true_cvr"),
+            potential_conversion=truth.get("potential_conversion"),
+            ctcvr_logprob=None if log_ctcvr is None else log_ctcvr.cpu().numpy(),
+        )
+        if keep is not None:
+            keep.add(prediction, _soft_label(method, on_device))
+        if method.clip is not None:
+            weighing = prediction.ctr if prediction.propensity is None else prediction.propensity
+            pi = weighing.cpu().double().sigmoid().clamp(*method.clip)
+            over_pi += float((batch.click / pi).sum())
+            over_rest += float(((1 - batch.click) / (1 - pi)).sum())
+            rows_seen += len(batch)
+    method.train(was_training)
+    check = None
+    if rows_seen:
+        check = PropensityCheck(over_pi / rows_seen, over_rest / rows_seen)
+    return Judgement(tuple(sums.compute()), check)
+
+
+def _soft_label(method: Method[Any], batch: Batch) -> Tensor | None:
+    """All heads are needed for it: left out where a method labels nothing."""
+    if type(method).soft_label is Method.soft_label:
+        return None
+    return method.soft_label(method.config, method(batch))

@@ -1,0 +1,68 @@
+"""The labels and the known truth of a split, as whole arrays."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from postclick.data.arrays import read_shard
+from postclick.data.manifest import CLICK, CONVERSION
+from postclick.data.prepared import PreparedLog
+from postclick.errors import InputError
+
+
+@dataclass(frozen=True)
+class SplitLabels:
+    """What is known of each row of a split beside its features, in stored order.
+
+    Attributes:
+        click, conversion: shape (n,); conversion as recorded, False where nobody clicked.
+        truth: float32 (n,) each, those of `true_ctr`, `true_cvr` and `potential_conversion` that
+            the split has; NaN on rows without.
+
+    >>> labels = SplitLabels(np.array([True]), np.array([False]), {})
+    >>> "true_cvr" in labels.truth
+    False
+    """
+
+    click: NDArray[np.bool_]
+    conversion: NDArray[np.bool_]
+    truth: dict[str, NDArray[np.float32]]
+
+
+def split_labels(log: PreparedLog, split: str) -> SplitLabels:
+    """Read labels and truth of a split; rows are in the order of its stored predictions.
+
+    Only these columns are read, not the features: about 14 bytes a row with all truth columns.
+
+    Raises:
+        InputError: there is no such split, or a shard is missing or damaged.
+
+    >>> import tempfile
+    >>> from postclick import prepare, simulate
+    >>> from postclick.data.read.log_source import FrameSource
+    >>> from postclick.data.splits import LogSplits
+    >>> raw = simulate("confounded", rows=2_000, ctr=0.3, cvr=0.3, users=50, items=20)
+    >>> splits = LogSplits(raw.schema, FrameSource(raw.train), FrameSource(raw.test))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     labels = split_labels(prepare(splits, f"{folder}/data"), "test")
+    >>> bool(labels.click[labels.conversion].all()), sorted(labels.truth)
+    (True, ['potential_conversion', 'true_ctr', 'true_cvr'])
+    """
+    found = log.split(split)
+    names = [CLICK, CONVERSION, *found.truth]
+    tables = [read_shard(log.folder / shard.file, names) for shard in found.shards]
+    if not tables:
+        raise InputError(f"{log.folder}: split {split!r} has no shards: prepare the log again")
+    table = pa.concat_tables(tables)
+
+    def column(name: str) -> NDArray[Any]:
+        return np.asarray(table.column(name).to_numpy())
+
+    return SplitLabels(
+        column(CLICK) == 1,
+        column(CONVERSION) == 1,
+        {name: column(name).astype(np.float32) for name in found.truth},
+    )

@@ -1,0 +1,1 @@
+"""Adam on the touched rows of embedding tables, and dense Adam beside it."""

@@ -1,0 +1,21 @@
+"""From settings to a method with fresh weights."""
+
+import math
+from typing import Any
+
+import torch
+
+from postclick.data.prepared import PreparedLog
+from postclick.methods import find_method
+from postclick.methods.base import Method
+from postclick.runs.settings import RunSettings
+
+
+def build_method(settings: RunSettings, log: PreparedLog) -> Method[Any]:
+    """A method with fresh weights, the same for the same seed."""
+    torch.manual_seed(settings.seed)
+    known, _ = find_method(settings.method)
+    dim = settings.network.embedding_dim or log.manifest.log_schema.embedding_dim
+    method = known(settings.method_config, settings.network, log.inputs, log.base_rates, dim)
+    method.ctr_shift = math.log(log.manifest.negative_rate)
+    return method

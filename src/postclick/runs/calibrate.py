@@ -1,0 +1,164 @@
+"""`calibrate`: fit a calibrator to a finished run on validation clicks, and keep it in the run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from postclick.calibration.calibrator import KINDS, Calibrator, Kind
+from postclick.calibration.document import Calibration, CrossFitted, Figures, FittedOn, Weights
+from postclick.calibration.fit import FOLDS, cross_fitted, enough, fit, propensity_weights
+from postclick.calibration.reliability import Judged, judge_calibrator
+from postclick.data.prepared import PreparedLog
+from postclick.errors import InputError
+from postclick.judging.labels import split_labels
+from postclick.logits import sigmoid
+from postclick.methods.base import CLIP_RANGE, Clip
+from postclick.metrics.likelihood import cross_entropy
+from postclick.metrics.propensity import effective_sample_size
+from postclick.runs.clicked import Clicked, clicked_logits, cvr_logits
+from postclick.runs.run import Run
+
+Choice = Literal["isotonic", "platt", "temperature", "none", "best"]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What `calibrate` did.
+
+    Attributes:
+        calibrator: as written to calibration.json.
+        document: all that is in that file.
+        before, after: on the split that was to be judged, if one was.
+    """
+
+    calibrator: Calibrator
+    document: Calibration
+    before: Judged | None = None
+    after: Judged | None = None
+
+
+def calibrate(
+    run: Run | str | Path,
+    data: PreparedLog | str | Path,
+    kind: Choice = "best",
+    *,
+    weights: Weights = "none",
+    clip: Clip | None = None,
+    judge: str | None = None,
+) -> Calibrated:
+    """Fit a calibrator to recorded conversions of clicked validation rows; RUN/calibration.json.
+
+    The run's weights and metrics stay as they are. Figures "after" are cross-fitted: each row is
+    calibrated by a fit on other rows; the calibrator that is kept is fitted on all of them.
+
+    Args:
+        kind: `best` takes the simplest kind (in the order of `KINDS`) whose cross-fitted NLL is
+            within one standard error of the least, which may be `none`.
+        weights: `propensity` weighs a clicked row by 1 / pCTR of the run, so that clicked rows
+            stand for all impressions; `none` calibrates for clicked ones.
+        clip: range of the pCTR in weights; by default the method's own, or .01 to .99.
+        judge: a split on which to judge, without using it for anything else.
+
+    Raises:
+        InputError: there is no such run, kind or split, the log is another one, or validation
+            clicks do not allow a fit.
+
+    >>> calibrate("no/run", "no/data")
+    Traceback (most recent call last):
+    ...
+    postclick.errors.InputError: no/run is not a finished run: name a folder that \
+'postclick train' made
+    """
+    if kind not in get_args(Choice):
+        raise InputError(f"kind is {kind!r}: choose {', '.join(get_args(Choice))}")
+    if weights not in get_args(Weights):
+        raise InputError(f"weights is {weights!r}: choose {' or '.join(get_args(Weights))}")
+    if clip is not None and not CLIP_RANGE[0] <= clip[0] < clip[1] <= 1:
+        raise InputError(f"clip {clip} is not a range of probabilities, such as (0.01, 0.99)")
+    if clip is not None and weights == "none":
+        raise InputError("clip is of the pCTR in weights: give weights='propensity' with it")
+    if judge == "valid":
+        raise InputError(
+            "the calibrator is fitted on valid, and its cross-fitted figures are shown anyway: "
+            "name another split to judge on, such as test"
+        )
+    trained = run if isinstance(run, Run) else Run(run)
+    log = data if isinstance(data, PreparedLog) else PreparedLog(data)
+    labels = None if judge is None else split_labels(log, judge)
+    rows = clicked_logits(trained, log)
+    clip = clip or rows.clip
+    weight = _weight(rows, weights, clip)
+    chosen, tried = _chosen(kind, rows, weight)
+    after = cross_fitted(chosen, rows.cvr_logit, rows.conversion, weight)
+    calibrator = fit(chosen, rows.cvr_logit, rows.conversion, weight)
+    weighted = weight if weights == "propensity" else None
+    document = Calibration(
+        calibrator=calibrator.to_json(),
+        fitted_on=FittedOn(
+            rows=log.split("valid").rows,
+            clicks=rows.conversion.size,
+            conversions=int(rows.conversion.sum()),
+            data_fingerprint=log.fingerprint,
+            weights=weights,
+            clip=clip if weights == "propensity" else None,
+            effective_sample_size=effective_sample_size(weight),
+        ),
+        validation=CrossFitted(
+            folds=FOLDS,
+            before=_figures(rows.cvr_logit, rows.conversion, weighted),
+            after=_figures(after, rows.conversion, weighted),
+            tried=tried,
+        ),
+    )
+    document.write(trained.folder)
+    calibrator = document.map  # as it will be read: T is kept, of which the slope is the inverse
+    if judge is None or labels is None:
+        return Calibrated(calibrator, document)
+    logit = cvr_logits(trained, log, judge)
+    judged = (judge_calibrator(c, logit, labels) for c in (Calibrator("none"), calibrator))
+    return Calibrated(calibrator, document, *judged)
+
+
+def _weight(rows: Clicked, weights: Weights, clip: Clip) -> Floats:
+    if weights == "none":
+        return np.ones(rows.conversion.size)
+    return propensity_weights(rows.ctr_logit, clip)
+
+
+def _chosen(kind: Choice, rows: Clicked, weight: Floats) -> tuple[Kind, dict[str, float] | None]:
+    """The kind; if it had to be chosen, what each reached that could be fitted."""
+    if kind != "best":
+        return kind, None
+    enough(rows.conversion)
+    losses: dict[Kind, Floats] = {}
+    for one in KINDS:
+        try:
+            after = cross_fitted(one, rows.cvr_logit, rows.conversion, weight)
+        except InputError:
+            continue
+        losses[one] = cross_entropy(after, rows.conversion)
+    tried = {one: float(np.average(loss, weights=weight)) for one, loss in losses.items()}
+    least = losses[min(tried, key=lambda one: tried[one])]
+    simplest = next(one for one in losses if _no_worse(losses[one] - least, weight))
+    return simplest, {str(one): nll for one, nll in tried.items()}
+
+
+def _no_worse(difference: Floats, weight: Floats) -> bool:
+    """Whether the mean difference per row is within one standard error of 0, or below."""
+    mean = float(np.average(difference, weights=weight))
+    spread = weight * (difference - mean)
+    return mean <= float(np.sqrt(np.square(spread).sum())) / float(weight.sum())
+
+
+def _figures(z: Floats, v: NDArray[np.bool_], weight: Floats | None) -> Figures:
+    q, nll = sigmoid(z), cross_entropy(z, v)
+    plain = Figures(pcoc=float(q.sum() / v.sum()), nll=float(nll.mean()))
+    if weight is None:
+        return plain
+    pcoc = float((weight * q).sum() / weight[v].sum())
+    mean = float(np.average(nll, weights=weight))
+    return plain.model_copy(update={"weighted_pcoc": pcoc, "weighted_nll": mean})

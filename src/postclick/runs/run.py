@@ -1,0 +1,174 @@
+"""`Run`: a finished run, opened again to look at, to judge and to load."""
+
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from postclick.calibration.calibrator import Calibrator
+from postclick.calibration.document import read_calibration
+from postclick.data.manifest import Manifest
+from postclick.data.prepared import PreparedLog
+from postclick.data.schema import first_message
+from postclick.errors import InputError
+from postclick.judging.judge import Judgement, judge
+from postclick.judging.predictions import Predictions, read_predictions
+from postclick.methods.base import Method
+from postclick.runs.build import build_method
+from postclick.runs.folder import (
+    CHECKPOINT,
+    CONFIG,
+    METRICS,
+    MODEL,
+    PREDICTIONS,
+    RUN_INFO,
+    lock_of,
+    partial_folder,
+)
+from postclick.runs.history import HISTORY, History
+from postclick.runs.settings import RunSettings, load_config
+from postclick.runs.tensor_file import check_tensors
+from postclick.system.files import locked, read_json, write_bytes, write_json
+from postclick.system.process import training_process
+
+
+class Run:
+    """A finished run in `folder`.
+
+    Raises:
+        InputError: the folder is not a finished run, or it is damaged.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        if not (self.folder / MODEL).is_file():
+            partial = partial_folder(self.folder)
+            hint = (
+                " (unfinished: run 'postclick train' again to resume)" if partial.exists() else ""
+            )
+            raise InputError(
+                f"{self.folder} is not a finished run{hint}: name a folder that "
+                "'postclick train' made"
+            )
+        self.settings = _settings(self.folder / CONFIG)
+        info = read_json(self.folder / RUN_INFO)
+        if not isinstance(info, dict) or "data_fingerprint" not in info:
+            raise InputError(f"{self.folder / RUN_INFO} is damaged: train again")
+        self.fingerprint: str = info["data_fingerprint"]
+        self.manifest = Manifest.read(self.folder)
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """One record per epoch."""
+        return History(self.folder / HISTORY).records()
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Metrics by split, as `evaluate` wrote them."""
+        path = self.folder / METRICS
+        found: dict[str, Any] = read_json(path) if path.exists() else {}
+        return found
+
+    def load(self) -> Method[Any]:
+        """The trained method, in evaluation mode, on the CPU."""
+        log = PreparedLog(self.folder)
+        with torch.device("meta"):  # no memory and no random numbers for what is replaced
+            method = build_method(self.settings, log)
+        path = self.folder / MODEL
+        try:
+            check_tensors(path)
+            method.load_state_dict(load_file(path), assign=True)
+        except (OSError, ValueError, LookupError, SafetensorError, RuntimeError) as error:
+            raise InputError(f"{path} is damaged ({error}): train again") from None
+        return method.eval()
+
+    @property
+    def calibration(self) -> Calibrator | None:
+        """The calibrator of pCVR that `postclick calibrate` fitted; `None` if it did not.
+
+        Raises:
+            InputError: calibration.json is damaged, or was fitted on another log.
+        """
+        found = read_calibration(self.folder, self.fingerprint)
+        return None if found is None else found.map
+
+    def require(self, log: PreparedLog) -> None:
+        """Raise `InputError` unless `log` is the one that the run was trained on."""
+        if log.fingerprint != self.fingerprint:
+            raise InputError(
+                f"{log.folder} is not the log that {self.folder} was trained on (their "
+                "fingerprints differ): ids would mean other things; use the same prepared log"
+            )
+
+    def predictions(self, split: str = "test") -> pl.DataFrame:
+        """Kept logits of a split, one row per impression, in the order of the split.
+
+        Columns as in `postclick.judging.predictions.COLUMNS`, float32.
+
+        Raises:
+            InputError: `evaluate` was not asked to keep predictions of that split.
+        """
+        return read_predictions(self.folder / PREDICTIONS / f"{split}.parquet")
+
+    def evaluate(
+        self, log: PreparedLog, split: str = "test", *, keep_predictions: bool = False
+    ) -> Judgement:
+        """Judge on a split and add the result to metrics.json; logits of each row if asked to.
+
+        Raises:
+            InputError: `log` was prepared with other vocabularies or scaling.
+        """
+        self.require(log)
+        log.split(split)
+        settings = self.settings.training
+        with training_process(settings.threads):
+            method = self.load().to(settings.device)
+            keep = Predictions() if keep_predictions else None
+            judgement = judge(method, log, split, batch_size=settings.eval_batch_size, keep=keep)
+        if keep is not None:
+            (self.folder / PREDICTIONS).mkdir(exist_ok=True)
+            write_bytes(self.folder / PREDICTIONS / f"{split}.parquet", keep.to_parquet())
+        entry: dict[str, Any] = {"metrics": [asdict(m) for m in judgement.metrics]}
+        if judgement.propensity is not None:
+            entry["propensity"] = {
+                "click_over_pi": judgement.propensity.click_over_pi,
+                "unclick_over_rest": judgement.propensity.unclick_over_rest,
+            }
+        write_json(self.folder / METRICS, {**self.metrics, split: entry})
+        return judgement
+
+
+def evaluate(
+    run: Run | str | Path, data: PreparedLog | str | Path, split: str = "test"
+) -> Judgement:
+    """Judge a finished run on a split of the log that it was trained on.
+
+    Raises:
+        InputError: there is no such run or split, or the log is another one.
+    """
+    trained = run if isinstance(run, Run) else Run(run)
+    return trained.evaluate(data if isinstance(data, PreparedLog) else PreparedLog(data), split)
+
+
+def finished(out: Path) -> Run:
+    """A run that is there, without what a process that was killed at its very end left of it."""
+    lock = lock_of(out)
+    if lock.exists() or (out / CHECKPOINT).exists():
+        # It is refused where another process is at its own end with it.
+        with suppress(InputError), locked(lock, out):
+            (out / CHECKPOINT).unlink(missing_ok=True)
+    return Run(out)
+
+
+def _settings(path: Path) -> RunSettings:
+    """The settings that a run wrote."""
+    try:
+        return RunSettings.model_validate(load_config(path))
+    except ValidationError as error:
+        raise InputError(f"{path} is damaged: {first_message(error)}: train again") from None

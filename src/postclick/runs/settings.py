@@ -1,0 +1,171 @@
+"""`RunSettings`: everything that decides a run besides the data, as it stands in config.yaml."""
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from postclick.data.schema import first_message
+from postclick.errors import InputError
+from postclick.methods import find_method
+from postclick.methods.base import MethodConfig
+from postclick.nn.config import NetworkConfig
+from postclick.runs.training_config import TrainingConfig
+
+SECTIONS = ("options", "network", "training")
+
+
+class RunSettings(BaseModel):
+    """Method, its options, network, training and seed.
+
+    `method` may name a variant (`choruscvr/no_sam`); its options are then part of `options`.
+
+    >>> settings = RunSettings.make("choruscvr/no_sam", overrides=["lr=0.01"])
+    >>> settings.options["align_weight"], settings.training.lr
+    (0.0, 0.01)
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: str
+    options: dict[str, Any] = {}
+    network: NetworkConfig = NetworkConfig()
+    training: TrainingConfig = TrainingConfig()
+    seed: int = 0
+
+    @property
+    def method_config(self) -> MethodConfig:
+        method, _ = find_method(self.method)
+        return method.Config.parse(self.method, self.options)
+
+    @property
+    def epochs(self) -> int:
+        """Of the whole run at the most, preparing phases included."""
+        method, _ = find_method(self.method)
+        return self.training.epochs + method.extra_epochs(self.method_config, self.training.epochs)
+
+    @classmethod
+    def make(
+        cls,
+        method: str | None = None,
+        *,
+        config: Mapping[str, Any] | None = None,
+        overrides: Sequence[str] = (),
+        seed: int | None = None,
+    ) -> Self:
+        """Settings from a mapping (a config file), then `key=value` overrides, then arguments.
+
+        Raises:
+            InputError: an unknown method, key or value; one line.
+        """
+        data: dict[str, Any] = {**(config or {})}
+        for section in SECTIONS:
+            if not isinstance(data.get(section) or {}, Mapping):
+                raise InputError(f"settings: {section} must be a mapping, found {data[section]!r}")
+        name = method or data.get("method")
+        if not isinstance(name, str):
+            raise InputError("no method named: give --method, or 'method:' in the config file")
+        known, variant = find_method(name)
+        same = data.get("method") in (None, name)
+        options = data.get("options") or {}
+        data["options"] = {**variant, **options} if same else dict(variant)
+        data["method"] = name
+        for section in SECTIONS[1:]:
+            data[section] = {**(data.get(section) or {})}
+        for override in overrides:
+            section, key, value = _override(override, known.Config)
+            data[section][key] = value
+        if seed is not None:
+            data["seed"] = seed
+        try:
+            settings = cls.model_validate(data)
+        except ValidationError as error:
+            raise InputError(f"settings: {first_message(error)}") from None
+        parsed = settings.method_config  # refuses unknown options
+        options = parsed.model_dump(mode="json", exclude_unset=True)
+        return settings.model_copy(update={"options": options})
+
+    def to_yaml(self) -> str:
+        """All settings written out, defaults included, so that a run can be repeated."""
+        data = self.model_dump(mode="json")
+        data["options"] = self.method_config.model_dump(mode="json")
+        return yaml.safe_dump(data, sort_keys=False)
+
+
+def value_of(settings: RunSettings, name: str) -> Any:
+    """The setting called `section.key`; of options that are not set, the default.
+
+    >>> value_of(RunSettings.make("esmm"), "options.ctcvr_weight")
+    1.0
+    """
+    section, _, key = name.partition(".")
+    if section == "options":
+        return getattr(settings.method_config, key)
+    return getattr(getattr(settings, section), key)
+
+
+def with_values(settings: RunSettings, values: Mapping[str, Any]) -> RunSettings:
+    """`settings` with others in place of those called `section.key`, all checked anew.
+
+    Raises:
+        InputError: a name or value that cannot be.
+
+    >>> with_values(RunSettings.make("esmm"), {"training.lr": 0.01}).training.lr
+    0.01
+    """
+    data = {section: getattr(settings, section) for section in SECTIONS}
+    data = {n: {**(v if n == "options" else v.model_dump())} for n, v in data.items()}
+    for name, value in values.items():
+        section, _, key = name.partition(".")
+        data[section][key] = value
+    return RunSettings.make(
+        config={"method": settings.method, "seed": settings.seed, **data},
+    )
+
+
+def _override(text: str, options: type[MethodConfig]) -> tuple[str, str, Any]:
+    """'network.dropout=0.1' or 'dropout=0.1' -> section, key, value (YAML)."""
+    path, equals, raw = text.partition("=")
+    if not equals or not path.strip():
+        raise InputError(f"--set {text!r}: expected key=value, e.g. training.lr=0.001")
+    try:
+        value = yaml.safe_load(raw)
+    except yaml.YAMLError as error:
+        raise InputError(f"--set {text!r}: the value is not YAML: {error}") from None
+    fields = {
+        "options": options.model_fields,
+        "network": NetworkConfig.model_fields,
+        "training": TrainingConfig.model_fields,
+    }
+    section, dot, key = path.strip().partition(".")
+    if dot:
+        if section not in SECTIONS:
+            raise InputError(f"--set {text!r}: no section {section!r}; {', '.join(SECTIONS)}")
+        return section, key, value
+    homes = [name for name in SECTIONS if section in fields[name]]
+    if len(homes) != 1:
+        problem = "is in " + " and ".join(homes) if homes else "is not a known setting"
+        near = get_close_matches(section, [name for names in fields.values() for name in names], 1)
+        meant = f"did you mean {near[0]!r}?" if near else "see 'postclick methods' and the docs"
+        mend = "put the section before it" if homes else meant
+        raise InputError(f"--set {text!r}: {section!r} {problem}: {mend}")
+    # YAML reads 1e-3 as text; pydantic takes it as a number.
+    return homes[0], section, value
+
+
+def load_config(path: str | Path) -> dict[str, Any]:
+    """Read a settings file (YAML)."""
+    try:
+        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"config {path} cannot be read as YAML: {error}") from None
+    if not isinstance(data, dict):
+        raise InputError(f"config {path}: expected a mapping of settings")
+    unknown = set(data) - set(RunSettings.model_fields)
+    if unknown:
+        known = ", ".join(RunSettings.model_fields)
+        raise InputError(f"config {path}: unknown key {sorted(unknown)[0]!r}; keys: {known}")
+    return data

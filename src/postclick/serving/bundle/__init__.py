@@ -1,0 +1,1 @@
+"""The serving bundle: made from a run, opened to score."""

@@ -1,0 +1,160 @@
+"""`Bundle`: a model in a folder, opened to score raw rows; needs no torch."""
+
+import os
+from collections.abc import Collection
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from postclick.data.encode.vocabulary import FOLDER as VOCABULARIES
+from postclick.errors import InputError
+from postclick.serving.bundle.feed import graph_inputs
+from postclick.serving.bundle.format import BUNDLE, MODEL, read_info, verify_files
+from postclick.serving.bundle.runtime import Model
+from postclick.serving.bundle.user_columns import divide
+from postclick.serving.lookup.encoded import Encoded
+from postclick.serving.lookup.encoder import ServingEncoder
+from postclick.serving.lookup.rows import Rows
+from postclick.serving.probabilities import Scores, Served
+
+
+class Bundle:
+    """A model to score with. Its methods may be called from several threads at a time.
+
+    Attributes:
+        folder: where it lies.
+        info: the content of its bundle.json.
+        version: a checksum of all of it.
+    """
+
+    def __init__(self, folder: str | Path, threads: int | None = None) -> None:
+        """As `open`."""
+        self.folder = Path(folder)
+        if threads is not None and threads < 1:
+            raise InputError(f"threads is {threads}: give 1 or more")
+        self.info, self.version = read_info(self.folder)
+        verify_files(self.folder, self.info.files)
+        if MODEL not in self.info.files:
+            raise InputError(f"{self.folder / BUNDLE} lists no {MODEL}: export the run again")
+        info = self.info
+        self._encoder = ServingEncoder(
+            info.log_schema, info.ids, info.numerics, info.bags, self.folder / VOCABULARIES
+        )
+        self._model = Model(self.folder / MODEL, threads or os.cpu_count() or 1, info.user_features)
+        inputs = graph_inputs(divide(self._encoder.layout, self._model.user_features))
+        if self._model.outputs != info.outputs or self._model.inputs != inputs:
+            raise InputError(f"{self.folder / MODEL} is another model: export the run again")
+        self._served = Served(info.ctr_shift, info.calibration)
+
+    @classmethod
+    def open(cls, folder: str | Path, threads: int | None = None) -> "Bundle":
+        """Open a bundle; every file is checked against its sha256.
+
+        Args:
+            threads: that share the rows of one call, by default one for each core.
+
+        Raises:
+            InputError: it is no bundle, of a newer format, or not as it was written.
+        """
+        return cls(folder, threads)
+
+    @property
+    def method(self) -> str:
+        """The method that trained it."""
+        return self.info.method
+
+    @cached_property
+    def features(self) -> tuple[str, ...]:
+        """The raw columns that it needs."""
+        return tuple(dict.fromkeys(c for names in self._encoder.columns.values() for c in names))
+
+    def score(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Score raw rows: float32 `pctr`, `pcvr` and `pctcvr` for each, in order.
+
+        Args:
+            frame: the features of the log's schema, in any type that training accepts; labels
+                and other columns are not read.
+
+        Raises:
+            InputError: a column is missing or of the wrong type.
+        """
+        return self.predict(Rows(frame)).frame()
+
+    def score_candidates(self, user: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:
+        """Score candidates that share the columns of the one row of `user`, encoded once.
+
+        Raises:
+            InputError: a column is in neither frame, or `user` has another number of rows.
+        """
+        return self.predict(Rows(candidates), Rows(user)).frame()
+
+    def predict(self, rows: Rows, user: Rows | None = None) -> Scores:
+        """`score`, or `score_candidates` where there is a user, without frames.
+
+        Raises:
+            InputError: as they do.
+        """
+        if user is None:
+            return self.run(self._encoder.encode(rows))
+        if user.height != 1:
+            raise InputError(f"the user's part has {user.height:,} rows: give one")
+        theirs = self.features_of(user.names)
+        of_user = self._encoder.encode(user, theirs)
+        own = self._encoder.encode(
+            rows, [name for name in self._encoder.columns if name not in of_user.features]
+        )
+        read_apart = self._model.user_features
+        if not read_apart or not of_user.features >= read_apart:
+            return self.run(of_user.beside(own))
+        # What else the user's part has is read with each candidate.
+        more = of_user.features > read_apart
+        return self.run(of_user.beside(own) if more else own, of_user)
+
+    def warm(self) -> None:
+        """Build the tables that the first request would build, for values of any type."""
+        self._encoder.warm()
+
+    def features_of(self, columns: Collection[str]) -> tuple[str, ...]:
+        """The features whose raw columns are all among `columns`."""
+        have = set(columns)
+        return tuple(
+            name for name, needs in self._encoder.columns.items() if have.issuperset(needs)
+        )
+
+    def encode(self, frame: pl.DataFrame, features: Collection[str] | None = None) -> Encoded:
+        """Raw rows as arrays, of all features or of some.
+
+        Parts are put together with `Encoded.beside`.
+
+        Raises:
+            InputError: a column is missing or of the wrong type.
+        """
+        return self._encoder.encode(Rows(frame), features)
+
+    def run(self, rows: Encoded, user: Encoded | None = None) -> Scores:
+        """The probabilities of encoded rows.
+
+        Args:
+            user: one row with the `user_features` of the bundle, where `rows` share it; they are
+                read from it, and the others from `rows`.
+
+        Raises:
+            InputError: a feature is missing, or there is more than one user.
+        """
+        for part in (rows, user):
+            if part is not None and part.layout != self._encoder.layout:
+                raise InputError("these rows are of another bundle: encode them with this one")
+        read_apart = self._model.user_features
+        if user is not None and (len(user) != 1 or not read_apart):
+            raise InputError(
+                f"{len(user):,} users and {len(read_apart)} features that are the user's "
+                "in this bundle: put the parts together with `beside`"
+            )
+        read_of_user = frozenset() if user is None else read_apart
+        lacking = [name for name in rows.missing if name not in read_of_user]
+        if user is not None:
+            lacking += [name for name in user.missing if name in read_of_user]
+        if lacking:
+            raise InputError(f"feature {lacking[0]!r} has not been encoded: give it as well")
+        return self._served.scores(*self._model.run(rows, user))

@@ -1,0 +1,230 @@
+"""A trained method as an ONNX graph of its serving heads."""
+
+import copy
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from postclick.data.batch import Bag, Batch
+from postclick.data.prepared import InputSpec
+from postclick.errors import InputError
+from postclick.extras import require
+from postclick.methods.base import Method
+from postclick.nn.embedding import FeatureEmbedding
+from postclick.serving.bundle.feed import USER, input_names
+from postclick.serving.bundle.shared_part import TwoParts, as_tensor
+from postclick.serving.bundle.user_columns import Division
+
+# An ONNX file is one protobuf message, which holds less than 2 GiB; some of it is the graph.
+LARGEST_FILE = (2 << 30) - (64 << 20)
+PaddedBag = tuple[Tensor, Tensor]
+# Ids, numbers and padded bags: of all features, or first of the candidates' and then the user's.
+Part = tuple[Tensor, Tensor, list[PaddedBag]]
+
+
+class PaddedEmbedding(nn.Module):
+    """`FeatureEmbedding` with the same weights, whose bags are padded: ids and weights [n, L].
+
+    It reads the parts of a division, each with its own ids, numbers and bags.
+    """
+
+    def __init__(self, embedding: FeatureEmbedding, division: Division) -> None:
+        super().__init__()
+        self.table, self.project = embedding.table, embedding.project
+        fields = len(division.own.ids) + len(division.user.ids)
+        bags = len(division.own.bags) + len(division.user.bags)
+        of_ids = [range(k * embedding.dim, (k + 1) * embedding.dim) for k in range(fields + bags)]
+        # Projected numbers are one vector of all numbers, and not divided.
+        of_numbers = range((fields + bags) * embedding.dim, embedding.width)
+        identity = isinstance(embedding.project, nn.Identity)
+        self.columns = [
+            [
+                *chain.from_iterable(of_ids[k] for k in part.ids),
+                *chain.from_iterable(of_ids[fields + k] for k in part.bags),
+                *(of_numbers[k] for k in part.numerics if identity),
+            ]
+            for part in division
+        ]
+        if not identity:
+            self.columns[0].extend(of_numbers)
+
+    def forward(
+        self, ids: Sequence[Tensor], numeric: Sequence[Tensor], bags: Sequence[Sequence[PaddedBag]]
+    ) -> Tensor:
+        parts = [self._embed(*part) for part in zip(ids, numeric, bags, strict=True)]
+        if len(parts) == 1:
+            return parts[0]
+        (own, user), (own_columns, user_columns) = parts, self.columns
+        return as_tensor(TwoParts(own, user, own_columns, user_columns))
+
+    def _embed(self, ids: Tensor, numeric: Tensor, bags: Sequence[PaddedBag]) -> Tensor:
+        parts = [F.embedding(ids, self.table).flatten(1)] if ids.shape[1] else []
+        for values, weights in bags:
+            vectors = F.embedding(values, self.table)
+            parts.append(torch.bmm(weights.unsqueeze(1), vectors).squeeze(1))
+        if numeric.shape[1]:
+            parts.append(self.project(numeric))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+class ServingGraph(nn.Module):
+    """Local ids, numbers and padded bags to logits; adds each field's offset to its ids."""
+
+    def __init__(self, method: Method[Any], inputs: InputSpec, division: Division) -> None:
+        super().__init__()
+        self.method = padded(method, division)
+        sizes = (*inputs.field_sizes, *inputs.bag_sizes)
+        first = torch.tensor([0, *sizes], dtype=torch.int64).cumsum(0)
+        if int(first[-1]) >= 2**31:
+            raise InputError(f"{int(first[-1]):,} embedding rows are more than int32 ids can name")
+        fields = len(inputs.field_sizes)
+        self.first_of_bag: list[list[int]] = []
+        for number, part in enumerate(division):
+            of_ids = first[list(part.ids)].int()
+            self.register_buffer(f"first_{number}", of_ids, persistent=False)
+            self.first_of_bag.append([int(first[fields + k]) for k in part.bags])
+
+    def forward(self, *parts: Part) -> tuple[Tensor, ...]:
+        ids, bags = [], []
+        for number, (values, _, lists) in enumerate(parts):
+            ids.append(values + self.get_buffer(f"first_{number}"))
+            first = self.first_of_bag[number]
+            bags.append([(v + f, weights) for (v, weights), f in zip(lists, first, strict=True)])
+        numeric = [numbers for _, numbers, _ in parts]
+        rows = numeric[0].new_zeros(numeric[0].shape[0])
+        # Not what a training batch has: `PaddedEmbedding`, which alone reads it, wants these.
+        batch = Batch(
+            cast(Tensor, ids), cast(Tensor, numeric), cast("tuple[Bag, ...]", bags), rows, rows
+        )
+        prediction = self.method.predict(batch)
+        found = (prediction.ctr, prediction.cvr, prediction.log_ctcvr)
+        return tuple(logit for logit in found if logit is not None)
+
+
+def padded(method: Method[Any], division: Division) -> Method[Any]:
+    """A copy that shares the weights and reads padded bags."""
+    weights: dict[int, Any] = {id(p): p for p in method.parameters()}
+    changed = copy.deepcopy(method, weights).eval()
+    for module in list(changed.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, FeatureEmbedding):
+                setattr(module, name, PaddedEmbedding(child, division))
+    return changed
+
+
+def export_graph(
+    method: Method[Any],
+    inputs: InputSpec,
+    division: Division,
+    outputs: Sequence[str],
+    path: Path,
+) -> None:
+    """Write `<path>`, with its weights in `<path>.data` beside it where one file is too small.
+
+    Where the division has columns of the user, they are inputs of their own, with as many rows as
+    the others or one.
+
+    Raises:
+        InputError: the packages that write ONNX are not installed.
+    """
+    require_exporter()
+    names, arguments, shapes = _example(division)
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            ServingGraph(method, inputs, division).eval(),
+            arguments,
+            dynamo=True,
+            dynamic_shapes=shapes,
+            input_names=names,
+            output_names=list(outputs),
+            verbose=False,
+        )
+        assert program is not None
+        weights = sum(
+            value.const_value.nbytes
+            for value in program.model.graph.initializers.values()
+            if value.const_value is not None
+        )
+        _drop_unread(program.model.graph)
+        if division.is_divided:
+            _free_rows(program.model.graph)
+        _drop_origins(program.model.graph)
+        program.save(path, external_data=weights > LARGEST_FILE)
+
+
+def require_exporter() -> None:
+    """Raise `InputError` where the packages that write and run ONNX are missing."""
+    for name in ("onnx", "onnxscript", "onnxruntime"):
+        require(name, "export", "export")
+
+
+def _example(division: Division) -> tuple[list[str], tuple[Part, ...], Any]:
+    """Names, example arguments and dynamic dimensions of the graph's inputs.
+
+    Three rows, and lists longer than one: the exporter takes 0 and 1 for constants.
+    """
+    rows, n = 3, torch.export.Dim("n")
+    names, parts, shapes = [], [], []
+    for prefix, columns in zip(("", USER), division, strict=True):
+        if prefix and not division.is_divided:
+            continue
+        ids = torch.zeros(rows, len(columns.ids), dtype=torch.int32)
+        bags, of_bags = [], []
+        for number in columns.bags:
+            size = rows, 4 + number
+            bags.append((torch.zeros(size, dtype=torch.int32), torch.zeros(size)))
+            length = torch.export.Dim(f"length_{number}")
+            of_bags.append(({0: n, 1: length}, {0: n, 1: length}))
+        names += input_names(columns, prefix)
+        parts.append((ids, torch.zeros(rows, len(columns.numerics)), bags))
+        shapes.append(({0: n}, {0: n}, of_bags))
+    return names, tuple(parts), (tuple(shapes),)
+
+
+def _free_rows(graph: Any) -> None:
+    """The user's inputs may have one row: nothing says any more that all have as many."""
+    for value in graph.inputs:
+        if value.name.startswith(USER):
+            value.shape = type(value.shape)(["m", *value.shape.dims[1:]])
+    kept = set(graph.outputs)
+    for node in graph:
+        for value in node.outputs:
+            if value not in kept:
+                value.shape = None
+
+
+def _drop_unread(graph: Any) -> None:
+    """Inputs without columns are read by nobody: they need not be given."""
+    for value in list(graph.inputs):
+        if not value.uses() and 0 in value.shape.dims[1:]:
+            graph.inputs.remove(value)
+
+
+def _drop_origins(graph: Any) -> None:
+    """Every node tells the lines of Python that it comes from, with the paths of this machine."""
+    for node in graph:
+        for part in (node, *node.outputs):
+            part.metadata_props.clear()
+    for value in (*graph.inputs, *graph.initializers.values()):
+        value.metadata_props.clear()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter warns of what concerns its own developers."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

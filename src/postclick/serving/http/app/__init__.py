@@ -1,0 +1,1 @@
+"""The application: its paths, its limits, what it answers."""

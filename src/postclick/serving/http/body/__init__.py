@@ -1,0 +1,1 @@
+"""The body of a request, JSON or Arrow, to columns."""

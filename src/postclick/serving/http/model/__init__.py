@@ -1,0 +1,1 @@
+"""The bundle that serves, its threads, and putting another in its place."""

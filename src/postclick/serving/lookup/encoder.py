@@ -1,0 +1,178 @@
+"""Raw rows to the arrays of a model, as `prepare` encodes them, without a join."""
+
+from collections.abc import Collection, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from postclick.data.encode.pooling import pooling_weights
+from postclick.data.encode.scaling import quantile_ids
+from postclick.data.encode.vocabulary import Vocabulary
+from postclick.data.manifest import WEIGHTS_SUFFIX, BagColumn, IdColumn, NumericColumn
+from postclick.data.read.canonical import LENGTHS, UNREADABLE, Canonicalizer, Issues
+from postclick.data.read.values import flatten
+from postclick.data.schema import LogSchema, MultiCategorical
+from postclick.errors import InputError
+from postclick.serving.lookup.encoded import BagRows, Encoded, Int32s, Layout
+from postclick.serving.lookup.integers import IntegerColumns
+from postclick.serving.lookup.lookup import Values, find_ids
+from postclick.serving.lookup.numbers import NumericScaling, read_number
+from postclick.serving.lookup.rows import Rows
+
+_TROUBLE = {
+    UNREADABLE: "values are not numbers: mend them, or leave them empty",
+    LENGTHS: "rows have lists and weights of different lengths: mend them",
+}
+
+
+class ServingEncoder:
+    """Encodes raw rows: the columns of the schema, in any type that training accepts.
+
+    Attributes:
+        layout: the columns of the arrays.
+        columns: raw columns of each feature: its own, and that of its weights.
+    """
+
+    def __init__(
+        self,
+        schema: LogSchema,
+        ids: Sequence[IdColumn],
+        numerics: Sequence[NumericColumn],
+        bags: Sequence[BagColumn],
+        vocabularies: Path,
+    ) -> None:
+        """Raises `InputError` where a vocabulary is missing or is another one."""
+        self._ids, self._bags = tuple(ids), tuple(bags)
+        self._scaling = NumericScaling(numerics)
+        self.layout = layout_of(ids, numerics, bags)
+        multi = {bag.name: bag for bag in schema.multi}
+        self.columns: dict[str, tuple[str, ...]] = {}
+        for name in self.layout.features:
+            weights = multi[name].weights if name in multi else None
+            self.columns[name] = (name,) if weights is None else (name, weights)
+        self._values = {
+            name: _load(vocabularies, name, size) for name, size in vocabulary_sizes(ids, bags)
+        }
+        self._canonical = {name: _alone(schema, bag) for name, bag in multi.items()}
+
+    def warm(self) -> None:
+        """Build now what the first rows of text or integers would build."""
+        for values in self._values.values():
+            values.warm()
+        _ = self._integers
+
+    @cached_property
+    def _integers(self) -> IntegerColumns:
+        """Of the id columns; one that is made of bins has no values."""
+        empty = Values(pl.Series([], dtype=pl.String))
+        return IntegerColumns(
+            [(empty if c.edges is not None else self._values[c.name]).signed for c in self._ids]
+        )
+
+    def encode(self, rows: Rows, features: Collection[str] | None = None) -> Encoded:
+        """The rows as arrays.
+
+        Args:
+            features: what to encode, by default all features.
+
+        Raises:
+            InputError: a column is missing, or holds what cannot be read.
+        """
+        wanted = dict.fromkeys(self.layout.features if features is None else features)
+        self._require(rows.names, wanted)
+        ids = self._encode_ids(rows, wanted)
+        numbers = {
+            name: read_number(rows.column(name))
+            for name in dict.fromkeys(self.layout.numerics)
+            if name in wanted
+        }
+        if numbers:
+            numeric = self._scaling.scale(numbers)
+        else:
+            numeric = np.zeros((rows.height, len(self.layout.numerics)), dtype=np.float32)
+        bags = tuple(
+            self._bag(rows, bag) if bag.name in wanted else BagRows.empty(rows.height)
+            for bag in self._bags
+        )
+        return Encoded(self.layout, frozenset(wanted), ids, numeric, bags)
+
+    def _encode_ids(self, rows: Rows, wanted: Collection[str]) -> Int32s:
+        ids = np.zeros((rows.height, len(self._ids)), dtype=np.int32)
+        listed: dict[int, tuple[Values, pl.Series]] = {}
+        whole: dict[int, int] = {}
+        for k, column in enumerate(self._ids):
+            if column.name not in wanted:
+                continue
+            if column.edges is not None:
+                ids[:, k] = quantile_ids(read_number(rows.column(column.name)), column.edges)
+            elif (place := rows.place.get(column.name)) is not None:
+                whole[k] = place
+            else:
+                listed[k] = self._values[column.name], rows.frame.get_column(column.name)
+        for k, found in zip(listed, find_ids(list(listed.values())), strict=True):
+            ids[:, k] = found
+        if whole:
+            which, places = np.array(list(whole)), np.array(list(whole.values()))
+            ids[:, which] = self._integers.find(rows.matrix[:, places], which)
+        return ids
+
+    def _require(self, given: Sequence[str], features: Collection[str]) -> None:
+        unknown = [name for name in features if name not in self.columns]
+        if unknown:
+            have = ", ".join(self.columns)
+            raise InputError(f"the bundle has no feature {unknown[0]!r}; it has {have}")
+        have_columns = set(given)
+        names = dict.fromkeys(c for name in features for c in self.columns[name])
+        missing = [name for name in names if name not in have_columns]
+        if missing:
+            have = ", ".join(given[:12]) + (", ..." if len(given) > 12 else "")
+            raise InputError(
+                f"no column {', '.join(map(repr, missing))} among the rows to score; they have "
+                f"{have or 'none'}: give every feature that the model was trained on"
+            )
+
+    def _bag(self, rows: Rows, bag: BagColumn) -> BagRows:
+        issues = Issues()
+        canonical = self._canonical[bag.name].convert(rows.some(self.columns[bag.name]), issues)
+        for (kind, column), count in issues.rows.items():
+            if kind in _TROUBLE:
+                such = ", ".join(issues.examples[kind, column])
+                raise InputError(f"column {column!r}: {count:,} {_TROUBLE[kind]} (such as {such})")
+        text, offsets = flatten(canonical[bag.name])
+        if bag.weighted:
+            weights = flatten(canonical[bag.name + WEIGHTS_SUFFIX])[0].to_numpy().astype(np.float32)
+        else:
+            weights = np.ones(len(text), dtype=np.float32)
+        weights = pooling_weights(weights, np.diff(offsets), bag.pooling)
+        return BagRows(self._values[bag.name].of_text(text), offsets, weights)
+
+
+def _alone(schema: LogSchema, bag: MultiCategorical) -> Canonicalizer:
+    """What reads one multi-valued feature as training does, and nothing else."""
+    alone = schema.model_copy(update={"categorical": (), "numeric": (), "multi": (bag,)})
+    return Canonicalizer(alone, [bag.name, bag.weights or bag.name], labels=False)
+
+
+def layout_of(
+    ids: Sequence[IdColumn], numerics: Sequence[NumericColumn], bags: Sequence[BagColumn]
+) -> Layout:
+    """Which feature each column of the arrays belongs to."""
+    names = (c.name for c in ids), (c.source for c in numerics), (c.name for c in bags)
+    return Layout(*map(tuple, names))
+
+
+def vocabulary_sizes(ids: Sequence[IdColumn], bags: Sequence[BagColumn]) -> list[tuple[str, int]]:
+    """Name and size of each column that has a vocabulary."""
+    return [(c.name, c.size) for c in ids if c.edges is None] + [(c.name, c.size) for c in bags]
+
+
+def _load(folder: Path, name: str, size: int) -> Values:
+    vocabulary = Vocabulary.load(folder, name)
+    ids = vocabulary.table["id"].to_numpy()
+    if vocabulary.size != size or not np.array_equal(ids, np.arange(1, size)):
+        raise InputError(
+            f"the vocabulary of {name!r} in {folder} is another one: export the run again"
+        )
+    return Values(vocabulary.table["value"])

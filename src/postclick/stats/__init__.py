@@ -1,0 +1,29 @@
+"""Intervals and tests: over seeds, and over test rows."""
+
+from postclick.stats.bootstrap import BootstrapDifference, bootstrap_difference
+from postclick.stats.delong import AucDifference, DeLong, auc_difference, auc_interval, delong
+from postclick.stats.interval import Interval
+from postclick.stats.paired import PairedResult, holm, paired_test, supported_best
+from postclick.stats.seed_tests import WelchResult, WilcoxonResult, welch_test, wilcoxon_test
+from postclick.stats.significance import Significance, significance
+
+__all__ = [
+    "AucDifference",
+    "BootstrapDifference",
+    "DeLong",
+    "Interval",
+    "PairedResult",
+    "Significance",
+    "WelchResult",
+    "WilcoxonResult",
+    "auc_difference",
+    "auc_interval",
+    "bootstrap_difference",
+    "delong",
+    "holm",
+    "paired_test",
+    "significance",
+    "supported_best",
+    "welch_test",
+    "wilcoxon_test",
+]

@@ -1,0 +1,150 @@
+"""`train`: a method on a prepared log, into a run folder."""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from postclick.data.prepared import PreparedLog
+from postclick.errors import InputError, RunFailedError
+from postclick.optim.compiled_adam import load_machine_code
+from postclick.progress import Reporter, Silent
+from postclick.runs.build import build_method
+from postclick.runs.folder import (
+    CHECKPOINT,
+    MODEL,
+    RUN_INFO,
+    lock_of,
+    open_partial,
+    partial_folder,
+)
+from postclick.runs.history import HISTORY, History
+from postclick.runs.run import Run
+from postclick.runs.settings import RunSettings
+from postclick.runs.tensor_file import write_tensors
+from postclick.system.files import locked
+from postclick.system.process import training_process
+from postclick.tracking.destination import Track, trackers_of
+from postclick.tracking.tracker import Watch
+from postclick.training.loop import TrainingLoop
+from postclick.training.precision import settled_precision
+from postclick.training.speed_warnings import warn_of_speed
+
+
+def train(
+    data: PreparedLog | str | Path,
+    method: str | RunSettings,
+    out: str | Path,
+    *,
+    seed: int = 0,
+    reporter: Reporter | None = None,
+    track: Sequence[Track] = (),
+) -> Run:
+    """Train a method on a prepared log and write a run folder.
+
+    An unfinished run of the same settings and data in `<out>.partial` is resumed from its last
+    checkpoint. The test split is never touched.
+
+    Args:
+        data: a prepared log or its folder.
+        method: a method's name, or complete settings, which bring their own seed.
+        out: the run folder; must not exist.
+        seed: the same seed gives the same weights; only used beside a method's name.
+        track: where to track it, e.g. `["mlflow", "tensorboard:events"]`, or `Tracker`s; one that
+            fails is told and left out.
+
+    Raises:
+        InputError: `out` exists, settings are wrong, or the loss diverged.
+    """
+    log = data if isinstance(data, PreparedLog) else PreparedLog(data)
+    settings = method if isinstance(method, RunSettings) else RunSettings.make(method, seed=seed)
+    training = settings.training.for_rows(log.split("train").rows)
+    settings = settings.model_copy(update={"training": training})
+    out, reporter = Path(out), reporter or Silent()
+    watch = Watch(trackers_of(track, out.name), reporter)
+    if "valid" not in log.manifest.splits:
+        raise InputError(
+            f"{log.folder} has no validation split, by which epochs are judged: prepare it with "
+            "--valid or a --valid-fraction above 0"
+        )
+    if log.split("train").conversions == 0:
+        raise InputError(f"{log.folder}: no conversion in the training split, nothing to learn")
+    with _claimed(out), training_process(settings.training.threads):
+        # First whatever can refuse the settings: no folder is left behind by a mistake.
+        net = build_method(settings, log).to(_device(settings.training.device))
+        partial = partial_folder(out)
+        open_partial(partial, settings, log, reporter)
+        history = History(partial / HISTORY)
+        warn_of_speed(settings.training.threads, reporter)
+        if settings.training.device == "cpu":
+            load_machine_code()
+
+        def note(record: dict[str, Any]) -> None:
+            history.add(record, reporter)
+            watch.epoch(record)
+
+        with _removed_if_failed(partial, watch):
+            loop = TrainingLoop(
+                net,
+                log,
+                settings.training,
+                settings.seed,
+                partial / CHECKPOINT,
+                reporter,
+                note,
+            )
+            loop.precision = settled_precision(
+                settings.training.precision,
+                net,
+                loop.first_batch,
+                loop.phase.steps[0],
+                partial / RUN_INFO,
+                reporter,
+            )
+            history.cut(loop.position.epoch)
+            watch.start(settings, log, partial)
+            loop.run()
+        write_tensors(partial / MODEL, net.state_dict())
+        partial.rename(out)
+        # Last: a kill before it costs disk space, a kill after an earlier removal all epochs.
+        (out / CHECKPOINT).unlink(missing_ok=True)
+        run = Run(out)
+        watch.finish(run)
+    return run
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        first = str(error).splitlines()[0]
+        raise InputError(f"training.device={name} cannot be used here: {first}") from None
+    return device
+
+
+@contextmanager
+def _claimed(out: Path) -> Iterator[None]:
+    """Be the only one who writes the run `out`."""
+    if not out.name:
+        raise InputError(f"{out} exists: name another --out")
+    with locked(lock_of(out), out):
+        if out.exists():
+            raise InputError(f"{out} exists: name another --out, or remove it")
+        yield
+
+
+@contextmanager
+def _removed_if_failed(partial: Path, watch: Watch) -> Iterator[None]:
+    """A run that cannot go on must not be found and resumed; after other errors it stays."""
+    try:
+        yield
+    except InputError as error:
+        if isinstance(error, RunFailedError):
+            watch.fail(error)
+        if isinstance(error, RunFailedError) or not (partial / CHECKPOINT).exists():
+            shutil.rmtree(partial, ignore_errors=True)
+        raise

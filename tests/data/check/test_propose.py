@@ -1,0 +1,119 @@
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import yaml
+
+from postclick.data.check.propose import propose_schema
+from postclick.data.read.log_source import FrameSource
+from postclick.data.read.opening import open_log
+from postclick.data.schema import LogSchema
+from postclick.errors import InputError
+
+ROWS = 3000
+
+
+def log() -> dict[str, object]:
+    rng = np.random.default_rng(0)
+    click = rng.random(ROWS) < 0.4
+    buy = click & (rng.random(ROWS) < 0.3)
+    return {
+        "is_click": click.astype(int),
+        "purchase_label": buy.astype(int),
+        "shop_id": rng.integers(0, 100, ROWS),
+    }
+
+
+def draft(columns: dict[str, object]) -> tuple[LogSchema, str]:
+    text = propose_schema(FrameSource(pl.DataFrame(columns)))
+    return LogSchema.parse(yaml.safe_load(text)), text
+
+
+def test_hillstrom(shared_data: Path) -> None:
+    text = propose_schema(open_log(shared_data / "hillstrom" / "hillstrom.csv"))
+    schema = LogSchema.parse(yaml.safe_load(text))
+    assert (schema.click, schema.conversion) == ("visit", "conversion")
+    assert schema.ignore == ("spend",)
+    line = next(line for line in text.splitlines() if "spend" in line)
+    assert "# predicts conversion" in line
+    assert [f.name for f in schema.numeric] == ["history"]
+    assert len(schema.categorical) == 8
+
+
+def test_kinds_of_columns() -> None:
+    rng = np.random.default_rng(1)
+    lists = [rng.integers(0, 40, n).astype(str).tolist() for n in rng.integers(0, 5, ROWS)]
+    weights = [rng.random(len(one)).tolist() for one in lists]
+    columns = {
+        **log(),
+        "age": rng.integers(18, 90, ROWS),
+        "price": np.exp(3 * rng.normal(size=ROWS)),
+        "zip": [f"{k:05d}" for k in rng.integers(0, 900, ROWS)],
+        "history": lists,
+        "history_weights": weights,
+        "tags": ["|".join(one) for one in lists],
+        "request": rng.permutation(ROWS),
+        "one": "x",
+        "void": pl.Series([None] * ROWS, dtype=pl.String),
+        "same": log()["shop_id"],
+        "timestamp": rng.integers(1_600_000_000, 1_700_000_000, ROWS),
+        "dwell": np.where(log()["is_click"] == 1, rng.random(ROWS), 0),  # type: ignore[comparison-overlap]
+        "true_ctr": rng.random(ROWS),
+        "potential_conversion": rng.integers(0, 2, ROWS),
+        "101": rng.integers(0, 3, ROWS),
+        "yes": rng.integers(0, 3, ROWS),
+        "a: b # c": rng.integers(0, 3, ROWS),
+    }
+    schema, text = draft(columns)
+    assert (schema.click, schema.conversion) == ("is_click", "purchase_label")
+    assert [f.name for f in schema.categorical] == ["shop_id", "zip", "101", "yes", "a: b # c"]
+    assert {f.name: f.transform for f in schema.numeric} == {"age": "standardize", "price": "log1p"}
+    bags = {f.name: (f.separator, f.weights) for f in schema.multi}
+    assert bags == {"history": (None, "history_weights"), "tags": ("|", None)}
+    assert set(schema.ignore) == {"request", "one", "void", "same", "dwell"}
+    assert schema.time == "timestamp"
+    assert (schema.truth.ctr, schema.truth.cvr) == ("true_ctr", None)
+    assert schema.truth.conversion == "potential_conversion"
+    for name, why in (("request", "own value"), ("one", "same in every row"), ("dwell", "click")):
+        line = next(line for line in text.splitlines() if line.startswith(f"  - {name}  #"))
+        assert why in line
+
+
+def test_a_log_read_from_csv_gives_the_same_draft(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    frame = pl.DataFrame({**log(), "price": rng.random(ROWS), "age": rng.integers(0, 9, ROWS)})
+    frame.write_csv(tmp_path / "log.csv")
+    drafts = [propose_schema(s) for s in (FrameSource(frame), open_log(tmp_path / "log.csv"))]
+    assert drafts[0].splitlines()[1:] == drafts[1].splitlines()[1:]
+
+
+def test_the_funnel_tells_a_label_without_a_name() -> None:
+    columns = log()
+    columns["y2"] = columns.pop("purchase_label")
+    columns["other"] = np.random.default_rng(3).integers(0, 2, ROWS)
+    assert draft(columns)[0].conversion == "y2"
+
+
+def test_a_name_alone_does_not_make_a_label() -> None:
+    columns = {"click_count": np.arange(ROWS) % 5, "sale_order": np.arange(ROWS) % 2, **log()}
+    schema, _ = draft(columns)
+    assert (schema.click, schema.conversion) == ("is_click", "purchase_label")
+
+
+def test_labels_that_cannot_be_told() -> None:
+    columns = log()
+    renamed = {"x": columns["is_click"], "y": columns["purchase_label"], "z": columns["shop_id"]}
+    with pytest.raises(InputError, match="'x', 'y': write a schema") as caught:
+        draft(renamed)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="every row: none"):
+        draft({"z": columns["shop_id"]})
+
+
+def test_conversions_without_a_click_are_mentioned() -> None:
+    columns = log()
+    buy = np.array(columns["purchase_label"])
+    buy[np.flatnonzero(np.array(columns["is_click"]) == 0)[:5]] = 1
+    _, text = draft({**columns, "purchase_label": buy})
+    assert "5 without a click" in text

@@ -1,0 +1,109 @@
+"""Tables for a terminal: what is shown, marked and noted."""
+
+import io
+import math
+
+import pytest
+from rich.console import Console
+
+from helpers.results import Figures, summary_of
+from postclick.data.prepared import PreparedLog
+from postclick.experiments.comparison.summary import Summary
+from postclick.experiments.comparison.terminal_tables import footnotes, tables
+from postclick.metrics.metric import MetricValue
+
+CLEAR = {"esmm": [0.60, 0.62, 0.61, 0.63], "evi": [0.70, 0.73, 0.71, 0.72]}
+RECORDED: Figures = {("cvr_auc", "clicked"): CLEAR, ("ctr_auc", "entire"): CLEAR}
+
+
+def text(summary: Summary) -> str:
+    screen = io.StringIO()
+    console = Console(file=screen, width=200)
+    for table in tables(summary):
+        console.print(table)
+    return screen.getvalue()
+
+
+def test_means_deviations_and_the_mark(small_log: PreparedLog) -> None:
+    shown = text(summary_of(RECORDED, small_log, 4))
+    assert "Recorded labels, same length for all (test split)" in shown
+    assert "0.6150 ±0.0129" in shown
+    assert "0.7150 ±0.0129 *" in shown
+    assert "Against known truth" not in shown, "there is no truth"
+    header = next(line for line in shown.splitlines() if "cvr_auc" in line)
+    assert header.index("cvr_auc") < header.index("ctr_auc"), "CVR first"
+
+
+def test_truth_has_a_table_of_its_own_with_bias_in_percent(small_log: PreparedLog) -> None:
+    bias = {"esmm": [0.5, 0.52, 0.51, 0.49], "evi": [-0.01, 0.02, 0.01, 0.03]}
+    figures = {**RECORDED, ("cvr_relative_bias", "unclicked"): bias}
+    summary = summary_of(figures, small_log, 4)
+    assert len(tables(summary)) == 2
+    shown = text(summary)
+    assert "Against known truth" in shown
+    assert "bias %" in shown
+    assert "50.5 ±1.3" in shown
+    assert "1.2 ±1.7 *" in shown
+
+
+def test_one_seed_has_no_deviation(small_log: PreparedLog) -> None:
+    summary = summary_of({("cvr_auc", "clicked"): {"esmm": [0.6], "evi": [0.7]}}, small_log, 1)
+    assert "±" not in text(summary)
+    assert "*" not in text(summary)
+    assert len(footnotes(summary)) == 1
+
+
+def test_undefined_is_said_with_its_reason(small_log: PreparedLog) -> None:
+    broken = {"esmm": CLEAR["esmm"], "evi": ["no clicked rows"] * 4}
+    summary = summary_of({("cvr_auc", "clicked"): broken}, small_log, 4)
+    assert "undefined" in text(summary)
+    assert "undefined: cvr_auc (clicked): no clicked rows" in footnotes(summary)
+
+
+def test_what_is_undefined_for_all_is_no_column(small_log: PreparedLog) -> None:
+    nothing = {name: ["no conversions"] * 4 for name in CLEAR}
+    figures = {**RECORDED, ("cvr_pcoc", "clicked"): nothing}
+    assert "cvr_pcoc" not in text(summary_of(figures, small_log, 4))
+    assert tables(summary_of({("cvr_pcoc", "clicked"): nothing}, small_log, 4)) == []
+
+
+def test_footnotes_tell_the_protocol(small_log: PreparedLog) -> None:
+    notes = footnotes(summary_of(RECORDED, small_log, 4, "share_bottom"))
+    assert notes[0].startswith("4 seeds, mean ± standard deviation; backbone share_bottom")
+    assert "(the same for all); 7 passes of the CVR model for all, the last weights." in notes[0]
+    assert notes[1].startswith("* beats every other method: paired over seeds")
+
+
+def test_no_winner_is_said(small_log: PreparedLog) -> None:
+    noise = {"esmm": [0.60, 0.70, 0.61, 0.68], "evi": [0.70, 0.61, 0.69, 0.62]}
+    notes = footnotes(summary_of({("cvr_auc", "clicked"): noise}, small_log, 4))
+    assert notes[1].startswith("No method is marked as best: ")
+
+
+def test_a_mark_outside_the_tables_is_not_explained(small_log: PreparedLog) -> None:
+    """The footnote is about what is on screen."""
+    noise = {"esmm": [0.60, 0.70, 0.61, 0.68], "evi": [0.70, 0.61, 0.69, 0.62]}
+    figures = {("cvr_auc", "clicked"): noise, ("cvr_bias_recorded", "entire"): CLEAR}
+    summary = summary_of(figures, small_log, 4)
+    assert [row.best for row in summary.rows] == [None, "esmm"]
+    assert "*" not in text(summary)
+    assert footnotes(summary)[1].startswith("No method is marked as best: ")
+
+
+def test_the_share_of_the_possible_gain_where_the_true_cvr_is_known(
+    small_log: PreparedLog,
+) -> None:
+    rate, nll = 0.5, 0.6
+    perfect = MetricValue("true_cvr_nll", "entire", nll, None, 100, 100 * rate)
+    figures: Figures = {("true_cvr_nll", "entire"): {"esmm": [0.65, 0.66], "evi": [0.60, 0.60]}}
+    summary = summary_of(figures, small_log, 2, oracle=[perfect])
+    row = summary.row("true_cvr_nll", "entire")
+    assert row is not None
+    expected = (math.log(2) - 0.655) / (math.log(2) - nll)
+    assert row.share("esmm") == pytest.approx(expected)
+    assert row.share("evi") == pytest.approx(1.0)
+    shown = text(summary)
+    assert f"{100 * expected:.1f}" in shown
+    assert "the true CVR" in shown
+    assert any(note.startswith("share of gain") for note in footnotes(summary))
+    assert "share of" not in text(summary_of(figures, small_log, 2))

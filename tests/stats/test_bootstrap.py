@@ -1,0 +1,241 @@
+"""The bootstrap against standard errors known from formulas, and against plain recomputation."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import stats  # type: ignore[import-untyped]
+
+from postclick.errors import InputError
+from postclick.metrics import EvaluationSums, Statistic, auc, weighted_auc
+from postclick.stats import auc_difference, bootstrap, bootstrap_difference
+
+Array = NDArray[Any]
+
+
+def rows(n: int, seed: int = 0) -> tuple[Array, Array, Array]:
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=n) - 1.5
+    label = rng.random(n) < sigmoid(z)
+    return z + 0.3 * rng.normal(size=n), z - 0.4 + 0.3 * rng.normal(size=n), label
+
+
+def sigmoid(z: Array) -> Array:
+    return np.asarray(1.0 / (1.0 + np.exp(-z)))
+
+
+def losses(z: Array, y: Array) -> Array:
+    return np.asarray(-(y * np.log(sigmoid(z)) + (1 - y) * np.log(1 - sigmoid(z))))
+
+
+def test_weights_are_poisson() -> None:
+    out = np.empty((100, 2_000))
+    bootstrap._draw(np.random.default_rng(0), out)
+    counts = np.bincount(out.astype(int).ravel(), minlength=12)
+    expected = stats.poisson.pmf(np.arange(12), 1.0) * out.size
+    np.testing.assert_allclose(counts[:5], expected[:5], rtol=0.05)
+    assert abs(out.mean() - 1) < 4 / np.sqrt(out.size)
+    # The table behind them, without the noise of drawing.
+    assert bootstrap._WEIGHTS.mean() == pytest.approx(1.0, abs=1e-4)
+    assert bootstrap._WEIGHTS.var() == pytest.approx(1.0, abs=1e-4)
+    assert abs(np.corrcoef(out[0], out[1])[0, 1]) < 0.1
+
+
+def test_standard_error_of_a_mean() -> None:
+    a, b, label = rows(5_000)
+    for name, per_row in (
+        ("nll", losses(a, label) - losses(b, label)),
+        ("bias", sigmoid(a) - sigmoid(b)),
+    ):
+        found = bootstrap_difference(name, a, b, label, resamples=2_000).difference
+        error = per_row.std(ddof=1) / np.sqrt(per_row.size)
+        assert found.value == pytest.approx(per_row.mean(), rel=1e-10)
+        assert found.standard_error == pytest.approx(error, rel=0.08)  # 1.6 % is one sd
+        assert found.low == pytest.approx(found.value - 1.96 * error, abs=0.25 * error)
+        assert found.high == pytest.approx(found.value + 1.96 * error, abs=0.25 * error)
+
+
+def test_standard_error_of_a_ratio() -> None:
+    a, b, label = rows(5_000, seed=1)
+    found = bootstrap_difference("pcoc", a, b, label, resamples=2_000)
+    ratio = sigmoid(a).sum() / label.sum()
+    error = (sigmoid(a) - ratio * label).std(ddof=1) / label.mean() / np.sqrt(label.size)
+    assert found.a.value == pytest.approx(ratio, rel=1e-12)
+    assert found.a.standard_error == pytest.approx(error, rel=0.08)
+    relative = bootstrap_difference("relative_bias", a, b, label, resamples=2_000)
+    assert relative.a.value == pytest.approx(ratio - 1, rel=1e-10)
+    assert relative.difference.high == pytest.approx(found.difference.high, rel=1e-10)
+
+
+@pytest.mark.parametrize("digits", [1, 8])
+def test_standard_error_of_auc_is_delongs(digits: int) -> None:
+    a, b, label = rows(2_000, seed=2)
+    a, b = a.round(digits), b.round(digits)
+    found = bootstrap_difference("auc", a, b, label, resamples=2_000)
+    exact = auc_difference(a, b, label)
+    assert found.a.value == pytest.approx(auc(a, label), rel=1e-12)
+    assert found.difference.value == pytest.approx(exact.difference, rel=1e-9)
+    assert found.difference.standard_error == pytest.approx(exact.standard_error, rel=0.1)
+    assert found.gain == found.difference
+
+
+def test_values_are_those_of_evaluation() -> None:
+    """The same figures as the registry's metrics, on the clicked rows of a log."""
+    a, b, label = rows(3_000, seed=3)
+    sums = EvaluationSums()
+    sums.update(np.zeros(a.size), a, np.ones(a.size), label)
+    measured = {m.metric: m.value for m in sums.compute() if m.metric.startswith("cvr_")}
+    for name in ("auc", "nll", "pcoc"):
+        found = bootstrap_difference(name, a, b, label, resamples=40)
+        assert found.a.value == pytest.approx(measured[f"cvr_{name}"], rel=1e-12)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_ranking_is_weighted_auc(soft: bool) -> None:
+    rng = np.random.default_rng(4)
+    score = rng.normal(size=300).round(1)
+    y = rng.random(300) if soft else (rng.random(300) < 0.2).astype(float)
+    ranking = bootstrap._Ranking(score, y)
+    for _ in range(20):
+        weights = rng.poisson(1.0, 300).astype(float)
+        expected = weighted_auc(score, weights * y, weights * (1 - y))
+        assert ranking.auc(weights) == pytest.approx(expected, rel=1e-12)
+    assert np.isnan(ranking.auc(np.zeros(300)))
+
+
+def test_resampled_sums_are_recomputed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each resample's value from the weights themselves, across the edges of the pieces."""
+    a, b, label = rows(500, seed=5)
+    monkeypatch.setattr(bootstrap, "_CHUNK", 50 * 130)
+    values = bootstrap._sum_values(
+        bootstrap._RATIOS[Statistic.PCOC], [a, b], label, 50, np.random.default_rng(6)
+    )
+    rng, pieces = np.random.default_rng(6), []
+    for size in (130, 130, 130, 110):
+        pieces.append(np.empty((50, size)))
+        bootstrap._draw(rng, pieces[-1])
+    weights = np.concatenate([np.ones((1, 500)), np.concatenate(pieces, axis=1)])
+    for column, z in enumerate((a, b)):
+        for k in range(51):
+            expected = (weights[k] * sigmoid(z)).sum() / weights[k][label].sum()
+            assert values[k, column] == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("name", ["auc", "nll", "pcoc", "bias", "relative_bias"])
+def test_a_and_b_share_their_resamples(name: str) -> None:
+    a, _, label = rows(400, seed=7)
+    same = bootstrap_difference(name, a, a, label, resamples=100)
+    assert (same.difference.low, same.difference.high, same.gain.standard_error) == (0, 0, 0)
+    assert same.a == same.b
+    assert same.a.standard_error > 0
+
+
+@pytest.mark.parametrize("name", ["auc", "nll", "pcoc"])
+def test_seeds_are_averaged_within_a_resample(name: str) -> None:
+    a, b, label = rows(400, seed=8)
+    single = bootstrap_difference(name, a, b, label, resamples=100)
+    repeated = bootstrap_difference(name, [a, a], np.stack([b, b, b]), label, resamples=100)
+    assert repeated.difference.value == pytest.approx(single.difference.value, rel=1e-12)
+    assert repeated.gain.low == pytest.approx(single.gain.low, rel=1e-9)
+    mixed = bootstrap_difference(name, [a, b], b, label, resamples=100)
+    assert mixed.a.value == pytest.approx((single.a.value + single.b.value) / 2, rel=1e-12)
+    assert mixed.difference.high == pytest.approx(single.difference.high / 2, rel=1e-9)
+
+
+def test_gain_follows_the_direction() -> None:
+    _, _, label = rows(2_000, seed=9)
+    rate = label.mean()
+    logit = np.full(label.size, np.log(rate / (1 - rate)))
+    over, under = logit + 0.5, logit - 0.1
+    for name in ("nll", "pcoc", "bias", "relative_bias"):
+        found = bootstrap_difference(name, under, over, label, resamples=200)
+        assert found.difference.value < 0 < found.gain.value
+        worse = bootstrap_difference(name, over, under, label, resamples=200)
+        assert worse.difference.value > 0 > worse.gain.value
+    # Seeds that err on both sides are not right on average.
+    wild = bootstrap_difference("pcoc", [logit + 0.5, logit - 0.5], logit, label, resamples=200)
+    assert wild.gain.value < -0.3
+
+
+def test_soft_labels() -> None:
+    rng = np.random.default_rng(10)
+    z = rng.normal(size=1_000) - 1
+    r = sigmoid(z)
+    found = bootstrap_difference("bias", z + 0.2, z, r, resamples=200)
+    assert found.b.value == pytest.approx(0, abs=1e-12)
+    assert found.gain.high < 0
+    ranked = bootstrap_difference("auc", z, rng.normal(size=1_000), r, resamples=50)
+    assert ranked.a.value == pytest.approx(weighted_auc(z, r, 1 - r), rel=1e-12)
+
+
+def test_resamples_without_a_positive_are_counted() -> None:
+    rng = np.random.default_rng(11)
+    label = np.arange(60) < 2
+    for name in ("pcoc", "auc"):
+        found = bootstrap_difference(name, rng.normal(size=60), np.zeros(60), label)
+        assert 90 <= found.dropped <= 185  # 135 expected: exp(-2) of 1,000
+        assert np.isfinite([found.difference.low, found.difference.high]).all()
+    assert bootstrap_difference("nll", label, label, label).dropped == 0
+
+
+def test_the_seed_decides() -> None:
+    a, b, label = rows(300, seed=12)
+    first = bootstrap_difference("auc", a, b, label, resamples=60, seed=1)
+    assert bootstrap_difference(Statistic.AUC, a, b, label, resamples=60, seed=1) == first
+    assert bootstrap_difference("auc", a, b, label, resamples=60, seed=2) != first
+
+
+def test_a_level_is_its_quantiles() -> None:
+    a, b, label = rows(300, seed=13)
+    narrow = bootstrap_difference("nll", a, b, label, level=0.5).difference
+    wide = bootstrap_difference("nll", a, b, label, level=0.99).difference
+    assert wide.low < narrow.low < narrow.high < wide.high
+    assert narrow.high - narrow.low == pytest.approx(2 * 0.6745 * narrow.standard_error, rel=0.15)
+
+
+def test_bad_input_is_refused() -> None:
+    a, b, label = rows(50, seed=14)
+    with pytest.raises(InputError, match="no statistic 'accuracy'; there are: auc, nll"):
+        bootstrap_difference("accuracy", a, b, label)
+    with pytest.raises(InputError, match="b has 49 rows where 50"):
+        bootstrap_difference("nll", a, b[:-1], label)
+    with pytest.raises(InputError, match="a of seed 1 is NaN"):
+        bootstrap_difference("nll", [a, a * np.nan], b, label)
+    with pytest.raises(InputError, match="label lies outside"):
+        bootstrap_difference("nll", a, b, label * 2)
+    for resamples in (39, 0, -1):
+        with pytest.raises(InputError, match="too few .* give 40 or more"):
+            bootstrap_difference("nll", a, b, label, resamples=resamples)
+    with pytest.raises(InputError, match="between 0 and 1"):
+        bootstrap_difference("nll", a, b, label, level=1.5)
+    for name in ("auc", "pcoc", "relative_bias"):
+        with pytest.raises(InputError, match="50 rows have 0 positives") as caught:
+            bootstrap_difference(name, a, b, np.zeros(50))
+        assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="auc is undefined: the 50 rows have 50 positives"):
+        bootstrap_difference("auc", a, b, np.ones(50))
+    with pytest.raises(InputError, match="nll is undefined: the 0 rows"):
+        bootstrap_difference("nll", np.zeros(0), np.zeros(0), np.zeros(0))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["nll", "pcoc", "auc"])
+def test_coverage(name: str) -> None:
+    """The interval holds the value on a very large sample about as often as it says."""
+    a, b, label = rows(1_000_000, seed=15)
+    truth = bootstrap_difference(name, a, b, label, resamples=40).gain.value
+    repeats = 300
+    covered = 0
+    for k in range(repeats):
+        found = bootstrap_difference(name, *rows(400, seed=100 + k), resamples=200, seed=k).gain
+        covered += found.low <= truth <= found.high
+    assert 0.90 * repeats <= covered <= 0.985 * repeats
+
+
+def test_a_statistic_without_a_bootstrap_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It must not fall through to another statistic."""
+    a, b, label = rows(50, seed=15)
+    monkeypatch.delitem(bootstrap._RATIOS, Statistic.PCOC)
+    with pytest.raises(InputError, match="there is no bootstrap of pcoc"):
+        bootstrap_difference("pcoc", a, b, label)
