@@ -12,7 +12,7 @@ import pytest
 from postclick.errors import InputError
 from postclick.methods import METHODS, find_method
 
-from .helpers import BACKBONES, make_method
+from .helpers import BACKBONES, make_batch, make_method
 
 every_method = pytest.mark.parametrize("name", METHODS)
 
@@ -60,7 +60,8 @@ def test_wrong_options_are_refused_in_one_line(name: str) -> None:
         assert next(iter(options)) in message
         assert "\n" not in message
     with pytest.raises(InputError, match=f"method {name}: every loss weight is 0") as caught:
-        make_method(name, dict.fromkeys(set(weights) - {"max_weight"}, 0.0))
+        method = make_method(name, dict.fromkeys(set(weights) - {"max_weight"}, 0.0))
+        method.require_a_loss(make_batch([], []))
     assert "\n" not in str(caught.value)
 
 

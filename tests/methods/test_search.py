@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from postclick.experiments.tuning.space import declared
+from postclick.losses import weighted_sum
 from postclick.methods import METHODS
 from postclick.ranges import Between, Choice, Factor, Interval, Times, Values
 from postclick.runs.settings import RunSettings, value_of, with_values
 
-from .helpers import make_batch, make_method, steps_of, total_loss
+from .helpers import make_batch, make_method, steps_of
 
 NAMES = [n for m in METHODS.values() for n in (m.name, *(f"{m.name}/{v}" for v in m.variants))]
 every_name = pytest.mark.parametrize("name", NAMES)
@@ -62,7 +63,7 @@ def test_every_corner_is_valid(name: str) -> None:
         options = with_values(base, corner).options
         method = make_method(base.method.partition("/")[0], options)
         for step in steps_of(method):
-            assert np.isfinite(total_loss(method, method.loss(batch, step)[1]).item())
+            assert np.isfinite(weighted_sum(method.loss(batch, step)[1]).item())
 
 
 @every_name
@@ -124,7 +125,7 @@ def test_idle_options_change_no_loss(name: str) -> None:
                 losses = []
                 for method in (plain, other):
                     torch.manual_seed(0)  # for dropout
-                    losses.append(total_loss(method, method.loss(batch, step)[1]).item())
+                    losses.append(weighted_sum(method.loss(batch, step)[1]).item())
                 assert losses[0] == losses[1], (option, value)
 
 

@@ -109,8 +109,8 @@ def every_method() -> list[str]:
 def has_ctcvr(name: str) -> bool:
     """Whether a method has a CTCVR term that can be left out, and pCVR is still trained."""
     method, _ = find_method(name)
-    others = set(method.spaces) - {"ctr", "ctcvr"}
-    return bool(others) and "ctcvr_weight" in method.Config.model_fields
+    weights = {name for name in method.Config.model_fields if name.endswith("_weight")}
+    return "ctcvr_weight" in weights and bool(weights - {"ctr_weight", "ctcvr_weight"})
 
 
 def _one_thread() -> None:

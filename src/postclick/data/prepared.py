@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from postclick.data.arrays import RowArrays, read_rows
-from postclick.data.batch import Batch
+from postclick.data.batch import Bag, Batch
 from postclick.data.manifest import Manifest, Split
 from postclick.system.checksums import check_file
 
@@ -39,6 +39,21 @@ class InputSpec:
     field_sizes: tuple[int, ...]
     bag_sizes: tuple[int, ...]
     numerics: int
+
+    def empty_batch(self) -> Batch:
+        """A batch of no rows.
+
+        >>> len(InputSpec((3, 2), (), 1).empty_batch())
+        0
+        """
+        none, real = torch.empty(0, dtype=torch.long), torch.empty(0)
+        return Batch(
+            none.reshape(0, len(self.field_sizes)),
+            real.reshape(0, self.numerics),
+            tuple(Bag(none, none, real) for _ in self.bag_sizes),
+            real,
+            real,
+        )
 
 
 class PreparedLog:

@@ -77,6 +77,9 @@ class MMoE(TaskBackbone):
         return list(torch.bmm(gates, experts).unbind(dim=1))
 
 
+BACKBONES = ("share_bottom", "mmoe")
+
+
 def make_backbone(
     kind: str, inputs: int, tasks: int, config: NetworkConfig, first: FirstLayer = nn.Linear
 ) -> TaskBackbone:

@@ -74,7 +74,9 @@ def train(
         raise InputError(f"{log.folder}: no conversion in the training split, nothing to learn")
     with _claimed(out), training_process(settings.training.threads):
         # First whatever can refuse the settings: no folder is left behind by a mistake.
-        net = build_method(settings, log).to(_device(settings.training.device))
+        device = _device(settings.training.device)
+        net = build_method(settings, log).to(device)
+        net.require_a_loss(log.inputs.empty_batch().to(device))
         partial = partial_folder(out)
         open_partial(partial, settings, log, reporter)
         history = History(partial / HISTORY)
