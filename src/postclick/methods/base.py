@@ -228,7 +228,7 @@ class Method(nn.Module, ABC, Generic[C]):
         >>> terms["cvr"].weight, terms["cvr"].space
         (0.5, 'clicked, weight 1/pi')
         >>> weighted_sum(terms)
-        tensor(1.3275)
+        tensor(1.3274)
         """
         config = cls.Config.parse(cls.name, options)
         needed = tuple(cls.all_heads(config, BaseRates(0.1, 0.1)))

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from postclick.data.schema import first_message
 from postclick.errors import InputError
-from postclick.methods import find_method
-from postclick.methods.base import MethodConfig
+from postclick.methods import REGISTRY, find_method
+from postclick.methods.base import Method, MethodConfig
 from postclick.nn.config import NetworkConfig
 from postclick.runs.training_config import TrainingConfig
 
@@ -50,13 +50,16 @@ class RunSettings(BaseModel):
     @classmethod
     def make(
         cls,
-        method: str | None = None,
+        method: "str | type[Method[Any]] | None" = None,
         *,
         config: Mapping[str, Any] | None = None,
         overrides: Sequence[str] = (),
         seed: int | None = None,
     ) -> Self:
         """Settings from a mapping (a config file), then `key=value` overrides, then arguments.
+
+        Args:
+            method: a name, a place (`package.module:Class`), perhaps with `/variant`, or a class.
 
         Raises:
             InputError: an unknown method, key or value; one line.
@@ -65,8 +68,8 @@ class RunSettings(BaseModel):
         for section in SECTIONS:
             if not isinstance(data.get(section) or {}, Mapping):
                 raise InputError(f"settings: {section} must be a mapping, found {data[section]!r}")
-        name = method or data.get("method")
-        if not isinstance(name, str):
+        name = data.get("method") if method is None else REGISTRY.name_of(method)
+        if not isinstance(name, str) or not name:
             raise InputError("no method named: give --method, or 'method:' in the config file")
         known, variant = find_method(name)
         same = data.get("method") in (None, name)

@@ -8,7 +8,7 @@ from typing import Any, Self
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.experiments.tuning.shared_ranges import BACKBONES, LONGER, PATIENCE, SHARED
-from postclick.methods import find_method
+from postclick.methods import Method, find_method
 from postclick.ranges import Interval, Space, Values
 from postclick.runs.settings import RunSettings, value_of, with_values
 
@@ -29,7 +29,12 @@ class SearchSpace:
 
     @classmethod
     def make(
-        cls, method: str, log: PreparedLog, metric: str, seed: int, overrides: Sequence[str]
+        cls,
+        method: "str | type[Method[Any]]",
+        log: PreparedLog,
+        metric: str,
+        seed: int,
+        overrides: Sequence[str],
     ) -> Self:
         """The space of a method: what it and training declare, without what `overrides` set.
 
