@@ -23,6 +23,7 @@ from postclick.methods.base import (
     preparing_epochs,
 )
 from postclick.methods.imputation_losses import CLICK_TERMS, ImputationConfig
+from postclick.nn.backbones import Backbone
 from postclick.nn.config import NetworkConfig
 from postclick.nn.embedding import FeatureEmbedding
 from postclick.nn.heads import HeadNetwork
@@ -38,7 +39,7 @@ class EmbeddedNetwork(nn.Module):
         embedding: FeatureEmbedding,
         start: dict[str, float],
         network: NetworkConfig,
-        kind: str,
+        kind: Backbone,
     ) -> None:
         super().__init__()
         self.embedding = embedding
