@@ -153,7 +153,12 @@ class Method(nn.Module, ABC, Generic[C]):
         self.network = network
         self.kind = network.backbone_of(self.backbone)
         self.embedding = FeatureEmbedding(
-            inputs.field_sizes, inputs.bag_sizes, inputs.numerics, dim, network
+            inputs.field_sizes,
+            inputs.bag_sizes,
+            inputs.numerics,
+            dim,
+            network,
+            inputs.bag_targets,
         )
         self.build(rates)
         if not any(self.weights().values()):

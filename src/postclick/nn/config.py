@@ -36,6 +36,8 @@ class NetworkConfig(SharedSettings):
         numeric: `concat` feeds numbers to the network as they are, `project` maps all of them to
             one further field of `embedding_dim`, as in the EVI authors' code.
         tower: widths of each task's layers above the backbone.
+        attention: widths of the layers that weigh a list's elements, where a list is pooled by
+            attention.
 
     >>> network = NetworkConfig(backbone="mmoe", experts=4)
     >>> network.options_of("mmoe")

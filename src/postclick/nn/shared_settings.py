@@ -20,3 +20,4 @@ class SharedSettings(BaseModel):
     tower: tuple[Width, ...] = (128, 64, 32)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     batch_norm: bool = False
+    attention: tuple[Width, ...] = (36,)
