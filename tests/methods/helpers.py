@@ -20,14 +20,15 @@ from postclick.data.prepared import BaseRates, InputSpec
 from postclick.errors import InputError
 from postclick.methods import METHODS, Labels, Method, Outputs
 from postclick.methods.base import Step, Terms
+from postclick.nn.backbones import BACKBONES as REGISTERED
 from postclick.nn.config import NetworkConfig
 
 FIELDS, BAGS, NUMERICS, DIM = (7, 5, 4), (6,), 2, 4
 INPUTS = InputSpec(FIELDS, BAGS, NUMERICS)
 RATES = BaseRates(ctr=0.2, cvr=0.3)
-BACKBONES = ("share_bottom", "mmoe")
+BACKBONES = tuple(REGISTERED)
 CLIPS = ((1e-15, 1 - 1e-7), (0.3, 0.6))  # as wide as allowed, and one that binds
-TINY = {"tower": (8, 6, 4), "experts": 3, "expert_width": 8}
+TINY = {"tower": (8, 6, 4), "experts": 3, "expert_width": 8, "deep": (8,), "attention": (5,)}
 
 
 def make_method(
@@ -36,6 +37,7 @@ def make_method(
     backbone: str = "auto",
     *,
     seed: int = 0,
+    inputs: InputSpec = INPUTS,
     **network: Any,
 ) -> Method[Any]:
     """A small method with seeded weights, in training mode; no dropout unless asked for."""
@@ -44,7 +46,7 @@ def make_method(
     )
     method = METHODS[name]
     torch.manual_seed(seed)
-    return method(method.Config.parse(name, options or {}), config, INPUTS, RATES, DIM)
+    return method(method.Config.parse(name, options or {}), config, inputs, RATES, DIM)
 
 
 def make_batch(click: list[int], conversion: list[int], seed: int = 0) -> Batch:

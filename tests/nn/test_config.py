@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from helpers.foreign_backbone import FOREIGN, Gated
 from postclick.errors import InputError
 from postclick.nn.backbones.mmoe import MMoE, MMoEOptions
 from postclick.nn.backbones.ple import PleOptions
 from postclick.nn.config import NetworkConfig
-
-from .backbones.foreign import FOREIGN, Gated
 
 
 def test_options_stand_beside_what_is_shared() -> None:

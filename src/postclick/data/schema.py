@@ -18,7 +18,6 @@ from pydantic import (
 
 from postclick.errors import InputError
 
-
 Pooling = Literal["mean", "sum", "attention"]
 
 

@@ -75,10 +75,7 @@ class HeadNetwork(nn.Module):
         super().__init__()
         self.backbone = make_backbone(backbone, inputs, len(base_rates), config)
         self.heads = nn.ModuleDict(
-            {
-                name: Head(self.backbone.width, config, rate)
-                for name, rate in base_rates.items()
-            }
+            {name: Head(self.backbone.width, config, rate) for name, rate in base_rates.items()}
         )
 
     def forward(self, x: LayerInput, only: Iterable[str] | None = None) -> dict[str, HeadOutput]:
@@ -98,9 +95,8 @@ def first_activations(
 
     Nothing where heads read different things, or have a first layer that is not plain.
     """
-    x = read[0] if read else None
     towers = [head.tower for head in heads.values() if isinstance(head, Head)]
-    if len(towers) < 2 or any(other is not x for other in read):
+    if len(towers) < 2 or any(other is not read[0] for other in read):
         return {}
     layers = [tower.linear[0] for tower in towers if len(tower.linear)]
     # A layer that is not plain may read something else than a tensor.
@@ -109,6 +105,6 @@ def first_activations(
         return {}
     weight = torch.cat([layer.get_parameter("weight") for layer in layers])
     bias = torch.cat([layer.get_parameter("bias") for layer in layers])
-    hidden = F.linear(x, weight, bias).relu_()
+    hidden = F.linear(read[0], weight, bias).relu_()
     widths = [layer.get_parameter("bias").numel() for layer in layers]
     return dict(zip(heads, torch.split(hidden, widths, dim=1), strict=True))

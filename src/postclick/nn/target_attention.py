@@ -1,8 +1,8 @@
 """Attention of a list's elements to a target: the activation unit of a Deep Interest Network."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -25,9 +25,7 @@ class TargetAttention(nn.Module):
     def __init__(self, dim: int, widths: Sequence[int]) -> None:
         super().__init__()
         sizes = (4 * dim, *widths, 1)
-        self.layers = nn.ModuleList(
-            nn.Linear(below, width) for below, width in zip(sizes, sizes[1:], strict=False)
-        )
+        self.layers = nn.ModuleList(nn.Linear(below, width) for below, width in pairwise(sizes))
         nn.init.ones_(self.layers[-1].get_parameter("bias"))
 
     def forward(self, elements: Tensor, target: Tensor, rows: Tensor | None = None) -> Tensor:

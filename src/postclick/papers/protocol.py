@@ -50,7 +50,8 @@ def used_settings(experiment: Experiment, overrides: Sequence[str]) -> tuple[Use
                 continue
             key = f"{section}.{name}"
             source = "paper" if name == "backbone" else stated.get(key, "library default")
-            found.append(Used(key, value, source if value == before.get(name) else "given with --set"))
+            given = value != before.get(name)
+            found.append(Used(key, value, "given with --set" if given else source))
     return tuple(found)
 
 

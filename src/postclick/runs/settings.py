@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 
 from postclick.data.schema import first_message
 from postclick.errors import InputError
@@ -40,15 +47,17 @@ class RunSettings(BaseModel):
     training: TrainingConfig = TrainingConfig()
     seed: int = 0
 
-    @field_validator("network", mode="before")
+    @field_validator("network", mode="wrap")
     @classmethod
-    def _know_the_methods_backbone(cls, value: Any, info: ValidationInfo) -> Any:
-        if not isinstance(value, dict):
+    def _know_the_methods_backbone(
+        cls, value: Any, validate: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> Any:
+        if isinstance(value, NetworkConfig):
             return value
         with suppress(InputError):  # an unknown method is refused where its options are read
             method, _ = find_method(info.data.get("method", ""))
             return NetworkConfig.parse(value, method.backbone)
-        return value
+        return validate(value)
 
     @property
     def method_config(self) -> MethodConfig:

@@ -8,6 +8,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from helpers.foreign_backbone import FOREIGN, Gated
 from postclick.errors import InputError
 from postclick.nn.backbones import (
     BACKBONES,
@@ -19,8 +20,6 @@ from postclick.nn.backbones import (
 from postclick.nn.backbones.make import make_backbone
 from postclick.nn.backbones.mmoe import MMoE
 from postclick.nn.config import NetworkConfig
-
-from .foreign import FOREIGN, Gated
 
 INPUTS = 5
 every_backbone = pytest.mark.parametrize("kind", [*BACKBONES, FOREIGN])

@@ -48,9 +48,7 @@ class Teacher(nn.Module):
         self.product = None
         if at_input and not find_backbone(backbone).takes_first_layer:
             self.product, inputs = OuterProduct(), CONDITION_DIM * inputs
-        first: FirstLayer = (
-            OuterProductLinear if at_input and self.product is None else nn.Linear
-        )
+        first: FirstLayer = OuterProductLinear if at_input and self.product is None else nn.Linear
         self.backbone = make_backbone(backbone, inputs, 1, config, first)
         tower_first = first if self.backbone.reads_input else nn.Linear
         last: FirstLayer = OuterProductLinear if condition_at == "representation" else nn.Linear

@@ -60,7 +60,11 @@ class Teacher(nn.Module):
     """
 
     def __init__(
-        self, embedding: FeatureEmbedding, base_rate: float, network: NetworkConfig, backbone: Backbone
+        self,
+        embedding: FeatureEmbedding,
+        base_rate: float,
+        network: NetworkConfig,
+        backbone: Backbone,
     ) -> None:
         super().__init__()
         self.embedding = embedding

@@ -71,7 +71,7 @@ class Ple(TaskBackbone):
         # Of each task, and behind them of what is shared.
         self.experts = [self.own] * tasks + [self.shared]
         mixed = [self.own + self.shared] * tasks + [self.all]
-        self.gates = [mixed if k + 1 < options.levels else mixed[:-1] for k in range(options.levels)]
+        self.gates = [mixed] * (options.levels - 1) + [mixed[:-1]]
         # At the first level everything reads the input, so one layer computes it all.
         self.split = [self.all * self.width, sum(self.gates[0])]
         self.first = first(inputs, sum(self.split))
@@ -93,7 +93,7 @@ class Ple(TaskBackbone):
         mixed = self._extract(hidden, torch.split(logits, self.gates[0], dim=1))
         for level, gates in zip(self.later, self.gates[1:], strict=True):
             hiddens, choices = [], []
-            for layer, below, experts in zip(level, mixed, self.experts, strict=True):
+            for layer, below, experts in zip(level.children(), mixed, self.experts, strict=False):
                 output = layer(below)
                 width = experts * self.width
                 hiddens.append(output[:, :width])

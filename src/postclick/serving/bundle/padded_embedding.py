@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from postclick.nn.embedding import FeatureEmbedding
 from postclick.serving.bundle.shared_part import TwoParts, as_tensor
-from postclick.serving.bundle.user_columns import Columns, Division
+from postclick.serving.bundle.user_columns import Division
 
 # Ids and weights [n, length] of one multi-valued feature.
 PaddedBag = tuple[Tensor, Tensor]
@@ -61,10 +61,8 @@ class PaddedEmbedding(nn.Module):
         self, ids: Sequence[Tensor], numeric: Sequence[Tensor], bags: Sequence[Sequence[PaddedBag]]
     ) -> Tensor:
         fields = [F.embedding(of_part, self.table) for of_part in ids]
-        parts = [
-            [embedded.flatten(1)] if embedded.shape[1] else [] for embedded in fields
-        ]
-        crossing = []
+        parts = [[embedded.flatten(1)] if embedded.shape[1] else [] for embedded in fields]
+        crossing: list[Tensor] = []
         for number, lists in enumerate(bags):
             for bag, padded in zip(self.bags[number], lists, strict=True):
                 pooled = self._pooled(bag, padded, fields)
