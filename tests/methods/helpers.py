@@ -6,12 +6,21 @@ from typing import Any
 
 from torch import Tensor
 
+from postclick.data.prepared import InputSpec
 from postclick.losses import Terms
 from postclick.methods import METHODS, Labels, Method
-from postclick.nn.backbone import BACKBONES
+from postclick.nn.backbones import BACKBONES as REGISTERED
 from postclick.testing import PATTERNS, make_batch
 from postclick.testing import make_method as make
-from postclick.testing.batches import RATES, TINY, dense, extreme_rows, steps_of, with_logits
+from postclick.testing.batches import (
+    INPUTS,
+    RATES,
+    TINY,
+    dense,
+    extreme_rows,
+    steps_of,
+    with_logits,
+)
 from postclick.testing.cases import CLIPS, Case, cases_of, option_values
 
 __all__ = [
@@ -32,6 +41,7 @@ __all__ = [
     "weights_of",
     "with_logits",
 ]
+BACKBONES = tuple(REGISTERED)
 CASES = [case for method in METHODS.values() for case in cases_of(method)]
 
 
@@ -41,10 +51,11 @@ def make_method(
     backbone: str = "auto",
     *,
     seed: int = 0,
+    inputs: InputSpec = INPUTS,
     **network: Any,
 ) -> Method[Any]:
     """The method called `name`, see `postclick.testing.make_method`."""
-    return make(METHODS[name], options, seed=seed, backbone=backbone, **network)
+    return make(METHODS[name], options, seed=seed, inputs=inputs, backbone=backbone, **network)
 
 
 def values(terms: Terms) -> dict[str, Tensor]:

@@ -26,6 +26,7 @@ from postclick.methods.options import (
     Weight,
 )
 from postclick.methods.prediction import Prediction as Prediction
+from postclick.nn.backbones import Backbone
 from postclick.nn.config import NetworkConfig
 from postclick.nn.embedding import FeatureEmbedding
 from postclick.nn.heads import HeadNetwork
@@ -141,7 +142,7 @@ class Method(nn.Module, ABC, Generic[C]):
     summary: ClassVar[str]
     reference: ClassVar[str]
     expect: ClassVar[str]
-    backbone: ClassVar[str] = "share_bottom"
+    backbone: ClassVar[Backbone] = "share_bottom"
     same_as: ClassVar[str | None] = None
     Config: ClassVar[type[MethodConfig]]
     variants: ClassVar[dict[str, dict[str, Any]]] = {}
@@ -156,9 +157,14 @@ class Method(nn.Module, ABC, Generic[C]):
         self.progress = 0.0
         self.ctr_shift = 0.0
         self.network = network
-        self.kind = self.backbone if network.backbone == "auto" else network.backbone
+        self.kind = network.backbone_of(self.backbone)
         self.embedding = FeatureEmbedding(
-            inputs.field_sizes, inputs.bag_sizes, inputs.numerics, dim, network
+            inputs.field_sizes,
+            inputs.bag_sizes,
+            inputs.numerics,
+            dim,
+            network,
+            inputs.bag_targets,
         )
         self.build(rates)
 

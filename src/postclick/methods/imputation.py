@@ -24,6 +24,7 @@ from postclick.methods.base import (
     preparing_epochs,
 )
 from postclick.methods.imputation_losses import CLICK_TERMS, ImputationConfig
+from postclick.nn.backbones import Backbone
 from postclick.nn.config import NetworkConfig
 from postclick.nn.embedding import FeatureEmbedding
 from postclick.nn.heads import HeadNetwork
@@ -39,7 +40,7 @@ class EmbeddedNetwork(nn.Module):
         embedding: FeatureEmbedding,
         start: dict[str, float],
         network: NetworkConfig,
-        kind: str,
+        kind: Backbone,
     ) -> None:
         super().__init__()
         self.embedding = embedding
@@ -67,7 +68,13 @@ class ImputationMethod(Method[C]):
     ) -> None:
         # Before the base class, which calls `build`.
         self.new_embedding = partial(
-            FeatureEmbedding, inputs.field_sizes, inputs.bag_sizes, inputs.numerics, dim, network
+            FeatureEmbedding,
+            inputs.field_sizes,
+            inputs.bag_sizes,
+            inputs.numerics,
+            dim,
+            network,
+            inputs.bag_targets,
         )
         super().__init__(config, network, inputs, rates, dim)
 

@@ -135,7 +135,13 @@ class Ukd(Method[UkdConfig]):
     ) -> None:
         # Before the base class, which calls `build`.
         self.new_embedding = partial(
-            FeatureEmbedding, inputs.field_sizes, inputs.bag_sizes, inputs.numerics, dim, network
+            FeatureEmbedding,
+            inputs.field_sizes,
+            inputs.bag_sizes,
+            inputs.numerics,
+            dim,
+            network,
+            inputs.bag_targets,
         )
         super().__init__(config, network, inputs, rates, dim)
 

@@ -17,7 +17,13 @@ from postclick.nn.config import NetworkConfig
 FIELDS, BAGS, NUMERICS, DIM = (7, 5, 4), (6,), 2, 4
 INPUTS = InputSpec(FIELDS, BAGS, NUMERICS)
 RATES = BaseRates(ctr=0.2, cvr=0.3)
-TINY: dict[str, Any] = {"tower": (8, 6, 4), "experts": 3, "expert_width": 8}
+TINY: dict[str, Any] = {
+    "tower": (8, 6, 4),
+    "experts": 3,
+    "expert_width": 8,
+    "deep": (8,),
+    "attention": (5,),
+}
 
 # Click and recorded conversion of some impressions.
 PATTERNS: dict[str, tuple[list[int], list[int]]] = {
@@ -63,15 +69,16 @@ def make_method(
     options: dict[str, Any] | None = None,
     *,
     seed: int = 0,
+    inputs: InputSpec = INPUTS,
     **network: Any,
 ) -> Method[Any]:
     """A small method with seeded weights, in training mode; no dropout unless asked for.
 
     `network` are settings of the network, e.g. `backbone="mmoe"` or `dropout=0.3`.
     """
-    config = NetworkConfig.model_validate({**TINY, "expert_dropout": 0.0, **network})
+    config = NetworkConfig.parse({**TINY, "expert_dropout": 0.0, **network}, method.backbone)
     torch.manual_seed(seed)
-    return method(method.Config.parse(method.name, options or {}), config, INPUTS, RATES, DIM)
+    return method(method.Config.parse(method.name, options or {}), config, inputs, RATES, DIM)
 
 
 def steps_of(method: Method[Any]) -> list[Step]:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from postclick.methods.base import Method
-from postclick.nn.backbone import BACKBONES
+from postclick.nn.backbones import BACKBONES
 from postclick.testing import loss_properties as loss
 from postclick.testing import network_properties as network
 from postclick.testing import option_properties as option

@@ -5,12 +5,10 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from postclick.data.batch import Bag, Batch
@@ -18,61 +16,17 @@ from postclick.data.prepared import InputSpec
 from postclick.errors import InputError
 from postclick.extras import require
 from postclick.methods.base import Method
+from postclick.nn.backbones import TaskBackbone
 from postclick.nn.embedding import FeatureEmbedding
 from postclick.serving.bundle.feed import USER, input_names
-from postclick.serving.bundle.shared_part import TwoParts, as_tensor
+from postclick.serving.bundle.padded_embedding import PaddedBag, PaddedEmbedding
+from postclick.serving.bundle.shared_part import whole_input
 from postclick.serving.bundle.user_columns import Division
 
 # An ONNX file is one protobuf message, which holds less than 2 GiB; some of it is the graph.
 LARGEST_FILE = (2 << 30) - (64 << 20)
-PaddedBag = tuple[Tensor, Tensor]
 # Ids, numbers and padded bags: of all features, or first of the candidates' and then the user's.
 Part = tuple[Tensor, Tensor, list[PaddedBag]]
-
-
-class PaddedEmbedding(nn.Module):
-    """`FeatureEmbedding` with the same weights, whose bags are padded: ids and weights [n, L].
-
-    It reads the parts of a division, each with its own ids, numbers and bags.
-    """
-
-    def __init__(self, embedding: FeatureEmbedding, division: Division) -> None:
-        super().__init__()
-        self.table, self.project = embedding.table, embedding.project
-        fields = len(division.own.ids) + len(division.user.ids)
-        bags = len(division.own.bags) + len(division.user.bags)
-        of_ids = [range(k * embedding.dim, (k + 1) * embedding.dim) for k in range(fields + bags)]
-        # Projected numbers are one vector of all numbers, and not divided.
-        of_numbers = range((fields + bags) * embedding.dim, embedding.width)
-        identity = isinstance(embedding.project, nn.Identity)
-        self.columns = [
-            [
-                *chain.from_iterable(of_ids[k] for k in part.ids),
-                *chain.from_iterable(of_ids[fields + k] for k in part.bags),
-                *(of_numbers[k] for k in part.numerics if identity),
-            ]
-            for part in division
-        ]
-        if not identity:
-            self.columns[0].extend(of_numbers)
-
-    def forward(
-        self, ids: Sequence[Tensor], numeric: Sequence[Tensor], bags: Sequence[Sequence[PaddedBag]]
-    ) -> Tensor:
-        parts = [self._embed(*part) for part in zip(ids, numeric, bags, strict=True)]
-        if len(parts) == 1:
-            return parts[0]
-        (own, user), (own_columns, user_columns) = parts, self.columns
-        return as_tensor(TwoParts(own, user, own_columns, user_columns))
-
-    def _embed(self, ids: Tensor, numeric: Tensor, bags: Sequence[PaddedBag]) -> Tensor:
-        parts = [F.embedding(ids, self.table).flatten(1)] if ids.shape[1] else []
-        for values, weights in bags:
-            vectors = F.embedding(values, self.table)
-            parts.append(torch.bmm(weights.unsqueeze(1), vectors).squeeze(1))
-        if numeric.shape[1]:
-            parts.append(self.project(numeric))
-        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
 
 class ServingGraph(nn.Module):
@@ -114,6 +68,8 @@ def padded(method: Method[Any], division: Division) -> Method[Any]:
     weights: dict[int, Any] = {id(p): p for p in method.parameters()}
     changed = copy.deepcopy(method, weights).eval()
     for module in list(changed.modules()):
+        if isinstance(module, TaskBackbone) and not module.takes_first_layer:
+            module.register_forward_pre_hook(whole_input)
         for name, child in list(module.named_children()):
             if isinstance(child, FeatureEmbedding):
                 setattr(module, name, PaddedEmbedding(child, division))
