@@ -13,6 +13,7 @@ from postclick.nn.backbones import BACKBONES as REGISTERED
 from postclick.testing import PATTERNS, make_batch
 from postclick.testing import make_method as make
 from postclick.testing.batches import (
+    FIELDS,
     INPUTS,
     RATES,
     TINY,
@@ -27,6 +28,8 @@ __all__ = [
     "BACKBONES",
     "CASES",
     "CLIPS",
+    "FIELDS",
+    "INPUTS",
     "PATTERNS",
     "RATES",
     "TINY",
