@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from postclick.experiments.tuning.space import declared
+from postclick.experiments.tuning.search_space import declared
 from postclick.methods import METHODS
 from postclick.ranges import Between, Choice, Factor, Interval, Times, Values
 from postclick.runs.settings import RunSettings, value_of, with_values

@@ -11,7 +11,7 @@ import pytest
 from helpers.runs import FAST
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
-from postclick.experiments.comparison.gather import COLUMNS, Comparison
+from postclick.experiments.comparison.results import COLUMNS, Comparison
 from postclick.metrics.metric import METRICS
 from postclick.progress import Silent
 from postclick.reporting.compare import compare

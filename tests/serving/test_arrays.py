@@ -8,14 +8,14 @@ from postclick.data.encode.encoder import scale
 from postclick.data.manifest import NumericColumn
 from postclick.data.read.values import to_number
 from postclick.errors import InputError
-from postclick.serving.lookup.encoded import BagRows, Encoded, Layout
-from postclick.serving.lookup.numbers import NumericScaling, read_number
-from postclick.serving.probabilities import Served
+from postclick.serving.lookup.encoded_rows import BagRows, EncodedRows, Layout
+from postclick.serving.lookup.numeric_scaling import NumericScaling, read_number
+from postclick.serving.probabilities import ServingCorrections
 
 LAYOUT = Layout(("user", "item"), ("age", "price", "price"), ("history", "tags"))
 
 
-def part(features: set[str], rows: int, value: int) -> Encoded:
+def part(features: set[str], rows: int, value: int) -> EncodedRows:
     ids, numeric = np.zeros((rows, 2), np.int32), np.zeros((rows, 3), np.float32)
     for k, name in enumerate(LAYOUT.ids):
         ids[:, k] = value if name in features else 0
@@ -27,7 +27,7 @@ def part(features: set[str], rows: int, value: int) -> Encoded:
         offsets = np.concatenate(([0], np.cumsum(lengths)))
         total = int(offsets[-1])
         bags.append(BagRows(np.full(total, value, np.int32), offsets, np.ones(total, np.float32)))
-    return Encoded(LAYOUT, frozenset(features), ids, numeric, tuple(bags))
+    return EncodedRows(LAYOUT, frozenset(features), ids, numeric, tuple(bags))
 
 
 def test_a_user_beside_candidates() -> None:
@@ -124,17 +124,19 @@ def probability(logit: np.ndarray) -> np.ndarray:
 
 
 def test_scores_are_probabilities_in_float32() -> None:
-    scores = Served().scores(CTR, CVR)
+    scores = ServingCorrections().probabilities(CTR, CVR)
     np.testing.assert_allclose(scores.pctr, probability(CTR), rtol=1e-6)
     np.testing.assert_allclose(scores.pctcvr, probability(CTR) * probability(CVR), rtol=1e-6)
     assert {values.dtype for values in scores} == {np.dtype(np.float32)}
     extreme = np.array([-1e4, 1e4], np.float32)
-    assert Served().scores(extreme, extreme).pctcvr.tolist() == [0.0, 1.0]
+    assert ServingCorrections().probabilities(extreme, extreme).pctcvr.tolist() == [0.0, 1.0]
 
 
 def test_the_method_s_own_pctcvr_is_served() -> None:
     joint = np.log(np.array([0.05, 0.2], np.float32))
-    assert Served().scores(CTR, CVR, joint).pctcvr == pytest.approx([0.05, 0.2], rel=1e-6)
+    assert ServingCorrections().probabilities(CTR, CVR, joint).pctcvr == pytest.approx(
+        [0.05, 0.2], rel=1e-6
+    )
 
 
 def test_the_shift_undoes_sampling_of_negatives() -> None:
@@ -146,20 +148,20 @@ def test_the_shift_undoes_sampling_of_negatives() -> None:
     def logit(p: np.ndarray) -> np.ndarray:
         return np.log(p / (1 - p)).astype(np.float32)
 
-    served = Served(ctr_shift=float(np.log(rate)))
+    served = ServingCorrections(ctr_shift=float(np.log(rate)))
     for scores in (
-        served.scores(logit(seen), logit(buy)),
-        served.scores(logit(seen), logit(buy), np.log(joint).astype(np.float32)),
+        served.probabilities(logit(seen), logit(buy)),
+        served.probabilities(logit(seen), logit(buy), np.log(joint).astype(np.float32)),
     ):
         np.testing.assert_allclose(scores.pctr, click, rtol=1e-5)
         np.testing.assert_allclose(scores.pctcvr, click * buy, rtol=1e-5)
 
 
 def test_calibration_is_applied_to_the_logit_of_pcvr() -> None:
-    served = Served(calibration={"kind": "platt", "slope": 0.5, "intercept": -1.0})
+    served = ServingCorrections(calibration={"kind": "platt", "slope": 0.5, "intercept": -1.0})
     pcvr = probability(0.5 * CVR.astype(np.float64) - 1)
     for joint in (None, np.zeros(2, np.float32)):
-        scores = served.scores(CTR, CVR, joint)
+        scores = served.probabilities(CTR, CVR, joint)
         np.testing.assert_allclose(scores.pcvr, pcvr, rtol=1e-6)
         np.testing.assert_allclose(scores.pctcvr, probability(CTR) * pcvr, rtol=1e-6)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from postclick.audit.population import POPULATIONS
-from postclick.audit.report import AuditEntry
+from postclick.audit.run_audit import AuditEntry
 
 COLUMNS = (
     "method",

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from postclick.data.prepared import PreparedLog
-from postclick.experiments.comparison.gather import Comparison
 from postclick.experiments.comparison.plan import FIXED_BACKBONE, Arm
+from postclick.experiments.comparison.results import Comparison
 from postclick.experiments.comparison.run_comparison import TRIALS, run_comparison
 from postclick.progress import Reporter
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from postclick.experiments.comparison.summary import Cell, Row
+from postclick.experiments.comparison.summary import OverSeeds, Row
 from postclick.experiments.comparison.terminal_tables import RECORDED, TRUTH
 from postclick.metrics.metric import METRICS
 from postclick.reporting.answer import signed
@@ -178,7 +178,7 @@ def _column(metric: str, space: str) -> Column:
     )
 
 
-def _metric(row: Row, cell: Cell, method: str) -> Value:
+def _metric(row: Row, cell: OverSeeds, method: str) -> Value:
     if cell.mean is None:
         return Value("undefined", hint=cell.undefined or "")
     text = _number(row, cell.mean)

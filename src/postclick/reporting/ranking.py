@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from postclick.experiments.comparison.summary import Cell, Summary
+from postclick.experiments.comparison.summary import OverSeeds, Summary
 from postclick.metrics.metric import badness
 from postclick.stats.significance import Significance, significance
 
@@ -51,7 +51,7 @@ class Ranking:
     metric: str
     space: str
     best: str
-    cell: Cell
+    cell: OverSeeds
     rivals: tuple[Rival, ...]
     undefined: dict[str, str]
 

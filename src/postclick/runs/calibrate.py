@@ -7,10 +7,16 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from postclick.calibration.calibration_file import (
+    Calibration,
+    CrossFitted,
+    Figures,
+    FittedOn,
+    Weights,
+)
 from postclick.calibration.calibrator import KINDS, Calibrator, Kind
-from postclick.calibration.document import Calibration, CrossFitted, Figures, FittedOn, Weights
 from postclick.calibration.fit import FOLDS, cross_fitted, enough, fit, propensity_weights
-from postclick.calibration.reliability import Judged, judge_calibrator
+from postclick.calibration.reliability import JudgedCalibrator, judge_calibrator
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.judging.labels import split_labels
@@ -37,8 +43,8 @@ class Calibrated:
 
     calibrator: Calibrator
     document: Calibration
-    before: Judged | None = None
-    after: Judged | None = None
+    before: JudgedCalibrator | None = None
+    after: JudgedCalibrator | None = None
 
 
 def calibrate(

@@ -11,9 +11,9 @@ import pytest
 
 from postclick.errors import InputError
 from postclick.serving.http.app.auth import ApiKey
-from postclick.serving.http.app.server_metrics import Metrics
+from postclick.serving.http.model.current_bundle import CurrentBundle
 from postclick.serving.http.model.pointer import point, target_of
-from postclick.serving.http.model.swap import CurrentBundle
+from postclick.serving.http.server_metrics import ServerMetrics
 from serving.http.fake import FakeBundle, write_fake
 
 
@@ -69,12 +69,12 @@ point(Path(sys.argv[1]), Path(sys.argv[2]))
 
 def test_a_swap_is_logged_and_counted(link: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    current, metrics = CurrentBundle(link, FakeBundle.open, 1), Metrics(lambda: 0)
+    current, metrics = CurrentBundle(link, FakeBundle.open, 1), ServerMetrics(lambda: 0)
     assert not current.moved()
     point(link, link.parent / "two")
     assert current.moved()
     current.reload(metrics)
-    assert current.scorer.version == "v2"
+    assert current.bundle.version == "v2"
     assert not current.moved()
     current.reload(metrics)
     assert [line.split(":")[0] for line in caplog.messages] == ["swapped", "unchanged"]
@@ -86,9 +86,9 @@ def test_a_swap_is_logged_and_counted(link: Path, caplog: pytest.LogCaptureFixtu
 def test_a_new_bundle_scores_before_it_serves(link: Path) -> None:
     current = CurrentBundle(link, FakeBundle.open, 1)
     point(link, link.parent / "two")
-    current.reload(Metrics(lambda: 0))
-    assert isinstance(current.scorer, FakeBundle)
-    assert current.scorer.calls == [("warm", 0), ("rows", 1), ("rows", 512)]
+    current.reload(ServerMetrics(lambda: 0))
+    assert isinstance(current.bundle, FakeBundle)
+    assert current.bundle.calls == [("warm", 0), ("rows", 1), ("rows", 512)]
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "not-a-number", "crash", "unreadable"])
@@ -97,7 +97,7 @@ def test_a_damaged_bundle_is_refused(
 ) -> None:
     caplog.set_level(logging.INFO)
     two = link.parent / "two"
-    current, metrics = CurrentBundle(link, FakeBundle.open, 1), Metrics(lambda: 0)
+    current, metrics = CurrentBundle(link, FakeBundle.open, 1), ServerMetrics(lambda: 0)
     point(link, two)
     if damage == "cut":
         (two / "fake.json").write_text("{")
@@ -111,7 +111,7 @@ def test_a_damaged_bundle_is_refused(
         (two / "fake.json").unlink()
         (two / "fake.json").mkdir()
     current.reload(metrics)
-    assert current.scorer.version == "v1"
+    assert current.bundle.version == "v1"
     assert b'postclick_bundle_loads_total{result="refused"} 1.0' in metrics.text()
     (line,) = caplog.messages
     assert line.startswith("refused:") and line.endswith("version v1 goes on serving")

@@ -15,7 +15,7 @@ from postclick.stats.paired import supported_best
 
 
 @dataclass(frozen=True)
-class Cell:
+class OverSeeds:
     """One metric of one method over seeds; `mean` is `None` where it is undefined."""
 
     mean: float | None
@@ -44,7 +44,7 @@ class Row:
 
     metric: str
     space: str
-    cells: dict[str, Cell]
+    cells: dict[str, OverSeeds]
     best: str | None
     degenerate: bool = False
     perfect: Perfect | None = None
@@ -129,7 +129,7 @@ def summarise(
     protocol: dict[str, Any],
     oracle: Sequence[MetricValue] = (),
 ) -> Summary:
-    """Summarise tidy results of one protocol (their columns: `gather.COLUMNS`).
+    """Summarise tidy results of one protocol (their columns: `results.COLUMNS`).
 
     `oracle` has the metrics of perfect predictions, where the true CVR is known.
     """
@@ -151,18 +151,18 @@ def _rows(
     pairs = results.select("metric", "space").unique(maintain_order=True).rows()
     for metric, space in sorted(pairs, key=lambda pair: order[pair[0]]):
         part = results.filter((pl.col("metric") == metric) & (pl.col("space") == space))
-        cells: dict[str, Cell] = {}
+        cells: dict[str, OverSeeds] = {}
         values: dict[str, list[float]] = {}
         for method in plan.labels:
             mine = part.filter(pl.col("method") == method).sort("seed")
             found = mine["value"].drop_nulls()
             if len(found) < len(plan.seeds):
                 reason = next(iter(mine["undefined"].drop_nulls()), "not measured")
-                cells[method] = Cell(None, None, len(found), reason)
+                cells[method] = OverSeeds(None, None, len(found), reason)
                 continue
             values[method] = found.to_list()
             spread = found.std() if len(found) > 1 else None
-            cells[method] = Cell(_number(found.mean()), _number(spread), len(found), None)
+            cells[method] = OverSeeds(_number(found.mean()), _number(spread), len(found), None)
         best = None
         judged = not (metric in degenerate or len(values) < len(plan.labels))
         if judged and len(plan.labels) > 1 and len(plan.seeds) > 1:

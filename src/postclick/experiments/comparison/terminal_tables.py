@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.table import Table
 
-from postclick.experiments.comparison.summary import Cell, Row, Summary
+from postclick.experiments.comparison.summary import OverSeeds, Row, Summary
 
 # What is shown, in this order; results.parquet and summary.json hold everything.
 RECORDED = (
@@ -69,7 +69,7 @@ def _shown(summary: Summary, columns: tuple[tuple[str, str], ...]) -> list[Row]:
     ]
 
 
-def _text(row: Row, cell: Cell, method: str) -> str:
+def _text(row: Row, cell: OverSeeds, method: str) -> str:
     if cell.mean is None:
         return "undefined"
     text = _number(row, cell.mean)

@@ -19,28 +19,28 @@ from postclick.errors import InputError
 from postclick.extras import require
 from postclick.methods.base import Method
 from postclick.nn.embedding import FeatureEmbedding
-from postclick.serving.bundle.feed import USER, input_names
-from postclick.serving.bundle.shared_part import TwoParts, as_tensor
-from postclick.serving.bundle.user_columns import Division
+from postclick.serving.bundle.column_owners import ColumnOwners
+from postclick.serving.bundle.graph_inputs import USER, input_names
+from postclick.serving.bundle.partly_shared_rows import PartlySharedRows, as_tensor
 
 # An ONNX file is one protobuf message, which holds less than 2 GiB; some of it is the graph.
 LARGEST_FILE = (2 << 30) - (64 << 20)
 PaddedBag = tuple[Tensor, Tensor]
-# Ids, numbers and padded bags: of all features, or first of the candidates' and then the user's.
-Part = tuple[Tensor, Tensor, list[PaddedBag]]
+# Ids, numbers and padded bags of the columns of one owner.
+OwnedColumns = tuple[Tensor, Tensor, list[PaddedBag]]
 
 
 class PaddedEmbedding(nn.Module):
     """`FeatureEmbedding` with the same weights, whose bags are padded: ids and weights [n, L].
 
-    It reads the parts of a division, each with its own ids, numbers and bags.
+    It reads the columns of each owner apart, as ids, numbers and bags of their own.
     """
 
-    def __init__(self, embedding: FeatureEmbedding, division: Division) -> None:
+    def __init__(self, embedding: FeatureEmbedding, owners: ColumnOwners) -> None:
         super().__init__()
         self.table, self.project = embedding.table, embedding.project
-        fields = len(division.own.ids) + len(division.user.ids)
-        bags = len(division.own.bags) + len(division.user.bags)
+        fields = len(owners.own.ids) + len(owners.user.ids)
+        bags = len(owners.own.bags) + len(owners.user.bags)
         of_ids = [range(k * embedding.dim, (k + 1) * embedding.dim) for k in range(fields + bags)]
         # Projected numbers are one vector of all numbers, and not divided.
         of_numbers = range((fields + bags) * embedding.dim, embedding.width)
@@ -51,7 +51,7 @@ class PaddedEmbedding(nn.Module):
                 *chain.from_iterable(of_ids[fields + k] for k in part.bags),
                 *(of_numbers[k] for k in part.numerics if identity),
             ]
-            for part in division
+            for part in owners
         ]
         if not identity:
             self.columns[0].extend(of_numbers)
@@ -63,7 +63,7 @@ class PaddedEmbedding(nn.Module):
         if len(parts) == 1:
             return parts[0]
         (own, user), (own_columns, user_columns) = parts, self.columns
-        return as_tensor(TwoParts(own, user, own_columns, user_columns))
+        return as_tensor(PartlySharedRows(own, user, own_columns, user_columns))
 
     def _embed(self, ids: Tensor, numeric: Tensor, bags: Sequence[PaddedBag]) -> Tensor:
         parts = [F.embedding(ids, self.table).flatten(1)] if ids.shape[1] else []
@@ -78,21 +78,21 @@ class PaddedEmbedding(nn.Module):
 class ServingGraph(nn.Module):
     """Local ids, numbers and padded bags to logits; adds each field's offset to its ids."""
 
-    def __init__(self, method: Method[Any], inputs: InputSpec, division: Division) -> None:
+    def __init__(self, method: Method[Any], inputs: InputSpec, owners: ColumnOwners) -> None:
         super().__init__()
-        self.method = padded(method, division)
+        self.method = padded(method, owners)
         sizes = (*inputs.field_sizes, *inputs.bag_sizes)
         first = torch.tensor([0, *sizes], dtype=torch.int64).cumsum(0)
         if int(first[-1]) >= 2**31:
             raise InputError(f"{int(first[-1]):,} embedding rows are more than int32 ids can name")
         fields = len(inputs.field_sizes)
         self.first_of_bag: list[list[int]] = []
-        for number, part in enumerate(division):
+        for number, part in enumerate(owners):
             of_ids = first[list(part.ids)].int()
             self.register_buffer(f"first_{number}", of_ids, persistent=False)
             self.first_of_bag.append([int(first[fields + k]) for k in part.bags])
 
-    def forward(self, *parts: Part) -> tuple[Tensor, ...]:
+    def forward(self, *parts: OwnedColumns) -> tuple[Tensor, ...]:
         ids, bags = [], []
         for number, (values, _, lists) in enumerate(parts):
             ids.append(values + self.get_buffer(f"first_{number}"))
@@ -109,37 +109,37 @@ class ServingGraph(nn.Module):
         return tuple(logit for logit in found if logit is not None)
 
 
-def padded(method: Method[Any], division: Division) -> Method[Any]:
+def padded(method: Method[Any], owners: ColumnOwners) -> Method[Any]:
     """A copy that shares the weights and reads padded bags."""
     weights: dict[int, Any] = {id(p): p for p in method.parameters()}
     changed = copy.deepcopy(method, weights).eval()
     for module in list(changed.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, FeatureEmbedding):
-                setattr(module, name, PaddedEmbedding(child, division))
+                setattr(module, name, PaddedEmbedding(child, owners))
     return changed
 
 
 def export_graph(
     method: Method[Any],
     inputs: InputSpec,
-    division: Division,
+    owners: ColumnOwners,
     outputs: Sequence[str],
     path: Path,
 ) -> None:
     """Write `<path>`, with its weights in `<path>.data` beside it where one file is too small.
 
-    Where the division has columns of the user, they are inputs of their own, with as many rows as
+    Where the user owns columns, they are inputs of their own, with as many rows as
     the others or one.
 
     Raises:
         InputError: the packages that write ONNX are not installed.
     """
     require_exporter()
-    names, arguments, shapes = _example(division)
+    names, arguments, shapes = _example(owners)
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
-            ServingGraph(method, inputs, division).eval(),
+            ServingGraph(method, inputs, owners).eval(),
             arguments,
             dynamo=True,
             dynamic_shapes=shapes,
@@ -154,7 +154,7 @@ def export_graph(
             if value.const_value is not None
         )
         _drop_unread(program.model.graph)
-        if division.is_divided:
+        if owners.reads_user_apart:
             _free_rows(program.model.graph)
         _drop_origins(program.model.graph)
         program.save(path, external_data=weights > LARGEST_FILE)
@@ -166,15 +166,15 @@ def require_exporter() -> None:
         require(name, "export", "export")
 
 
-def _example(division: Division) -> tuple[list[str], tuple[Part, ...], Any]:
+def _example(owners: ColumnOwners) -> tuple[list[str], tuple[OwnedColumns, ...], Any]:
     """Names, example arguments and dynamic dimensions of the graph's inputs.
 
     Three rows, and lists longer than one: the exporter takes 0 and 1 for constants.
     """
     rows, n = 3, torch.export.Dim("n")
     names, parts, shapes = [], [], []
-    for prefix, columns in zip(("", USER), division, strict=True):
-        if prefix and not division.is_divided:
+    for prefix, columns in zip(("", USER), owners, strict=True):
+        if prefix and not owners.reads_user_apart:
             continue
         ids = torch.zeros(rows, len(columns.ids), dtype=torch.int32)
         bags, of_bags = [], []

@@ -10,7 +10,7 @@ import pytest
 
 from postclick.serving.http.body import arrow_schema
 from postclick.serving.http.body.arrow_body import parse_arrow
-from postclick.serving.http.body.arrow_schema import CONTINUATION, columns_of
+from postclick.serving.http.body.arrow_schema import CONTINUATION, feature_columns
 from postclick.serving.http.body.limits import Limits
 from postclick.serving.http.refusal import Refusal
 
@@ -123,4 +123,4 @@ def test_numbers_of_another_machine_are_turned_round() -> None:
     assert pa.ipc.open_stream(body).read_all().to_pydict() == {"item": [1, 2, 300]}
     assert parse_arrow(body, ["item"], Limits()).rows.column("item").to_list() == [1, 2, 300]
     content = schema_of("nothing", 0)[8:]
-    assert not columns_of(content, frozenset({"item"}), Limits()).turned
+    assert not feature_columns(content, frozenset({"item"}), Limits()).foreign_byte_order

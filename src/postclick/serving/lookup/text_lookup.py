@@ -8,15 +8,15 @@ import polars as pl
 
 from postclick.data.read.values import to_text
 from postclick.errors import InputError
-from postclick.serving.lookup.hashtable import HashTable, Int32s, UInt64s
+from postclick.serving.lookup.hash_table import HashTable, Int32s, UInt64s
 
 _SEEDS = 16
 
 
-class Texts:
+class TextLookup:
     """The values of one feature, which are canonical text and each there once.
 
-    >>> texts = Texts(pl.Series(["7", "shop"]))
+    >>> texts = TextLookup(pl.Series(["7", "shop"]))
     >>> find_texts([(texts, pl.Series(["shop", None, "7.0"]))]).tolist()
     [[2, 0, 0]]
     >>> find_raw_texts([(texts, pl.Series(["shop", None, "7.0"]))]).tolist()
@@ -41,7 +41,7 @@ class Texts:
         return bool(self.values.str.contains(r"^-?\d+$").any())
 
 
-def find_texts(columns: Sequence[tuple[Texts, pl.Series]]) -> Int32s:
+def find_texts(columns: Sequence[tuple[TextLookup, pl.Series]]) -> Int32s:
     """int32 [columns, n]: ids of canonical text, 0 where it is unknown or missing.
 
     What can be done for all columns at once is: it takes longer to begin than to do for the rows
@@ -64,7 +64,7 @@ def find_texts(columns: Sequence[tuple[Texts, pl.Series]]) -> Int32s:
     return ids
 
 
-def find_raw_texts(columns: Sequence[tuple[Texts, pl.Series]]) -> Int32s:
+def find_raw_texts(columns: Sequence[tuple[TextLookup, pl.Series]]) -> Int32s:
     """`find_texts` of text as a log has it, which `to_text` would make canonical."""
     ids = find_texts(columns)
     for found, (texts, text) in zip(ids, columns, strict=True):

@@ -1,4 +1,4 @@
-"""`Encoded`: the features of some rows as arrays, whole or in parts that are put together."""
+"""`EncodedRows`: the features of some rows as arrays, whole or in parts that are put together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -91,7 +91,7 @@ class SharedBag:
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedRows:
     """Rows as a model reads them.
 
     Attributes:
@@ -103,9 +103,9 @@ class Encoded:
 
     >>> layout = Layout(("user", "item"), (), ())
     >>> numeric = np.zeros((1, 0), np.float32)
-    >>> user = Encoded(layout, frozenset({"user"}), np.array([[7, 0]], np.int32), numeric, ())
+    >>> user = EncodedRows(layout, frozenset({"user"}), np.array([[7, 0]], np.int32), numeric, ())
     >>> items = np.array([[0, 4], [0, 5]], np.int32)
-    >>> items = Encoded(layout, frozenset({"item"}), items, np.zeros((2, 0), np.float32), ())
+    >>> items = EncodedRows(layout, frozenset({"item"}), items, np.zeros((2, 0), np.float32), ())
     >>> user.repeat(2).beside(items).ids.tolist()
     [[7, 4], [7, 5]]
     """
@@ -124,7 +124,7 @@ class Encoded:
         """Features that have not been encoded."""
         return tuple(name for name in self.layout.features if name not in self.features)
 
-    def repeat(self, rows: int) -> "Encoded":
+    def repeat(self, rows: int) -> "EncodedRows":
         """The only row, `rows` times.
 
         Raises:
@@ -134,9 +134,9 @@ class Encoded:
             raise InputError(f"{len(self):,} rows cannot be repeated: give the one row of a user")
         ids, numeric = np.repeat(self.ids, rows, axis=0), np.repeat(self.numeric, rows, axis=0)
         bags = tuple(_repeated(bag, rows) for bag in self.bags)
-        return Encoded(self.layout, self.features, ids, numeric, bags)
+        return EncodedRows(self.layout, self.features, ids, numeric, bags)
 
-    def beside(self, other: "Encoded") -> "Encoded":
+    def beside(self, other: "EncodedRows") -> "EncodedRows":
         """These features and those of `other`; a part with one row is repeated.
 
         Raises:
@@ -161,7 +161,7 @@ class Encoded:
             for k, name in enumerate(layout.bags)
         )
         bags = tuple(bag if len(bag) == rows else _repeated(bag, rows) for bag in chosen)
-        return Encoded(layout, self.features | other.features, ids, numeric, bags)
+        return EncodedRows(layout, self.features | other.features, ids, numeric, bags)
 
 
 def _repeated(bag: BagRows | SharedBag, rows: int) -> SharedBag:

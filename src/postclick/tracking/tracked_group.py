@@ -8,7 +8,7 @@ from postclick.tracking.destination import Destination
 from postclick.tracking.tracker import dropped
 
 
-class Group:
+class TrackedGroup:
     """A comparison or search and the places where its runs are tracked.
 
     A place that fails is told in one line and left out, for all runs.

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-class TwoParts:
+class PartlySharedRows:
     """The features [n, width] of rows as columns of their own and columns that may be one row.
 
     A linear layer is linear in both parts: the product with what is shared is added to that of
@@ -18,7 +18,7 @@ class TwoParts:
     the shared part than what broadcasts.
 
     >>> own, shared = torch.tensor([[1.0], [2.0]]), torch.tensor([[5.0], [5.0]])
-    >>> x = TwoParts(own, shared, [1], [0])
+    >>> x = PartlySharedRows(own, shared, [1], [0])
     >>> x.whole().tolist(), F.linear(x, torch.tensor([[10.0, 1.0]])).tolist()
     ([[5.0, 1.0], [5.0, 2.0]], [[51.0], [52.0]])
     """
@@ -53,7 +53,7 @@ class TwoParts:
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """What torch calls for one of its functions."""
-        if function is F.linear and isinstance(args[0], TwoParts):
+        if function is F.linear and isinstance(args[0], PartlySharedRows):
             return args[0].linear(*args[1:], **(kwargs or {}))
         return function(*map(_whole, args), **{k: _whole(v) for k, v in (kwargs or {}).items()})
 
@@ -61,13 +61,13 @@ class TwoParts:
         return getattr(self.whole(), name)
 
 
-def as_tensor(x: TwoParts) -> Tensor:
+def as_tensor(x: PartlySharedRows) -> Tensor:
     """For signatures: networks take it in the place of a tensor."""
     return cast(Tensor, x)
 
 
 def _whole(value: Any) -> Any:
-    if isinstance(value, TwoParts):
+    if isinstance(value, PartlySharedRows):
         return value.whole()
     if isinstance(value, list | tuple):
         return type(value)(map(_whole, value))

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import NamedTuple
 
-from postclick.serving.lookup.encoded import Layout
+from postclick.serving.lookup.encoded_rows import Layout
 
 
 class Columns(NamedTuple):
@@ -15,35 +15,35 @@ class Columns(NamedTuple):
     bags: tuple[int, ...]
 
 
-class Division(NamedTuple):
-    """The columns of every array, in two parts.
+class ColumnOwners(NamedTuple):
+    """The columns of every array, by whose they are.
 
     Attributes:
-        own: of the candidates.
-        user: of the user, whose graph inputs are inputs of their own; without any it is one
-            graph for all columns.
+        own: of each candidate.
+        user: of the user, whom the candidates share; these are graph inputs of their own, and
+            without any the graph reads all columns as one.
     """
 
     own: Columns
     user: Columns
 
     @property
-    def is_divided(self) -> bool:
+    def reads_user_apart(self) -> bool:
         return any(self.user)
 
 
 @lru_cache(maxsize=64)
-def divide(layout: Layout, user: Collection[str]) -> Division:
+def owners_of(layout: Layout, user: Collection[str]) -> ColumnOwners:
     """The columns of the features `user`, a frozen set, and all others.
 
-    >>> divide(Layout(("user", "item"), ("age",), ("history",)), frozenset({"user", "history"}))
-    Division(own=Columns(ids=(1,), numerics=(0,), bags=()), \
+    >>> owners_of(Layout(("user", "item"), ("age",), ("history",)), frozenset({"user", "history"}))
+    ColumnOwners(own=Columns(ids=(1,), numerics=(0,), bags=()), \
 user=Columns(ids=(0,), numerics=(), bags=(0,)))
     """
     kinds = (layout.ids, layout.numerics, layout.bags)
     theirs = Columns(*(_numbers([name in user for name in names]) for names in kinds))
     rest = Columns(*(_numbers([name not in user for name in names]) for names in kinds))
-    return Division(rest, theirs)
+    return ColumnOwners(rest, theirs)
 
 
 def _numbers(chosen: list[bool]) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from postclick.serving.lookup.hashtable import HashTable, Int32s, UInt64s
+from postclick.serving.lookup.hash_table import HashTable, Int32s, UInt64s
 
 # An odd number whose product mixes the upper bits (Fibonacci hashing, Knuth 6.4); a bijection.
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -14,13 +14,13 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 _DENSE, _DENSE_MORE = 4, 4096
 
 
-class Integers:
+class IntegerLookup:
     """Those values of one feature that are canonical integers of a 64-bit type.
 
     Attributes:
         dense: the id of each number from `base` on, where such a table is not too large.
 
-    >>> integers = Integers(pl.Series(["7", "shop", "-12", "07"]), pl.Int64())
+    >>> integers = IntegerLookup(pl.Series(["7", "shop", "-12", "07"]), pl.Int64())
     >>> integers.find(pl.Series([-12, 0, 7, None])).tolist()
     [3, 0, 1, 0]
     """
@@ -63,15 +63,15 @@ class Integers:
 
 
 class IntegerColumns:
-    """`Integers` of several features, whose tables are one, so that they are read in one sweep.
+    """The lookups of several features, whose tables are one, so that they are read in one sweep.
 
-    >>> columns = [Integers(pl.Series(values), pl.Int64()) for values in (["7", "8"], ["1"])]
+    >>> columns = [IntegerLookup(pl.Series(values), pl.Int64()) for values in (["7", "8"], ["1"])]
     >>> block = IntegerColumns(columns)
     >>> block.find(np.array([[8, 1], [1, 9]]), np.array([0, 1])).tolist()
     [[2, 1], [0, 0]]
     """
 
-    def __init__(self, columns: Sequence[Integers]) -> None:
+    def __init__(self, columns: Sequence[IntegerLookup]) -> None:
         self._columns = tuple(columns)
         tables = [np.zeros(1, np.int32) if c.dense is None else c.dense for c in columns]
         ends = np.cumsum([len(table) for table in tables])

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from postclick.serving.bundle.user_columns import Columns, Division
-from postclick.serving.lookup.encoded import BagRows, Encoded, SharedBag
+from postclick.serving.bundle.column_owners import ColumnOwners, Columns
+from postclick.serving.lookup.encoded_rows import BagRows, EncodedRows, SharedBag
 
 IDS, NUMERIC = "ids", "numeric"
 USER = "user_"
@@ -19,15 +19,15 @@ def bag_inputs(number: int) -> tuple[str, str]:
 
 
 def input_names(columns: Columns, prefix: str = "") -> list[str]:
-    """All inputs of a part, also those without columns, which a graph may leave out."""
+    """All inputs of one owner, also those without columns, which a graph may leave out."""
     bags = [name for number in columns.bags for name in bag_inputs(number)]
     return [prefix + name for name in (IDS, NUMERIC, *bags)]
 
 
-def graph_inputs(division: Division) -> set[str]:
+def graph_inputs(owners: ColumnOwners) -> set[str]:
     """The inputs that a graph has: those with columns."""
     found: set[str] = set()
-    for prefix, columns in zip(("", USER), division, strict=True):
+    for prefix, columns in zip(("", USER), owners, strict=True):
         left_out = {IDS} if not columns.ids else set()
         left_out |= {NUMERIC} if not columns.numerics else set()
         found |= {prefix + name for name in input_names(columns) if name not in left_out}
@@ -37,14 +37,16 @@ def graph_inputs(division: Division) -> set[str]:
 class Feed:
     """What a graph is given for blocks of the rows of one call."""
 
-    def __init__(self, rows: Encoded, division: Division, user: Encoded | None = None) -> None:
+    def __init__(
+        self, rows: EncodedRows, owners: ColumnOwners, user: EncodedRows | None = None
+    ) -> None:
         """`user` is the one row that holds the user's columns for all rows, if there is one."""
-        self._parts = [_Part(rows, division.own, "")]
+        self._parts = [_OwnedArrays(rows, owners.own, "")]
         self._same: Arrays = {}
-        if division.is_divided and user is not None:
-            self._same = _Part(user, division.user, USER).block(0, 1)
-        elif division.is_divided:
-            self._parts.append(_Part(rows, division.user, USER))
+        if owners.reads_user_apart and user is not None:
+            self._same = _OwnedArrays(user, owners.user, USER).block(0, 1)
+        elif owners.reads_user_apart:
+            self._parts.append(_OwnedArrays(rows, owners.user, USER))
 
     def block(self, start: int, stop: int) -> Arrays:
         """For the rows from `start` to `stop`."""
@@ -59,10 +61,10 @@ class Feed:
         return max((bag.longest(start, stop) for bag in bags), default=0)
 
 
-class _Part:
-    """Some columns of encoded rows."""
+class _OwnedArrays:
+    """The columns of encoded rows that one owner has."""
 
-    def __init__(self, rows: Encoded, columns: Columns, prefix: str) -> None:
+    def __init__(self, rows: EncodedRows, columns: Columns, prefix: str) -> None:
         self._prefix = prefix
         self._arrays: Arrays = {}
         if columns.ids:

@@ -20,7 +20,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
 from postclick.errors import InputError
-from postclick.experiments.tuning.space import Range
+from postclick.experiments.tuning.search_space import Range
 from postclick.metrics.metric import METRICS
 from postclick.ranges import Interval
 from postclick.system.files import write_bytes
@@ -94,21 +94,21 @@ def distribution(found: Range) -> BaseDistribution:
     """As optuna has it; of values that it does not know, like tuples, the text."""
     if isinstance(found, Interval):
         return FloatDistribution(found.low, found.high, log=found.log)
-    return CategoricalDistribution([label(value) for value in found.values])
+    return CategoricalDistribution([journal_value(value) for value in found.values])
 
 
-def label(value: Any) -> Scalar:
+def journal_value(value: Any) -> Scalar:
     """What stands for a value in the journal.
 
-    >>> label((64, 32)), label(None), label(0.1)
+    >>> journal_value((64, 32)), journal_value(None), journal_value(0.1)
     ('[64, 32]', None, 0.1)
     """
     return value if isinstance(value, Scalar) else json.dumps(value)
 
 
-def labels(values: Mapping[str, Any], ranges: Mapping[str, Range]) -> dict[str, Scalar]:
+def journal_values(values: Mapping[str, Any], ranges: Mapping[str, Range]) -> dict[str, Scalar]:
     """`values` as the journal has them."""
-    return {name: label(values[name]) for name in ranges}
+    return {name: journal_value(values[name]) for name in ranges}
 
 
 def values_of(params: Mapping[str, Any], ranges: Mapping[str, Range]) -> dict[str, Any]:
@@ -119,17 +119,17 @@ def values_of(params: Mapping[str, Any], ranges: Mapping[str, Range]) -> dict[st
         if isinstance(space, Interval):
             found[name] = value
         else:
-            found[name] = next(v for v in space.values if label(v) == value)
+            found[name] = next(v for v in space.values if journal_value(v) == value)
     return found
 
 
-def finished(study: optuna.Study) -> list[FrozenTrial]:
+def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
     """Trials that count: all that ended, but not those that were interrupted."""
     ended = study.get_trials(states=(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL))
     return [t for t in ended if t.state != TrialState.FAIL or "reason" in t.user_attrs]
 
 
-def begun(study: optuna.Study) -> int:
+def begun_trials(study: optuna.Study) -> int:
     """Trials that have begun: of those to come, the first is the `begun`-th."""
     waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
     return len(study.get_trials(deepcopy=False)) - len(waiting)

@@ -5,10 +5,10 @@ import logging
 from pathlib import Path
 
 from postclick.errors import InputError
-from postclick.serving.http.app.server_metrics import Metrics
 from postclick.serving.http.model.bounded_threads import BoundedThreads
-from postclick.serving.http.model.contract import Opener, Scorer, open_checked
 from postclick.serving.http.model.pointer import Target, target_of
+from postclick.serving.http.model.served_bundle import BundleOpener, ServedBundle, open_checked
+from postclick.serving.http.server_metrics import ServerMetrics
 
 log = logging.getLogger("postclick.serve")
 
@@ -17,14 +17,14 @@ class CurrentBundle:
     """The bundle that `path`, often a symlink, leads to.
 
     What is to be served is said by the file system alone: a restart serves what the path leads
-    to, and nothing has to be repeated to the server. A request takes `scorer` once and keeps it,
+    to, and nothing has to be repeated to the server. A request takes `bundle` once and keeps it,
     so that one that began before a swap ends with the bundle it began with.
 
     Attributes:
-        scorer: the loaded bundle; replaced as a whole, when the new one has scored its first rows.
+        bundle: the loaded bundle; replaced as a whole, when the new one has scored its first rows.
     """
 
-    def __init__(self, path: Path, open_bundle: Opener, threads: int | None) -> None:
+    def __init__(self, path: Path, open_bundle: BundleOpener, threads: int | None) -> None:
         """Load the first bundle.
 
         Raises:
@@ -32,7 +32,7 @@ class CurrentBundle:
         """
         self._path, self._open, self._threads = path, open_bundle, threads
         self._tried = target_of(path)
-        self.scorer: Scorer = open_checked(self._tried.folder, open_bundle, threads)
+        self.bundle: ServedBundle = open_checked(self._tried.folder, open_bundle, threads)
 
     def moved(self) -> bool:
         """Whether the path leads elsewhere than when it was last loaded or refused."""
@@ -41,12 +41,12 @@ class CurrentBundle:
         except InputError:
             return False  # in the middle of a deployment that does not rename
 
-    def reload(self, metrics: Metrics) -> None:
+    def reload(self, metrics: ServerMetrics) -> None:
         """Load what the path leads to now, warm it and let it serve; refused if it is damaged.
 
         Takes seconds and never raises: to be run beside the event loop. Logs one line.
         """
-        old = self.scorer
+        old = self.bundle
         try:
             # All files of one bundle, also if the symlink moves on meanwhile.
             target = target_of(self._path)
@@ -60,7 +60,7 @@ class CurrentBundle:
             metrics.loads.labels("unchanged").inc()
             log.info("unchanged: %s is version %s", target.folder, old.version)
             return
-        self.scorer = new
+        self.bundle = new
         metrics.serves(new)
         metrics.loads.labels("swapped").inc()
         log.info(
@@ -69,7 +69,7 @@ class CurrentBundle:
             _other_columns(old, new),
         )
 
-    def _load(self, target: Target) -> Scorer:
+    def _load(self, target: Target) -> ServedBundle:
         try:
             return open_checked(target.folder, self._open, self._threads)
         except InputError:
@@ -80,7 +80,7 @@ class CurrentBundle:
 
 
 async def follow(
-    current: CurrentBundle, asked: asyncio.Event, every: float | None, metrics: Metrics
+    current: CurrentBundle, asked: asyncio.Event, every: float | None, metrics: ServerMetrics
 ) -> None:
     """Reload when `asked` is set, and look `every` so many seconds whether the path has moved.
 
@@ -104,10 +104,10 @@ async def follow(
         except Exception:
             # A panic in native code, say: the next bundle must still be looked at.
             metrics.loads.labels("refused").inc()
-            log.exception("loading failed; version %s goes on serving", current.scorer.version)
+            log.exception("loading failed; version %s goes on serving", current.bundle.version)
 
 
-def _other_columns(old: Scorer, new: Scorer) -> str:
+def _other_columns(old: ServedBundle, new: ServedBundle) -> str:
     """Clients that send what the old bundle needed may have to send more."""
     more = sorted(set(new.features) - set(old.features))
     return f"; it needs new columns: {', '.join(more)}" if more else ""

@@ -28,7 +28,7 @@ GROUP_ROWS = 262_144
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredLog:
     """What `score` did."""
 
     out: Path
@@ -48,7 +48,7 @@ def score(
     keep: Sequence[str] = (),
     threads: int | None = None,
     reporter: Reporter | None = None,
-) -> Scored:
+) -> ScoredLog:
     """Score a log of raw features into a Parquet file, one row for each of its rows, in order.
 
     Reading, encoding, the model and writing overlap; memory does not grow with the log.
@@ -89,7 +89,7 @@ def score(
             rows += scored.height
             reporter.advance(scored.height)
         writer.finish(_empty(keep))
-    return Scored(out, rows, time.perf_counter() - began)
+    return ScoredLog(out, rows, time.perf_counter() - began)
 
 
 def _opened(logs: LogSource | str | Path | Sequence[str | Path]) -> LogSource:
@@ -139,7 +139,7 @@ class _Writer:
         self._file, self._name = file, name
         self._writer: pq.ParquetWriter | None = None
         self._schema: pl.Schema | None = None
-        self._parts: list[pl.DataFrame] = []
+        self._frames: list[pl.DataFrame] = []
         self._rows = 0
 
     def add(self, frame: pl.DataFrame) -> None:
@@ -149,15 +149,15 @@ class _Writer:
                 f"{self._name}: files of the log hold different types in the columns to keep: "
                 "write them with the same type, or keep other columns"
             )
-        self._parts.append(frame)
+        self._frames.append(frame)
         self._rows += frame.height
         if self._rows >= GROUP_ROWS:
             self._flush()
 
     def finish(self, empty: pl.DataFrame) -> None:
         """Write what is left; a log without rows gives the columns of `empty`."""
-        if self._parts or self._writer is None:
-            self._parts = self._parts or [empty]
+        if self._frames or self._writer is None:
+            self._frames = self._frames or [empty]
             self._flush()
 
     def close(self) -> None:
@@ -165,8 +165,8 @@ class _Writer:
             self._writer.close()
 
     def _flush(self) -> None:
-        table = pl.concat(self._parts, rechunk=True).to_arrow()
-        self._parts, self._rows = [], 0
+        table = pl.concat(self._frames, rechunk=True).to_arrow()
+        self._frames, self._rows = [], 0
         if self._writer is None:
             # Scores are all different: looking for repetitions would only take time.
             repeated = [name for name in table.column_names if name not in PREDICTIONS]

@@ -7,22 +7,22 @@ import numpy as np
 import polars as pl
 
 from postclick.data.read.values import to_text
-from postclick.serving.lookup.hashtable import Int32s
-from postclick.serving.lookup.integers import Integers
-from postclick.serving.lookup.texts import Texts, find_raw_texts, find_texts
+from postclick.serving.lookup.hash_table import Int32s
+from postclick.serving.lookup.integer_lookup import IntegerLookup
+from postclick.serving.lookup.text_lookup import TextLookup, find_raw_texts, find_texts
 
 # Below these, a whole float is written digit by digit, as the integer is.
 _WHOLE_BELOW: dict[type[pl.DataType], float] = {pl.Float64: 1e15, pl.Float32: 2.0**24}
 _SIGNED = {pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32}
 
 
-class Values:
+class VocabularyLookup:
     """The ids of one feature's values, from any column that training would have accepted.
 
     `ids` is the same as `Vocabulary.encode(to_text(column))`, several times faster. It builds a
     table when a type first needs it.
 
-    >>> values = Values(pl.Series(["7", "shop", "12"]))
+    >>> values = VocabularyLookup(pl.Series(["7", "shop", "12"]))
     >>> values.ids(pl.Series([12, 3, None, 7])).tolist()
     [3, 0, 0, 1]
     >>> values.ids(pl.Series(["shop", "7.0", "", "12"])).tolist()
@@ -75,20 +75,20 @@ class Values:
         return ids
 
     @cached_property
-    def texts(self) -> Texts:
-        return Texts(self._values)
+    def texts(self) -> TextLookup:
+        return TextLookup(self._values)
 
     @cached_property
-    def signed(self) -> Integers:
-        return Integers(self._values, pl.Int64())
+    def signed(self) -> IntegerLookup:
+        return IntegerLookup(self._values, pl.Int64())
 
     @cached_property
-    def _unsigned(self) -> Integers:
-        return Integers(self._values, pl.UInt64())
+    def _unsigned(self) -> IntegerLookup:
+        return IntegerLookup(self._values, pl.UInt64())
 
 
-def find_ids(columns: Sequence[tuple[Values, pl.Series]]) -> list[Int32s]:
-    """`Values.ids` of several columns of one frame; those of text together."""
+def find_ids(columns: Sequence[tuple[VocabularyLookup, pl.Series]]) -> list[Int32s]:
+    """`VocabularyLookup.ids` of several columns of one frame; those of text together."""
     if not columns:
         return []
     text = [k for k, (_, column) in enumerate(columns) if type(column.dtype) is pl.String]

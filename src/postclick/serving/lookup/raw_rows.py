@@ -1,4 +1,4 @@
-"""`Rows`: raw columns of some rows, from polars or from Arrow."""
+"""`RawRows`: raw columns of some rows, from polars or from Arrow."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ _NO_COLUMNS = pl.DataFrame()
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class RawRows:
     """Raw columns, integers of Arrow as one matrix: what is done once for each column of the rows
     of a request takes longer to begin than to do.
 
@@ -25,7 +25,7 @@ class Rows:
         matrix: int64 [n, integers], without gaps.
 
     >>> batch = pa.RecordBatch.from_pydict({"item": [7, 8], "shop": ["a", None]})
-    >>> rows = Rows.of_batch(batch, integers=["item"])
+    >>> rows = RawRows.of_batch(batch, integers=["item"])
     >>> rows.height, rows.names, rows.column("item").to_list()
     (2, ('shop', 'item'), [7, 8])
     """
@@ -35,7 +35,7 @@ class Rows:
     matrix: Int64s = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
 
     @classmethod
-    def of_batch(cls, batch: pa.RecordBatch, integers: Sequence[str]) -> "Rows":
+    def of_batch(cls, batch: pa.RecordBatch, integers: Sequence[str]) -> "RawRows":
         """Columns of a batch whose types polars has and whose fields carry no metadata.
 
         Args:

@@ -24,7 +24,7 @@ class Messages(Protocol):
     def get_nowait(self) -> tuple[str, int]: ...
 
 
-class Flag(Protocol):
+class StopFlag(Protocol):
     """Whether another run has failed."""
 
     def is_set(self) -> bool: ...
@@ -34,10 +34,10 @@ class StoppedError(Exception):
     """Another run has failed; this one can be resumed."""
 
 
-class Forward(Silent):
+class ForwardingReporter(Silent):
     """Sends a run's progress to the parent process, and stops the run if that gave up."""
 
-    def __init__(self, label: str, messages: Messages, stop: Flag) -> None:
+    def __init__(self, label: str, messages: Messages, stop: StopFlag) -> None:
         self.label, self.messages, self.stop, self.pending = label, messages, stop, 0
 
     def advance(self, steps: int, note: str = "") -> None:
@@ -54,7 +54,7 @@ class Forward(Silent):
         self.pending = 0
 
 
-class Labelled(Silent):
+class LabelledReporter(Silent):
     """Puts the run's name before its lines."""
 
     def __init__(self, label: str, reporter: Reporter) -> None:
@@ -68,14 +68,14 @@ class Labelled(Silent):
 
 
 @dataclass(frozen=True)
-class Pool:
+class WorkerPool:
     """Worker processes. They are spawned, never forked: polars and torch have threads that a
     fork breaks.
     """
 
     processes: ProcessPoolExecutor
     messages: Messages
-    stop: Flag
+    stop: StopFlag
     reporter: Reporter
 
     def submit(self, work: Callable[..., None], *arguments: Any) -> Future[None]:
@@ -96,7 +96,7 @@ class Pool:
 
 
 @contextmanager
-def pool_of(workers: int, reporter: Reporter, verb: str) -> Iterator[Pool]:
+def worker_pool(workers: int, reporter: Reporter, verb: str) -> Iterator[WorkerPool]:
     """A pool; on an error its runs are stopped, and can be resumed.
 
     Raises:
@@ -110,7 +110,7 @@ def pool_of(workers: int, reporter: Reporter, verb: str) -> Iterator[Pool]:
         with manager_of as manager, executor as processes:
             messages, stop = manager.Queue(), manager.Event()
             try:
-                yield Pool(processes, messages, stop, reporter)
+                yield WorkerPool(processes, messages, stop, reporter)
             except BaseException:
                 stop.set()
                 processes.shutdown(cancel_futures=True)

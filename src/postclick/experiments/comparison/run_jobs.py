@@ -10,26 +10,19 @@ from typing import Any
 from postclick.data.prepared import PreparedLog
 from postclick.errors import RunFailedError
 from postclick.experiments.comparison.plan import Job
-from postclick.experiments.pool import Forward, Labelled, Pool, pool_of
+from postclick.experiments.opened_log import open_log_once
+from postclick.experiments.worker_pool import (
+    ForwardingReporter,
+    LabelledReporter,
+    WorkerPool,
+    worker_pool,
+)
 from postclick.progress import Reporter
 from postclick.runs.calibration_study import FITTED_ON, add_study
 from postclick.runs.folder import PREDICTIONS
 from postclick.runs.run import finished
 from postclick.tracking.destination import Destination, trackers_of
 from postclick.training.train import train
-
-__all__ = ["Team", "open_once", "pool_for", "run_all", "run_job"]
-
-_OPEN: dict[str, PreparedLog] = {}
-
-
-def open_once(data: Path) -> PreparedLog:
-    """The log in `data`: opened once by a process, its rows stay in memory for the next run."""
-    key = str(data)
-    if key not in _OPEN:
-        _OPEN.clear()  # one log at a time
-        _OPEN[key] = PreparedLog(data)
-    return _OPEN[key]
 
 
 def run_job(
@@ -44,7 +37,7 @@ def run_job(
 
     A trial that diverges is told and left out; others are an error.
     """
-    log = open_once(data)
+    log = open_log_once(data)
     folder = job.folder(out)
     try:
         if folder.exists():
@@ -64,7 +57,7 @@ def run_job(
         add_study(run, log, split)
 
 
-def _work(
+def _run_in_worker(
     job: Job,
     data: Path,
     out: Path,
@@ -74,17 +67,17 @@ def _work(
     stop: Any,
 ) -> None:
     if not stop.is_set():
-        run_job(job, data, out, split, Forward(job.name, messages, stop), track)
+        run_job(job, data, out, split, ForwardingReporter(job.name, messages, stop), track)
 
 
 @dataclass(frozen=True)
-class Team:
-    """Who works on the runs of a comparison, and where; without a pool, this process does."""
+class JobRunner:
+    """Runs the jobs of a comparison: in the processes of a pool, or without one in this process."""
 
     log: PreparedLog
     out: Path
     split: str
-    pool: Pool | None
+    pool: WorkerPool | None
     reporter: Reporter
     track: tuple[Destination, ...] = ()
 
@@ -93,28 +86,28 @@ class Team:
         rows = sum(job.settings.epochs for job in jobs) * self.log.split("train").rows
         self.reporter.start(f"{len(jobs)} runs, at most", rows, "rows")
         data = self.log.folder.resolve()
-        ended = run_all(jobs, data, self.out, self.split, self.pool, self.reporter, self.track)
+        ended = run_jobs(jobs, data, self.out, self.split, self.pool, self.reporter, self.track)
         for count, job in enumerate(ended, start=1):
             self.reporter.line(f"{job.name} done, {count} of {len(jobs)} runs")
 
 
-def run_all(
+def run_jobs(
     jobs: Sequence[Job],
     data: Path,
     out: Path,
     split: str,
-    pool: Pool | None,
+    pool: WorkerPool | None,
     reporter: Reporter,
     track: tuple[Destination, ...] = (),
 ) -> Iterator[Job]:
     """Run jobs, by the pool or one after the other in this process, and yield each as it ends."""
     if pool is None:
         for job in jobs:
-            run_job(job, data, out, split, Labelled(job.name, reporter), track)
+            run_job(job, data, out, split, LabelledReporter(job.name, reporter), track)
             yield job
         return
     waiting: dict[Future[None], Job] = {
-        pool.submit(_work, job, data, out, split, track): job for job in jobs
+        pool.submit(_run_in_worker, job, data, out, split, track): job for job in jobs
     }
     while waiting:
         for future in pool.ended(waiting):
@@ -124,7 +117,7 @@ def run_all(
 
 
 @contextmanager
-def pool_for(workers: int, jobs: int, reporter: Reporter) -> Iterator[Pool | None]:
+def pool_if_needed(workers: int, jobs: int, reporter: Reporter) -> Iterator[WorkerPool | None]:
     """A pool of `workers`, or of as many as there are jobs; none where one would do.
 
     Raises:
@@ -133,5 +126,5 @@ def pool_for(workers: int, jobs: int, reporter: Reporter) -> Iterator[Pool | Non
     if min(workers, jobs) <= 1:
         yield None
         return
-    with pool_of(min(workers, jobs), reporter, "compare") as pool:
+    with worker_pool(min(workers, jobs), reporter, "compare") as pool:
         yield pool

@@ -11,17 +11,17 @@ from prometheus_client import (
     generate_latest,
 )
 
-from postclick.serving.http.model.contract import Scorer
+from postclick.serving.http.model.served_bundle import ServedBundle
 
 # Seconds; 2 ms in the model and 8 ms in all are what 500 candidates should stay below.
 _MODEL = (0.0005, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 _REQUEST = (0.001, 0.002, 0.004, 0.006, 0.008, 0.012, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 
 
-class Metrics:
+class ServerMetrics:
     """Counters and histograms; names are those of `docs/serving.md`.
 
-    >>> metrics = Metrics(queue_depth=lambda: 3)
+    >>> metrics = ServerMetrics(queue_depth=lambda: 3)
     >>> b"postclick_queue_depth 3.0" in metrics.text()
     True
     """
@@ -73,10 +73,10 @@ class Metrics:
         depth.set_function(queue_depth)
         ProcessCollector(registry=self._registry)
 
-    def serves(self, scorer: Scorer) -> None:
-        """`scorer` serves from now on."""
+    def serves(self, bundle: ServedBundle) -> None:
+        """`bundle` serves from now on."""
         self._bundle.clear()
-        self._bundle.labels(scorer.version, scorer.method).set(1)
+        self._bundle.labels(bundle.version, bundle.method).set(1)
 
     def text(self) -> bytes:
         """All of them in Prometheus' text format."""

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from postclick.serving.http.body import flatbuffer
-from postclick.serving.http.body.arrow_schema import CONTINUATION, Columns, columns_of
+from postclick.serving.http.body.arrow_schema import CONTINUATION, FeatureColumns, feature_columns
 from postclick.serving.http.body.limits import Limits
 from postclick.serving.http.refusal import Refusal
 
@@ -30,7 +30,7 @@ class Stream(NamedTuple):
     messages: list[pa.Message]
 
 
-def look_through(body: bytes, limits: Limits) -> list[Stream]:
+def checked_streams(body: bytes, limits: Limits) -> list[Stream]:
     """The concatenated streams of a body, each one's messages checked.
 
     Raises:
@@ -41,7 +41,7 @@ def look_through(body: bytes, limits: Limits) -> list[Stream]:
     streams: list[Stream] = []
     try:
         while start < whole.size and len(streams) <= 2:
-            messages = _look_through_one(source, limits)
+            messages = _checked_messages(source, limits)
             end = source.tell()
             if body[end - len(END_OF_STREAM) : end] != END_OF_STREAM:
                 raise malformed("it breaks off before its end-of-stream mark")
@@ -56,7 +56,7 @@ def look_through(body: bytes, limits: Limits) -> list[Stream]:
     return streams
 
 
-def _look_through_one(source: pa.BufferReader, limits: Limits) -> list[pa.Message]:
+def _checked_messages(source: pa.BufferReader, limits: Limits) -> list[pa.Message]:
     messages = []
     for number, message in enumerate(pa.ipc.MessageReader.open_stream(source)):
         kind = message.type
@@ -88,14 +88,14 @@ def _is_compressed(message: pa.Message) -> bool:
 
 def read_batches(
     stream: Stream, features: frozenset[str], limits: Limits
-) -> tuple[Columns, list[pa.RecordBatch]]:
+) -> tuple[FeatureColumns, list[pa.RecordBatch]]:
     """The feature columns of a stream, fully validated.
 
     Raises:
         Refusal: it is damaged (400), over a limit (413), or has columns of another type (422).
     """
     try:
-        columns = columns_of(stream.messages[0].metadata.to_pybytes(), features, limits)
+        columns = feature_columns(stream.messages[0].metadata.to_pybytes(), features, limits)
         rows, text, batches = 0, 0, []
         for batch in _batches(stream, columns):
             rows += batch.num_rows
@@ -114,11 +114,11 @@ def read_batches(
         raise malformed(str(error)) from None
 
 
-def _batches(stream: Stream, columns: Columns) -> Iterator[pa.RecordBatch]:
+def _batches(stream: Stream, columns: FeatureColumns) -> Iterator[pa.RecordBatch]:
     """The batches of a stream; its messages are not read a second time without need."""
     batches = stream.messages[1:]
     # It collects dictionaries, and turns the bytes of another machine's numbers round.
-    if columns.turned or any(message.type == _DICTIONARY for message in batches):
+    if columns.foreign_byte_order or any(message.type == _DICTIONARY for message in batches):
         yield from pa.ipc.open_stream(stream.whole)
         return
     yield from (pa.ipc.read_record_batch(message, columns.schema) for message in batches)

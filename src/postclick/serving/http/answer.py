@@ -6,10 +6,10 @@ from functools import lru_cache
 import polars as pl
 import pyarrow as pa
 
-from postclick.serving.http.body.arrow_frames import END_OF_STREAM
-from postclick.serving.http.model.contract import Scorer
+from postclick.serving.http.body.arrow_streams import END_OF_STREAM
+from postclick.serving.http.model.served_bundle import ServedBundle
 from postclick.serving.http.refusal import Refusal, quoted
-from postclick.serving.probabilities import PREDICTIONS, Scores
+from postclick.serving.probabilities import PREDICTIONS, Probabilities
 
 JSON = "application/json"
 ARROW = "application/vnd.apache.arrow.stream"
@@ -55,17 +55,17 @@ def answer_format(accept: str | None, sent: str) -> str:
     return max(FORMATS, key=lambda media: (liked[media], media == sent))
 
 
-def encode_scores(scores: Scores, scorer: Scorer, media: str) -> bytes:
+def encode_scores(scores: Probabilities, bundle: ServedBundle, media: str) -> bytes:
     """`pctr`, `pcvr`, `pctcvr` in order, with the bundle's version and method.
 
     JSON has the shortest digits that give the same float32. An Arrow stream has version and
     method in the metadata of its schema.
     """
     if media == ARROW:
-        schema, head = _arrow_head(scorer.version, scorer.method)
+        schema, head = _arrow_head(bundle.version, bundle.method)
         batch = pa.RecordBatch.from_arrays([pa.array(values) for values in scores], schema=schema)
         return b"".join((head, batch.serialize(), END_OF_STREAM))
-    about = {"version": scorer.version, "method": scorer.method}
+    about = {"version": bundle.version, "method": bundle.method}
     parts = [f'"{key}":{json.dumps(value)}' for key, value in about.items()]
     for name, values in zip(PREDICTIONS, scores, strict=True):
         digits = ",".join(pl.Series(values).cast(pl.String))

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from postclick.data.encode.vocabulary import Vocabulary
 from postclick.data.read.values import to_text
 from postclick.errors import InputError
-from postclick.serving.lookup import texts
-from postclick.serving.lookup.hashtable import HashTable
-from postclick.serving.lookup.integers import IntegerColumns, Integers
-from postclick.serving.lookup.lookup import Values, find_ids
+from postclick.serving.lookup import text_lookup
+from postclick.serving.lookup.hash_table import HashTable
+from postclick.serving.lookup.integer_lookup import IntegerColumns, IntegerLookup
+from postclick.serving.lookup.vocabulary_lookup import VocabularyLookup, find_ids
 
 KNOWN = [
     "7",
@@ -84,7 +84,7 @@ def vocabulary_of(values: list[str]) -> Vocabulary:
 
 def agree(known: list[str], column: pl.Series) -> None:
     vocabulary = vocabulary_of(known)
-    found = Values(vocabulary.table["value"]).ids(column)
+    found = VocabularyLookup(vocabulary.table["value"]).ids(column)
     assert found.dtype == np.int32
     np.testing.assert_array_equal(found, vocabulary.encode(to_text(column)), str(column))
 
@@ -127,29 +127,33 @@ def test_values_of_the_same_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch)
     """Every hash is one of four: what is found by it is another value, mostly."""
     few = np.uint64(2**62)
     monkeypatch.setattr(
-        texts, "_hashes", lambda text, seed: (text.hash(seed).to_numpy() // few) * few + few
+        text_lookup, "_hashes", lambda text, seed: (text.hash(seed).to_numpy() // few) * few + few
     )
     known = ["a"]
     asked = pl.Series([f"x{k}" for k in range(200)] + ["a", None])
-    found = Values(pl.Series(known)).ids(asked)
+    found = VocabularyLookup(pl.Series(known)).ids(asked)
     assert found.tolist() == [0] * 200 + [1, 0]
 
 
 def test_hashes_that_clash_take_another_seed(monkeypatch: pytest.MonkeyPatch) -> None:
-    real, seeds = texts._hashes, []
+    real, seeds = text_lookup._hashes, []
 
     def clashing(text: pl.Series, seed: int) -> Any:
         seeds.append(seed)
         return np.zeros(len(text), np.uint64) if seed == 0 else real(text, seed)
 
-    monkeypatch.setattr(texts, "_hashes", clashing)
-    assert Values(pl.Series(["a", "b"])).ids(pl.Series(["b", "a", "c"])).tolist() == [2, 1, 0]
+    monkeypatch.setattr(text_lookup, "_hashes", clashing)
+    assert VocabularyLookup(pl.Series(["a", "b"])).ids(pl.Series(["b", "a", "c"])).tolist() == [
+        2,
+        1,
+        0,
+    ]
     assert set(seeds) == {0, 1}
 
 
 def test_a_value_that_stands_twice_is_refused() -> None:
     with pytest.raises(InputError, match="holds a value twice"):
-        Values(pl.Series(["a", "a"])).ids(pl.Series(["a"]))
+        VocabularyLookup(pl.Series(["a", "a"])).ids(pl.Series(["a"]))
 
 
 def test_columns_are_found_together_as_one_by_one() -> None:
@@ -158,7 +162,8 @@ def test_columns_are_found_together_as_one_by_one() -> None:
     asked = pl.Series([*KNOWN, *WIDE[:20], "7.0", "-3.00", None, ""])
     kinds = [asked, asked, asked, pl.Series(range(len(asked))), asked.cast(pl.Categorical)]
     columns = [
-        (Values(pl.Series(v, dtype=pl.String)), c) for v, c in zip(known, kinds, strict=True)
+        (VocabularyLookup(pl.Series(v, dtype=pl.String)), c)
+        for v, c in zip(known, kinds, strict=True)
     ]
     for found, (feature, column) in zip(find_ids(columns), columns, strict=True):
         np.testing.assert_array_equal(found, feature.ids(column))
@@ -167,7 +172,7 @@ def test_columns_are_found_together_as_one_by_one() -> None:
 
 def test_lists_are_refused() -> None:
     with pytest.raises(InputError, match="list it under multi"):
-        Values(pl.Series(["a"])).ids(pl.Series("x", [["a"]]))
+        VocabularyLookup(pl.Series(["a"])).ids(pl.Series("x", [["a"]]))
 
 
 @given(st.sets(st.integers(0, 2**64 - 1), max_size=200), st.lists(st.integers(0, 2**64 - 1)))
@@ -196,7 +201,7 @@ def test_integers_of_several_columns_in_one_sweep() -> None:
         pl.Series(["shop", "07", "-3", "12"]),
         pl.Series([], dtype=pl.String),
     ]
-    columns = [Integers(found, pl.Int64()) for found in values]
+    columns = [IntegerLookup(found, pl.Int64()) for found in values]
     whole = np.concatenate([found.cast(pl.Int64, strict=False).fill_null(5) for found in values])
     matrix = rng.choice([*whole, -(2**63), 2**63 - 1, 0, 500, 501], (400, 5)).astype(np.int64)
     which = np.array([2, 0, 1, 3, 0])

@@ -4,13 +4,13 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from postclick.serving.http.app.server_metrics import Metrics
+from postclick.serving.http.server_metrics import ServerMetrics
 
 
-class Instruments:
+class RequestCounter:
     """Wraps an application; other paths pass as they are."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: ServerMetrics) -> None:
         self._app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

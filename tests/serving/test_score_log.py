@@ -19,8 +19,8 @@ Raw = tuple[pl.DataFrame, pl.DataFrame]
 @pytest.fixture(autouse=True)
 def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("postclick.data.read.log_source.CHUNK_ROWS", 250)
-    monkeypatch.setattr("postclick.serving.score.PIECE_ROWS", 60)
-    monkeypatch.setattr("postclick.serving.score.GROUP_ROWS", 500)
+    monkeypatch.setattr("postclick.serving.score_log.PIECE_ROWS", 60)
+    monkeypatch.setattr("postclick.serving.score_log.GROUP_ROWS", 500)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from postclick.serving.bundle.shared_part import TwoParts, as_tensor
+from postclick.serving.bundle.partly_shared_rows import PartlySharedRows, as_tensor
 
 WEIGHT, BIAS = torch.randn(4, 5), torch.randn(4)
 OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -27,7 +27,7 @@ def test_it_stands_for_a_tensor(name: str, rows: int) -> None:
     own, shared = torch.randn(6, 3), torch.randn(rows, 2)
     x = torch.empty(6, 5)
     x[:, [0, 3, 4]], x[:, [2, 1]] = own, shared
-    parts = as_tensor(TwoParts(own, shared, [0, 3, 4], [2, 1]))
+    parts = as_tensor(PartlySharedRows(own, shared, [0, 3, 4], [2, 1]))
     assert parts.shape == (6, 5)
     torch.testing.assert_close(OPERATIONS[name](parts), OPERATIONS[name](x))
 
@@ -42,7 +42,7 @@ def test_the_shared_part_is_multiplied_once() -> None:
         return linear(x, *rest)
 
     with pytest.MonkeyPatch.context() as patch:
-        parts = TwoParts(torch.randn(6, 3), torch.randn(1, 2), [0, 1, 2], [3, 4])
-        patch.setattr("postclick.serving.bundle.shared_part.F.linear", counted)
+        parts = PartlySharedRows(torch.randn(6, 3), torch.randn(1, 2), [0, 1, 2], [3, 4])
+        patch.setattr("postclick.serving.bundle.partly_shared_rows.F.linear", counted)
         assert parts.linear(WEIGHT, BIAS).shape == (6, 4)
     assert read == [(1, 2)]

@@ -12,12 +12,9 @@ import optuna
 from optuna.trial import TrialState
 
 from postclick.errors import RunFailedError, RunStoppedError
-from postclick.experiments.comparison.trials import best_value
-from postclick.experiments.comparison.workers import open_once
-from postclick.experiments.pool import Forward, Labelled, pool_of
-from postclick.experiments.tuning.pruning import Pruning
-from postclick.experiments.tuning.space import SearchSpace
-from postclick.experiments.tuning.storage import (
+from postclick.experiments.kept_epoch import best_value
+from postclick.experiments.opened_log import open_log_once
+from postclick.experiments.tuning.optuna_study import (
     distribution,
     open_study,
     place_of,
@@ -25,6 +22,9 @@ from postclick.experiments.tuning.storage import (
     sampler,
     values_of,
 )
+from postclick.experiments.tuning.pruning import Pruning
+from postclick.experiments.tuning.search_space import SearchSpace
+from postclick.experiments.worker_pool import ForwardingReporter, LabelledReporter, worker_pool
 from postclick.progress import Reporter
 from postclick.runs.run import finished
 from postclick.tracking.destination import Destination, trackers_of
@@ -57,7 +57,9 @@ class Search:
             place = self.out / TRIALS / place_of(trial)
             trial.set_user_attr("place", place.name)
             try:
-                return f"{name}: {self._finish(study, trial, place, Labelled(name, reporter))}"
+                return (
+                    f"{name}: {self._finish(study, trial, place, LabelledReporter(name, reporter))}"
+                )
             except BaseException:
                 trial.set_user_attr("stopped", True)  # by an error or on purpose, but not killed
                 raise
@@ -75,7 +77,7 @@ class Search:
                 pruning.finish(run)
             else:
                 track = [pruning, *trackers_of(self.track, f"trial-{trial.number}")]
-                log = open_once(self.data)
+                log = open_log_once(self.data)
                 run = train(log, settings, place, reporter=reporter, track=track)
             value = best_value(run, self.metric)
         except RunFailedError as error:
@@ -103,12 +105,12 @@ def run_trials(
             yield
         return
     left = list(numbers)
-    with pool_of(workers, reporter, "tune") as pool:
+    with worker_pool(workers, reporter, "tune") as pool:
         waiting: set[Future[None]] = set()
         while True:
             # No more than there are workers: a deadline stops those that have not begun.
             while left and len(waiting) < workers and not _over(deadline):
-                waiting.add(pool.submit(_work, search, left.pop(0)))
+                waiting.add(pool.submit(_run_in_worker, search, left.pop(0)))
             if not waiting:
                 return
             for future in pool.ended(waiting):
@@ -121,7 +123,7 @@ def _over(deadline: float | None) -> bool:
     return deadline is not None and time.monotonic() >= deadline
 
 
-def _work(search: Search, number: int, messages: Any, stop: Any) -> None:
+def _run_in_worker(search: Search, number: int, messages: Any, stop: Any) -> None:
     if not stop.is_set():
-        reporter = Forward("", messages, stop)
+        reporter = ForwardingReporter("", messages, stop)
         reporter.line(search.run(number, reporter))

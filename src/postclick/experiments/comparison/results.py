@@ -11,7 +11,13 @@ import polars as pl
 from postclick.data.prepared import PreparedLog
 from postclick.experiments.comparison.plan import Job, Plan
 from postclick.experiments.comparison.summary import Summary, protocol, summarise
-from postclick.experiments.comparison.trials import Choice, choose, passes, trial_jobs, tuned_jobs
+from postclick.experiments.comparison.trials import (
+    ChosenTrial,
+    choose_trials,
+    trial_jobs,
+    tuned_jobs,
+)
+from postclick.experiments.kept_epoch import passes
 from postclick.judging.oracle import oracle_metrics
 from postclick.metrics.metric import MetricValue
 from postclick.runs.run import Run
@@ -48,48 +54,48 @@ class Comparison:
 
     def as_dict(self) -> dict[str, Any]:
         """As written to summary.json."""
-        parts = {"fixed": self.summary, "tuned": self.tuned}
-        return {"protocols": {name: s.as_dict() for name, s in parts.items() if s is not None}}
+        found = {"fixed": self.summary, "tuned": self.tuned}
+        return {"protocols": {name: s.as_dict() for name, s in found.items() if s is not None}}
 
 
 @dataclass(frozen=True)
-class Part:
-    """The runs of one table, and how their settings were chosen."""
+class ProtocolRuns:
+    """The runs of one protocol, and so of one table, and how their settings were chosen."""
 
     jobs: tuple[Job, ...]
-    chosen: Mapping[str, Choice]
+    chosen: Mapping[str, ChosenTrial]
 
-    def places(self, plan: Plan) -> dict[str, list[str]]:
+    def run_folders(self, plan: Plan) -> dict[str, list[str]]:
         """Run folders of each arm, by seed."""
         return {a: [job.place for job in self.jobs if job.arm == a] for a in plan.labels}
 
 
-def fixed_part(plan: Plan) -> Part:
+def fixed_runs(plan: Plan) -> ProtocolRuns:
     """Every method trained for the same number of passes."""
-    return Part(plan.jobs, {})
+    return ProtocolRuns(plan.jobs, {})
 
 
-def tuned_part(plan: Plan, trials: int, out: Path) -> Part:
+def tuned_runs(plan: Plan, trials: int, out: Path) -> ProtocolRuns:
     """Every method with the best of its finished trials."""
-    chosen = choose(trial_jobs(plan, trials), out)
-    return Part(tuned_jobs(plan, chosen), chosen)
+    chosen = choose_trials(trial_jobs(plan, trials), out)
+    return ProtocolRuns(tuned_jobs(plan, chosen), chosen)
 
 
-def gather(
-    log: PreparedLog, plan: Plan, parts: Mapping[str, Part], out: Path, split: str
+def gather_results(
+    log: PreparedLog, plan: Plan, protocols: Mapping[str, ProtocolRuns], out: Path, split: str
 ) -> Comparison:
-    """Read what every run of `parts` reached on `split`, and summarise by part.
+    """Read what every run of `protocols` reached on `split`, and summarise each.
 
     Raises:
         InputError: a run is missing or damaged.
     """
-    results = pl.concat(_collect(name, part.jobs, out, split) for name, part in parts.items())
+    results = pl.concat(_collect(name, runs.jobs, out, split) for name, runs in protocols.items())
     known = "true_cvr" in log.split(split).truth
     oracle = oracle_metrics(log, split) if known else []
     summaries = {}
-    for name, part in parts.items():
+    for name, runs in protocols.items():
         mine = results.filter(pl.col("protocol") == name)
-        summaries[name] = _summarise(mine, part, plan, log, out, split, oracle)
+        summaries[name] = _summarise(mine, runs, plan, log, out, split, oracle)
     return Comparison(out, results, summaries["fixed"], summaries.get("tuned"))
 
 
@@ -104,7 +110,7 @@ def _collect(protocol: str, jobs: Sequence[Job], out: Path, split: str) -> pl.Da
 
 def _summarise(
     results: pl.DataFrame,
-    part: Part,
+    runs: ProtocolRuns,
     plan: Plan,
     log: PreparedLog,
     out: Path,
@@ -112,9 +118,9 @@ def _summarise(
     oracle: Sequence[MetricValue],
 ) -> Summary:
     kept = {
-        label: fmean(passes(Run(out / place)) for place in places)
-        for label, places in part.places(plan).items()
+        label: fmean(passes(Run(out / folder)) for folder in folders)
+        for label, folders in runs.run_folders(plan).items()
     }
-    chosen = {label: choice.tuned for label, choice in part.chosen.items()}
-    training = part.jobs[0].settings.training
+    chosen = {label: choice.tuned for label, choice in runs.chosen.items()}
+    training = runs.jobs[0].settings.training
     return summarise(results, plan, protocol(plan, log, split, training, kept, chosen), oracle)

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from postclick.audit.fixed_point import FixedPoint, solve
 from postclick.audit.population import POPULATIONS, Floats, Population
-from postclick.audit.solver import FixedPoint, solve
 from postclick.errors import InputError
 from postclick.methods import METHODS, find_method
 from postclick.progress import Reporter, Silent

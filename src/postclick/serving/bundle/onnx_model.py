@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from postclick.errors import InputError
-from postclick.serving.bundle.feed import Feed
-from postclick.serving.bundle.user_columns import divide
-from postclick.serving.lookup.encoded import Encoded
+from postclick.serving.bundle.column_owners import owners_of
+from postclick.serving.bundle.graph_inputs import Feed
+from postclick.serving.lookup.encoded_rows import EncodedRows
 
 Floats32 = npt.NDArray[np.float32]
 # Larger blocks leave the cache between layers: 4,096 rows take half as long again per row.
@@ -24,7 +24,7 @@ BLOCK_IDS = 1 << 16
 ROWS_PER_THREAD = 512
 
 
-class Model:
+class OnnxModel:
     """An ONNX model of which several threads may run blocks of rows at a time."""
 
     def __init__(self, path: Path, threads: int = 1, user_features: Collection[str] = ()) -> None:
@@ -55,20 +55,20 @@ class Model:
         self._pool = ThreadPoolExecutor(threads, "score") if threads > 1 else None
         self._threads = threads
 
-    def run(self, rows: Encoded, user: Encoded | None = None) -> list[Floats32]:
+    def run(self, rows: EncodedRows, user: EncodedRows | None = None) -> list[Floats32]:
         """float32 [n] for each output.
 
         `user` is the one row in which all of `user_features` are encoded, if `rows` share it;
         those columns of `rows` are not read then.
         """
         count = len(rows)
-        feed = Feed(rows, divide(rows.layout, self.user_features), user)
+        feed = Feed(rows, owners_of(rows.layout, self.user_features), user)
         results = [np.empty(count, dtype=np.float32) for _ in self.outputs]
-        parts = min(self._threads, count // ROWS_PER_THREAD)
-        if self._pool is None or parts < 2:
+        shares = min(self._threads, count // ROWS_PER_THREAD)
+        if self._pool is None or shares < 2:
             self._run(feed, 0, count, results)
             return results
-        edges = [count * k // parts for k in range(parts + 1)]
+        edges = [count * k // shares for k in range(shares + 1)]
         tasks = [
             self._pool.submit(self._run, feed, start, stop, results)
             for start, stop in pairwise(edges)
@@ -77,9 +77,9 @@ class Model:
             task.result()
         return results
 
-    def run_at_once(self, rows: Encoded, user: Encoded | None = None) -> list[Floats32]:
+    def run_at_once(self, rows: EncodedRows, user: EncodedRows | None = None) -> list[Floats32]:
         """As `run`, as one block."""
-        feed = Feed(rows, divide(rows.layout, self.user_features), user)
+        feed = Feed(rows, owners_of(rows.layout, self.user_features), user)
         found: list[Floats32] = self._session.run(None, feed.block(0, len(rows)))
         return found
 
