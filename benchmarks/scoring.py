@@ -167,7 +167,17 @@ def main() -> None:
             if side != "request"
         }
     )
-    print_table({f"{kind}, request": sides["request"] for kind, sides in found.items()})
+    print_table(
+        {
+            f"{kind}, {point}": {
+                name.removesuffix(f"_{point}"): taken
+                for name, taken in sides["request"].items()
+                if name.endswith(point)
+            }
+            for kind, sides in found.items()
+            for point in ("p50", "p99")
+        }
+    )
     print(json.dumps({"rows": arguments.rows, "threads": arguments.threads, "ids": found}))
 
 

@@ -47,11 +47,11 @@ class PaddedEmbedding(nn.Module):
         identity = isinstance(embedding.project, nn.Identity)
         self.columns = [
             [
-                *chain.from_iterable(of_ids[k] for k in part.ids),
-                *chain.from_iterable(of_ids[fields + k] for k in part.bags),
-                *(of_numbers[k] for k in part.numerics if identity),
+                *chain.from_iterable(of_ids[k] for k in owned.ids),
+                *chain.from_iterable(of_ids[fields + k] for k in owned.bags),
+                *(of_numbers[k] for k in owned.numerics if identity),
             ]
-            for part in owners
+            for owned in owners
         ]
         if not identity:
             self.columns[0].extend(of_numbers)
@@ -59,20 +59,20 @@ class PaddedEmbedding(nn.Module):
     def forward(
         self, ids: Sequence[Tensor], numeric: Sequence[Tensor], bags: Sequence[Sequence[PaddedBag]]
     ) -> Tensor:
-        parts = [self._embed(*part) for part in zip(ids, numeric, bags, strict=True)]
-        if len(parts) == 1:
-            return parts[0]
-        (own, user), (own_columns, user_columns) = parts, self.columns
+        embedded = [self._embed(*owned) for owned in zip(ids, numeric, bags, strict=True)]
+        if len(embedded) == 1:
+            return embedded[0]
+        (own, user), (own_columns, user_columns) = embedded, self.columns
         return as_tensor(PartlySharedRows(own, user, own_columns, user_columns))
 
     def _embed(self, ids: Tensor, numeric: Tensor, bags: Sequence[PaddedBag]) -> Tensor:
-        parts = [F.embedding(ids, self.table).flatten(1)] if ids.shape[1] else []
+        blocks = [F.embedding(ids, self.table).flatten(1)] if ids.shape[1] else []
         for values, weights in bags:
             vectors = F.embedding(values, self.table)
-            parts.append(torch.bmm(weights.unsqueeze(1), vectors).squeeze(1))
+            blocks.append(torch.bmm(weights.unsqueeze(1), vectors).squeeze(1))
         if numeric.shape[1]:
-            parts.append(self.project(numeric))
-        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+            blocks.append(self.project(numeric))
+        return blocks[0] if len(blocks) == 1 else torch.cat(blocks, dim=1)
 
 
 class ServingGraph(nn.Module):
@@ -87,18 +87,18 @@ class ServingGraph(nn.Module):
             raise InputError(f"{int(first[-1]):,} embedding rows are more than int32 ids can name")
         fields = len(inputs.field_sizes)
         self.first_of_bag: list[list[int]] = []
-        for number, part in enumerate(owners):
-            of_ids = first[list(part.ids)].int()
+        for number, owned in enumerate(owners):
+            of_ids = first[list(owned.ids)].int()
             self.register_buffer(f"first_{number}", of_ids, persistent=False)
-            self.first_of_bag.append([int(first[fields + k]) for k in part.bags])
+            self.first_of_bag.append([int(first[fields + k]) for k in owned.bags])
 
-    def forward(self, *parts: OwnedColumns) -> tuple[Tensor, ...]:
+    def forward(self, *by_owner: OwnedColumns) -> tuple[Tensor, ...]:
         ids, bags = [], []
-        for number, (values, _, lists) in enumerate(parts):
+        for number, (values, _, lists) in enumerate(by_owner):
             ids.append(values + self.get_buffer(f"first_{number}"))
             first = self.first_of_bag[number]
             bags.append([(v + f, weights) for (v, weights), f in zip(lists, first, strict=True)])
-        numeric = [numbers for _, numbers, _ in parts]
+        numeric = [numbers for _, numbers, _ in by_owner]
         rows = numeric[0].new_zeros(numeric[0].shape[0])
         # Not what a training batch has: `PaddedEmbedding`, which alone reads it, wants these.
         batch = Batch(
@@ -172,7 +172,7 @@ def _example(owners: ColumnOwners) -> tuple[list[str], tuple[OwnedColumns, ...],
     Three rows, and lists longer than one: the exporter takes 0 and 1 for constants.
     """
     rows, n = 3, torch.export.Dim("n")
-    names, parts, shapes = [], [], []
+    names, arguments, shapes = [], [], []
     for prefix, columns in zip(("", USER), owners, strict=True):
         if prefix and not owners.reads_user_apart:
             continue
@@ -184,9 +184,9 @@ def _example(owners: ColumnOwners) -> tuple[list[str], tuple[OwnedColumns, ...],
             length = torch.export.Dim(f"length_{number}")
             of_bags.append(({0: n, 1: length}, {0: n, 1: length}))
         names += input_names(columns, prefix)
-        parts.append((ids, torch.zeros(rows, len(columns.numerics)), bags))
+        arguments.append((ids, torch.zeros(rows, len(columns.numerics)), bags))
         shapes.append(({0: n}, {0: n}, of_bags))
-    return names, tuple(parts), (tuple(shapes),)
+    return names, tuple(arguments), (tuple(shapes),)
 
 
 def _free_rows(graph: Any) -> None:
@@ -211,8 +211,8 @@ def _drop_unread(graph: Any) -> None:
 def _drop_origins(graph: Any) -> None:
     """Every node tells the lines of Python that it comes from, with the paths of this machine."""
     for node in graph:
-        for part in (node, *node.outputs):
-            part.metadata_props.clear()
+        for found in (node, *node.outputs):
+            found.metadata_props.clear()
     for value in (*graph.inputs, *graph.initializers.values()):
         value.metadata_props.clear()
 

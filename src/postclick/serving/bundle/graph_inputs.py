@@ -41,23 +41,23 @@ class Feed:
         self, rows: EncodedRows, owners: ColumnOwners, user: EncodedRows | None = None
     ) -> None:
         """`user` is the one row that holds the user's columns for all rows, if there is one."""
-        self._parts = [_OwnedArrays(rows, owners.own, "")]
+        self._owned = [_OwnedArrays(rows, owners.own, "")]
         self._same: Arrays = {}
         if owners.reads_user_apart and user is not None:
             self._same = _OwnedArrays(user, owners.user, USER).block(0, 1)
         elif owners.reads_user_apart:
-            self._parts.append(_OwnedArrays(rows, owners.user, USER))
+            self._owned.append(_OwnedArrays(rows, owners.user, USER))
 
     def block(self, start: int, stop: int) -> Arrays:
         """For the rows from `start` to `stop`."""
         given = dict(self._same)
-        for part in self._parts:
-            given.update(part.block(start, stop))
+        for owned in self._owned:
+            given.update(owned.block(start, stop))
         return given
 
     def longest(self, start: int, stop: int) -> int:
         """Length of the longest list among these rows."""
-        bags = [bag for part in self._parts for bag in part.bags.values()]
+        bags = [bag for owned in self._owned for bag in owned.bags.values()]
         return max((bag.longest(start, stop) for bag in bags), default=0)
 
 

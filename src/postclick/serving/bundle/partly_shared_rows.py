@@ -1,4 +1,4 @@
-"""Embedded features in two parts, so that what rows share is computed once for all of them."""
+"""Embedded features of which rows share some, so that those are computed once for all rows."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, cast
