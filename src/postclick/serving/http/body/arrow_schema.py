@@ -1,7 +1,7 @@
 """The schema of an Arrow stream that a stranger wrote: which columns it has, and how to read them.
 
-A schema may name one part of itself many times, and pyarrow unfolds it: 60 kB become 40 MB. So it
-is measured before pyarrow reads it.
+A schema may name one part of itself many times, and pyarrow unfolds it: 65 kB become 508 MiB. So
+it is measured before pyarrow reads it.
 """
 
 import struct
