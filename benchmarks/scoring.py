@@ -29,7 +29,7 @@ import polars as pl
 from postclick import Bundle, export, score
 from postclick.data.encode.vocabulary import FOLDER, Vocabulary
 from postclick.data.read.opening import open_log
-from postclick.serving.bundle.format import MODEL
+from postclick.serving.bundle.bundle_files import MODEL
 from postclick.serving.bundle.onnx_model import OnnxModel
 from postclick.serving.score_log import PIECE_ROWS
 from workload import ONE_PASS, WORKLOAD_B, print_table, train_run, write_workload

@@ -15,7 +15,7 @@ from postclick.calibration.calibration_file import (
     Weights,
 )
 from postclick.calibration.calibrator import KINDS, Calibrator, Kind
-from postclick.calibration.fit import FOLDS, cross_fitted, enough, fit, propensity_weights
+from postclick.calibration.fit import FOLDS, cross_fitted, fit, propensity_weights, require_enough
 from postclick.calibration.reliability import JudgedCalibrator, judge_calibrator
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
@@ -139,7 +139,7 @@ def _chosen(kind: Choice, rows: Clicked, weight: Floats) -> tuple[Kind, dict[str
     """The kind; if it had to be chosen, what each reached that could be fitted."""
     if kind != "best":
         return kind, None
-    enough(rows.conversion)
+    require_enough(rows.conversion)
     losses: dict[Kind, Floats] = {}
     for one in KINDS:
         try:

@@ -18,8 +18,8 @@ from postclick.nn.config import NetworkConfig
 from postclick.runs.run import Run
 from postclick.serving.bundle import graph
 from postclick.serving.bundle.bundle import Bundle
+from postclick.serving.bundle.bundle_files import BundleInfo, write_info
 from postclick.serving.bundle.column_owners import owners_of
-from postclick.serving.bundle.format import BundleInfo, write_info
 from postclick.serving.bundle.graph import export_graph
 from postclick.serving.bundle.onnx_model import OnnxModel
 from postclick.serving.bundle.parity import batch_of, measure_parity, random_rows

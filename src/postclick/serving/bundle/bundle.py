@@ -9,8 +9,8 @@ import polars as pl
 
 from postclick.data.encode.vocabulary import FOLDER as VOCABULARIES
 from postclick.errors import InputError
+from postclick.serving.bundle.bundle_files import BUNDLE, MODEL, read_info, verify_files
 from postclick.serving.bundle.column_owners import owners_of
-from postclick.serving.bundle.format import BUNDLE, MODEL, read_info, verify_files
 from postclick.serving.bundle.graph_inputs import graph_inputs
 from postclick.serving.bundle.onnx_model import OnnxModel
 from postclick.serving.lookup.encoded_rows import EncodedRows

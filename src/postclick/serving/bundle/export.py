@@ -15,8 +15,7 @@ from postclick.errors import InputError
 from postclick.progress import Reporter, Silent
 from postclick.runs.run import Run
 from postclick.serving.bundle.bundle import Bundle
-from postclick.serving.bundle.column_owners import owners_of
-from postclick.serving.bundle.format import (
+from postclick.serving.bundle.bundle_files import (
     FORMAT,
     MODEL,
     BundleInfo,
@@ -24,6 +23,7 @@ from postclick.serving.bundle.format import (
     describe_files,
     write_info,
 )
+from postclick.serving.bundle.column_owners import owners_of
 from postclick.serving.bundle.graph import export_graph, require_exporter
 from postclick.serving.bundle.onnx_model import OnnxModel
 from postclick.serving.bundle.parity import LIMIT, batch_of, measure_parity, random_rows

@@ -10,7 +10,7 @@ import torch
 from postclick.data.batch import Bag, Batch
 from postclick.data.prepared import InputSpec
 from postclick.methods.base import Method
-from postclick.serving.bundle.format import Parity
+from postclick.serving.bundle.bundle_files import Parity
 from postclick.serving.bundle.onnx_model import OnnxModel
 from postclick.serving.lookup.encoded_rows import BagRows, EncodedRows, Layout, SharedBag
 from postclick.serving.probabilities import ServingCorrections

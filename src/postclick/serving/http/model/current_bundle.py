@@ -6,7 +6,7 @@ from pathlib import Path
 
 from postclick.errors import InputError
 from postclick.serving.http.model.bounded_threads import BoundedThreads
-from postclick.serving.http.model.pointer import Target, target_of
+from postclick.serving.http.model.bundle_link import Target, target_of
 from postclick.serving.http.model.served_bundle import BundleOpener, ServedBundle, open_checked
 from postclick.serving.http.server_metrics import ServerMetrics
 

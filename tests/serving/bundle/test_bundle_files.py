@@ -12,7 +12,7 @@ import pytest
 from helpers.commands import run
 from postclick.errors import InputError
 from postclick.serving.bundle.bundle import Bundle
-from postclick.serving.bundle.format import CHECKSUM
+from postclick.serving.bundle.bundle_files import CHECKSUM
 from postclick.system.checksums import json_digest
 
 USER = "vocabularies/user.parquet"

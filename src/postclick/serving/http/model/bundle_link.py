@@ -45,7 +45,7 @@ def _files(folder: Path) -> frozenset[tuple[str, int, int]]:
     return frozenset(found)
 
 
-def point(link: Path, bundle: Path) -> None:
+def point_link(link: Path, bundle: Path) -> None:
     """Make the symlink `link` lead to `bundle`, in one step.
 
     A process killed at any moment, and a server that looks at any moment, finds the old target or
