@@ -42,7 +42,7 @@ import os, signal, sys
 from pathlib import Path
 from postclick.serving.http.model.bundle_link import point_link
 Path.{moment} = lambda *given, **more: os.kill(os.getpid(), signal.SIGKILL)
-point(Path(sys.argv[1]), Path(sys.argv[2]))
+point_link(Path(sys.argv[1]), Path(sys.argv[2]))
 """
     two = link.parent / "two"
     done = subprocess.run([sys.executable, "-c", code, link, two])
