@@ -83,7 +83,7 @@ def test_the_summary_is_written_and_says_the_backbone(comparison: Comparison) ->
     mine = comparison.results.filter(
         (pl.col("metric") == "ctr_auc") & (pl.col("method") == "naive")
     )
-    assert row.cells["naive"].mean == pytest.approx(mine["value"].mean())
+    assert row.by_method["naive"].mean == pytest.approx(mine["value"].mean())
 
 
 @pytest.mark.slow

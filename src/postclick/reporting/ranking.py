@@ -70,7 +70,7 @@ def rank(summary: Summary, results: pl.DataFrame, metric: str, space: str) -> Ra
     row = summary.row(metric, space)
     if row is None or row.degenerate:
         return None
-    means = {name: cell.mean for name, cell in row.cells.items() if cell.mean is not None}
+    means = {name: cell.mean for name, cell in row.by_method.items() if cell.mean is not None}
     if not means:
         return None
     order = sorted(means, key=lambda name: badness(metric, means[name]))
@@ -83,7 +83,7 @@ def rank(summary: Summary, results: pl.DataFrame, metric: str, space: str) -> Ra
     )
     reasons = {
         name: cell.undefined or "not measured"
-        for name, cell in row.cells.items()
+        for name, cell in row.by_method.items()
         if cell.mean is None
     }
-    return Ranking(metric, space, best, row.cells[best], rivals, reasons)
+    return Ranking(metric, space, best, row.by_method[best], rivals, reasons)
