@@ -11,18 +11,19 @@ import torch
 from docs.pages import ROOT, blocks
 from postclick.data.prepared import PreparedLog
 from postclick.data.write.prepare import prepare
-from postclick.methods.base import Labels, Outputs
+from postclick.nn.backbones import TaskBackbone
+from postclick.nn.shared_settings import SharedSettings
 
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SOURCES = ROOT / "src" / "postclick"
 
 
 def recipe(heading: str) -> dict[str, Any]:
-    """What the program under a heading defines, run as it is printed."""
+    """What the programs under a heading define, run as they are printed."""
     section = PAGE.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
-    (block,) = blocks(section, "python")
     defined: dict[str, Any] = {"__name__": "recipe"}
-    exec(compile(block.text, f"CONTRIBUTING.md: {heading}", "exec"), defined)
+    for block in blocks(section, "python"):
+        exec(compile(block.text, f"CONTRIBUTING.md: {heading}", "exec"), defined)
     return defined
 
 
@@ -45,17 +46,17 @@ def test_paths_and_links_lead_somewhere() -> None:
         assert any(ROOT.glob(path.rstrip("."))), path
 
 
-def test_the_method_has_a_loss() -> None:
-    method = recipe("Add a method")["Smoothed"]
-    config = method.Config(smoothing=0.5)
-    logit = torch.zeros(4, requires_grad=True)
-    labels = Labels(torch.tensor([1.0, 1.0, 0.0, 0.0]), torch.tensor([1.0, 0.0, 0.0, 0.0]))
-    terms = method.terms(config, Outputs({"ctr": logit, "cvr": logit}), labels)
-    assert set(terms) == set(method.spaces)
-    assert [float(term.detach()) for term in terms.values()] == pytest.approx([0.6931472] * 2)
-    assert set(config.search) | set(config.unsearched) == set(method.Config.model_fields) - {
-        "preset"
-    }
+@pytest.mark.slow
+def test_the_method_passes_its_test() -> None:
+    recipe("Add a method")["test_smoothed"]()
+
+
+def test_the_backbone_takes_and_gives_what_it_should() -> None:
+    defined = recipe("Add a backbone")
+    backbone = defined["Wide"](3, 2, defined["WideOptions"](hidden=4), SharedSettings())
+    found = backbone(torch.ones(5, 3))
+    assert [task.shape for task in found] == [(5, backbone.width)] * 2
+    assert isinstance(backbone, TaskBackbone) and set(defined["WideOptions"].search) == {"hidden"}
 
 
 def test_the_data_set_can_be_prepared(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from postclick.audit.population import Floats, Population
 from postclick.data.prepared import BaseRates, InputSpec
-from postclick.losses import expectation
+from postclick.losses import expectation, weighted_sum
 from postclick.methods.base import Labels, Method, MethodConfig, Outputs
 from postclick.nn.config import NetworkConfig
 
@@ -57,17 +57,15 @@ def solve(
     }
     for logit in logits.values():
         logit.requires_grad_()
-    # The smallest network the method takes: only its weights and phases are asked for.
+    # The smallest network the method takes: only its phases are asked for.
     tiny = method(config, NetworkConfig(tower=(2, 2, 2)), InputSpec((1,), (), 0), rates, 1)
-    weights = tiny.weights()
 
     def outputs() -> Outputs:
         return Outputs({name: logit[rows.cell] for name, logit in logits.items()})
 
     def total(wanted: tuple[str, ...]) -> Tensor:
         terms = method.terms(config, outputs(), labels)
-        names = wanted or tuple(terms)
-        return torch.stack([weights[n] * terms[n] for n in names if weights[n] > 0]).sum()
+        return weighted_sum({name: terms[name] for name in wanted or tuple(terms)})
 
     residual = 0.0
     with expectation(rows.counts):

@@ -12,8 +12,9 @@ import numpy as np
 from postclick.audit.fixed_point import FixedPoint, solve
 from postclick.audit.population import POPULATIONS, Floats, Population
 from postclick.errors import InputError
-from postclick.methods import METHODS, find_method
+from postclick.methods import REGISTRY, Method, find_method, title_of
 from postclick.progress import Reporter, Silent
+from postclick.registry import allow, allowed, require_importable
 
 # A ratio this close to 1 counts as right; so does this error in every propensity decile.
 RATIO_TOLERANCE, DECILE_TOLERANCE = 0.01, 0.02
@@ -54,7 +55,7 @@ class AuditEntry:
 
 
 def audit(
-    methods: Sequence[str] | None = None,
+    methods: "Sequence[str | type[Method[Any]]] | None" = None,
     populations: Iterable[str] = tuple(POPULATIONS),
     *,
     full: Sequence[bool] = (True, False),
@@ -66,7 +67,7 @@ def audit(
     The loss is the library's own `Method.terms`, in expectation over a tabular population.
 
     Args:
-        methods: names or variants; by default all methods with all their variants.
+        methods: names, variants, places or classes; by default all with all their variants.
         full: whole losses, losses without CTCVR, or both.
         workers: processes.
 
@@ -77,7 +78,7 @@ def audit(
     unknown = [name for name in populations if name not in POPULATIONS]
     if unknown:
         raise InputError(f"no population {unknown[0]!r}; there are {', '.join(POPULATIONS)}")
-    names = list(methods) if methods is not None else every_method()
+    names = every_method() if methods is None else [REGISTRY.name_of(m) for m in methods]
     tasks = [
         (name, population, whole)
         for name in names
@@ -92,8 +93,10 @@ def audit(
             entries.append(_entry(task))
             reporter.advance(1)
         return entries
+    for name in names:
+        require_importable(name)
     with ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_one_thread
+        workers, mp_context=get_context("spawn"), initializer=_settle, initargs=(allowed(),)
     ) as pool:
         for entry in pool.map(_entry, tasks):
             entries.append(entry)
@@ -103,19 +106,20 @@ def audit(
 
 def every_method() -> list[str]:
     """All methods, each followed by its variants."""
-    return [n for m in METHODS.values() for n in (m.name, *(f"{m.name}/{v}" for v in m.variants))]
+    return [n for name, m in REGISTRY.items() for n in (name, *(f"{name}/{v}" for v in m.variants))]
 
 
 def has_ctcvr(name: str) -> bool:
     """Whether a method has a CTCVR term that can be left out, and pCVR is still trained."""
     method, _ = find_method(name)
-    others = set(method.spaces) - {"ctr", "ctcvr"}
-    return bool(others) and "ctcvr_weight" in method.Config.model_fields
+    weights = {name for name in method.Config.model_fields if name.endswith("_weight")}
+    return "ctcvr_weight" in weights and bool(weights - {"ctr_weight", "ctcvr_weight"})
 
 
-def _one_thread() -> None:
+def _settle(packages: tuple[str, ...]) -> None:
     import torch
 
+    allow(*packages)
     torch.set_num_threads(1)
 
 
@@ -126,7 +130,7 @@ def _entry(task: tuple[str, str, bool]) -> AuditEntry:
         options["ctcvr_weight"] = 0.0
     config = method.Config.parse(name, options)
     population = POPULATIONS[population_name]()
-    return judge_fixed_point(name, whole, population, solve(method, config, population))
+    return judge_fixed_point(title_of(name), whole, population, solve(method, config, population))
 
 
 def judge_fixed_point(

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from postclick.errors import InputError
 from postclick.progress import Reporter, Silent
+from postclick.registry import allow, allowed
 
 
 class Messages(Protocol):
@@ -103,7 +104,9 @@ def worker_pool(workers: int, reporter: Reporter, verb: str) -> Iterator[WorkerP
         InputError: a worker died.
     """
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(workers, mp_context=context, initializer=_settle)
+    executor = ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_settle, initargs=(allowed(),)
+    )
     manager_of = SyncManager(ctx=context)
     try:
         manager_of.start(_end_with_parent)
@@ -123,8 +126,12 @@ def worker_pool(workers: int, reporter: Reporter, verb: str) -> Iterator[WorkerP
         ) from None
 
 
-def _settle() -> None:
-    """What is imported stays: no later run of this process has to look through it for garbage."""
+def _settle(packages: tuple[str, ...]) -> None:
+    """What is imported stays: no later run of this process has to look through it for garbage.
+
+    `packages` are those that the user lets methods come from.
+    """
+    allow(*packages)
     gc.collect()
     gc.freeze()
     _end_with_parent()

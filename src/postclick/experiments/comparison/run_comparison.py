@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
@@ -18,7 +19,9 @@ from postclick.experiments.comparison.results import (
 )
 from postclick.experiments.comparison.run_jobs import JobRunner, pool_if_needed
 from postclick.experiments.comparison.trials import trial_jobs
+from postclick.methods.base import Method
 from postclick.progress import Reporter, Silent
+from postclick.registry import require_importable
 from postclick.system.files import locked, make_folder, write_bytes, write_json
 from postclick.system.threads import cores
 from postclick.tracking.tracked_group import TrackedGroup
@@ -28,7 +31,7 @@ TRIALS = 6
 
 def run_comparison(
     data: PreparedLog | str | Path,
-    methods: str | Sequence[str | Arm],
+    methods: "str | Sequence[str | type[Method[Any]] | Arm]",
     out: str | Path,
     *,
     seeds: int = 5,
@@ -58,7 +61,11 @@ def run_comparison(
         group = TrackedGroup(track, out, reporter)
         # One pool for all: its processes load torch and the log once.
         most = max(len(plan.jobs), trials * len(plan.arms))
-        with pool_if_needed(workers or cores(), most, reporter) as pool:
+        workers = min(workers or cores(), most)
+        if workers > 1:
+            for arm in plan.arms:
+                require_importable(arm.method)
+        with pool_if_needed(workers, most, reporter) as pool:
             runner = JobRunner(log, out, split, pool, reporter, group.places)
             runner.run(plan.jobs)
             protocols = {"fixed": fixed_runs(plan)}

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
-from postclick.experiments.tuning.shared_ranges import BACKBONES, LONGER, PATIENCE, SHARED
-from postclick.methods import find_method
+from postclick.experiments.tuning.shared_ranges import LONGER, PATIENCE, SHARED
+from postclick.methods import Method, find_method
 from postclick.ranges import Interval, Space, Values
 from postclick.runs.settings import RunSettings, value_of, with_values
 
@@ -29,7 +29,12 @@ class SearchSpace:
 
     @classmethod
     def make(
-        cls, method: str, log: PreparedLog, metric: str, seed: int, overrides: Sequence[str]
+        cls,
+        method: "str | type[Method[Any]]",
+        log: PreparedLog,
+        metric: str,
+        seed: int,
+        overrides: Sequence[str],
     ) -> Self:
         """The space of a method: what it and training declare, without what `overrides` set.
 
@@ -70,11 +75,12 @@ def declared(given: RunSettings) -> dict[str, Space]:
     (False, Factor(low=0.1, high=10.0))
     """
     method, _ = find_method(given.method)
-    backbone = method.backbone if given.network.backbone == "auto" else given.network.backbone
+    backbone = given.network.backbone_of(method.backbone)
     options = {f"options.{name}": space for name, space in given.method_config.searched().items()}
     kept = {f"network.{name}" for name in given.network.model_fields_set}
     kept |= {f"training.{name}" for name in given.training.model_fields_set}
-    common = {**SHARED, **BACKBONES[backbone]}
+    own = {f"network.{name}": space for name, space in backbone.Options.search.items()}
+    common = {**SHARED, **own}
     return {name: space for name, space in common.items() if name not in kept} | options
 
 

@@ -4,12 +4,13 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.experiments.tuning.search_space import SearchSpace
 from postclick.extras import require
+from postclick.methods import Method
 from postclick.progress import Reporter, Silent
 from postclick.runs.build import build_method
 from postclick.runs.folder import partial_folder
@@ -29,7 +30,7 @@ SEARCH, BEST_RUN = "search.json", "best"
 
 def tune(
     data: PreparedLog | str | Path,
-    method: str,
+    method: "str | type[Method[Any]]",
     out: str | Path,
     *,
     trials: int = 30,
@@ -49,7 +50,7 @@ def tune(
     `trials` trials are finished, those that were interrupted from their checkpoints.
 
     Args:
-        method: a name or variant; what a variant sets is not varied.
+        method: a name, variant, place or class; what a variant sets is not varied.
         trials: how many in all, those included that were pruned or diverged.
         metric: a validation metric, as in `training.monitor`.
         overrides: settings that hold for all trials, e.g. `["epochs=3"]`, and are not varied.
@@ -102,7 +103,7 @@ def tune(
 
 def _space(
     log: PreparedLog,
-    method: str,
+    method: "str | type[Method[Any]]",
     trials: int,
     seed: int,
     metric: str,

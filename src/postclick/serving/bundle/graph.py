@@ -5,12 +5,10 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from postclick.data.batch import Bag, Batch
@@ -18,61 +16,17 @@ from postclick.data.prepared import InputSpec
 from postclick.errors import InputError
 from postclick.extras import require
 from postclick.methods.base import Method
+from postclick.nn.backbones import TaskBackbone
 from postclick.nn.embedding import FeatureEmbedding
 from postclick.serving.bundle.column_owners import ColumnOwners
 from postclick.serving.bundle.graph_inputs import USER, input_names
-from postclick.serving.bundle.partly_shared_rows import PartlySharedRows, as_tensor
+from postclick.serving.bundle.padded_embedding import PaddedBag, PaddedEmbedding
+from postclick.serving.bundle.partly_shared_rows import whole_input
 
 # An ONNX file is one protobuf message, which holds less than 2 GiB; some of it is the graph.
 LARGEST_FILE = (2 << 30) - (64 << 20)
-PaddedBag = tuple[Tensor, Tensor]
 # Ids, numbers and padded bags of the columns of one owner.
 OwnedColumns = tuple[Tensor, Tensor, list[PaddedBag]]
-
-
-class PaddedEmbedding(nn.Module):
-    """`FeatureEmbedding` with the same weights, whose bags are padded: ids and weights [n, L].
-
-    It reads the columns of each owner apart, as ids, numbers and bags of their own.
-    """
-
-    def __init__(self, embedding: FeatureEmbedding, owners: ColumnOwners) -> None:
-        super().__init__()
-        self.table, self.project = embedding.table, embedding.project
-        fields = len(owners.own.ids) + len(owners.user.ids)
-        bags = len(owners.own.bags) + len(owners.user.bags)
-        of_ids = [range(k * embedding.dim, (k + 1) * embedding.dim) for k in range(fields + bags)]
-        # Projected numbers are one vector of all numbers, and not divided.
-        of_numbers = range((fields + bags) * embedding.dim, embedding.width)
-        identity = isinstance(embedding.project, nn.Identity)
-        self.columns = [
-            [
-                *chain.from_iterable(of_ids[k] for k in owned.ids),
-                *chain.from_iterable(of_ids[fields + k] for k in owned.bags),
-                *(of_numbers[k] for k in owned.numerics if identity),
-            ]
-            for owned in owners
-        ]
-        if not identity:
-            self.columns[0].extend(of_numbers)
-
-    def forward(
-        self, ids: Sequence[Tensor], numeric: Sequence[Tensor], bags: Sequence[Sequence[PaddedBag]]
-    ) -> Tensor:
-        embedded = [self._embed(*owned) for owned in zip(ids, numeric, bags, strict=True)]
-        if len(embedded) == 1:
-            return embedded[0]
-        (own, user), (own_columns, user_columns) = embedded, self.columns
-        return as_tensor(PartlySharedRows(own, user, own_columns, user_columns))
-
-    def _embed(self, ids: Tensor, numeric: Tensor, bags: Sequence[PaddedBag]) -> Tensor:
-        blocks = [F.embedding(ids, self.table).flatten(1)] if ids.shape[1] else []
-        for values, weights in bags:
-            vectors = F.embedding(values, self.table)
-            blocks.append(torch.bmm(weights.unsqueeze(1), vectors).squeeze(1))
-        if numeric.shape[1]:
-            blocks.append(self.project(numeric))
-        return blocks[0] if len(blocks) == 1 else torch.cat(blocks, dim=1)
 
 
 class ServingGraph(nn.Module):
@@ -114,6 +68,8 @@ def padded(method: Method[Any], owners: ColumnOwners) -> Method[Any]:
     weights: dict[int, Any] = {id(p): p for p in method.parameters()}
     changed = copy.deepcopy(method, weights).eval()
     for module in list(changed.modules()):
+        if isinstance(module, TaskBackbone) and not module.takes_first_layer:
+            module.register_forward_pre_hook(whole_input)
         for name, child in list(module.named_children()):
             if isinstance(child, FeatureEmbedding):
                 setattr(module, name, PaddedEmbedding(child, owners))

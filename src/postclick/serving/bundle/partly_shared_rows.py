@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class PartlySharedRows:
@@ -64,6 +64,11 @@ class PartlySharedRows:
 def as_tensor(x: PartlySharedRows) -> Tensor:
     """For signatures: networks take it in the place of a tensor."""
     return cast(Tensor, x)
+
+
+def whole_input(module: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A hook before `module` is called: it is given tensors."""
+    return tuple(map(_whole, given))
 
 
 def _whole(value: Any) -> Any:

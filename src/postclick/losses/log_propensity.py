@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor
 
-from postclick.methods.base import Clip
+from postclick.losses.elementwise import Clip
 
 # Far above any weight that a sensible clip allows; float32 overflows at 3e38, and pi^-3 of the
 # widest clip lies beyond that.

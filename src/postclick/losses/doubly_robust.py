@@ -1,4 +1,4 @@
-"""Doubly robust losses with a head that predicts the CVR error itself: Multi-DR and ESCM2-DR."""
+"""Doubly robust losses with an imputation that predicts the CVR error itself."""
 
 import math
 from typing import Literal, NamedTuple
@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 import torch.nn.functional as F
 from torch import Tensor
 
-from postclick.losses import mean_entire
+from postclick.losses.reductions import mean_entire
 
 Activation = Literal["sigmoid", "softplus"]
 DetachMode = Literal["sound", "released"]

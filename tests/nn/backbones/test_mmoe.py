@@ -1,4 +1,4 @@
-"""Backbones against slow loops over experts and gates."""
+"""MMoE against a slow loop over experts and gates."""
 
 import numpy as np
 import pytest
@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 
 from postclick.methods.networks.conditioning import Conditioned, OuterProductLinear
-from postclick.nn.backbone import MMoE, ShareBottom, make_backbone
+from postclick.nn.backbones.mmoe import MMoE, MMoEOptions
 from postclick.nn.config import NetworkConfig
 
 INPUTS, TASKS = 4, 3
-CONFIG = NetworkConfig(experts=5, expert_width=6, bottom=(7, 2), expert_dropout=0.0)
+CONFIG = MMoEOptions(experts=5, expert_width=6, expert_dropout=0.0)
+NETWORK = NetworkConfig()
 
 
 def batch(n: int) -> Tensor:
@@ -56,7 +57,7 @@ class Linear:
 def test_mmoe_equals_a_slow_loop(n: int, conditioned: bool) -> None:
     torch.manual_seed(0)
     first = OuterProductLinear if conditioned else torch.nn.Linear
-    mmoe = MMoE(INPUTS, TASKS, CONFIG, first).double()
+    mmoe = MMoE(INPUTS, TASKS, CONFIG, NETWORK, first).double()
     x = batch(n)
     p = torch.linspace(0.1, 0.9, n, dtype=torch.float64) if conditioned else None
     found = mmoe(x if p is None else Conditioned(x, p))
@@ -79,39 +80,9 @@ def test_mmoe_equals_a_slow_loop(n: int, conditioned: bool) -> None:
 
 def test_mmoe_drops_expert_outputs_in_training_only() -> None:
     torch.manual_seed(0)
-    mmoe = MMoE(INPUTS, TASKS, CONFIG.model_copy(update={"expert_dropout": 0.5})).double()
+    dropping = CONFIG.model_copy(update={"expert_dropout": 0.5})
+    mmoe = MMoE(INPUTS, TASKS, dropping, NETWORK).double()
     x = batch(20)
     assert not torch.equal(mmoe(x)[0], mmoe(x)[0])
     mmoe.eval()
     torch.testing.assert_close(mmoe(x)[0], slow_mmoe(mmoe, x, Linear(mmoe))[0])
-
-
-def test_share_bottom_gives_all_tasks_one_representation() -> None:
-    torch.manual_seed(0)
-    backbone = ShareBottom(INPUTS, TASKS, CONFIG).double()
-    found = backbone(batch(5))
-    assert [f.shape for f in found if isinstance(f, Tensor)] == [(5, 2)] * TASKS
-    assert all(f is found[0] for f in found)
-    torch.testing.assert_close(found[0], backbone.bottom(batch(5)), rtol=0, atol=0)
-    assert backbone.width == 2
-    assert not backbone.reads_input
-
-
-@pytest.mark.parametrize("conditioned", [False, True])
-def test_an_empty_bottom_passes_its_input_through(conditioned: bool) -> None:
-    backbone = ShareBottom(INPUTS, TASKS, NetworkConfig())
-    x = batch(5)
-    read = Conditioned(x, x[:, 0]) if conditioned else x
-    found = backbone(read)
-    assert len(found) == TASKS
-    assert all(f is read for f in found)
-    assert backbone.width == INPUTS
-    assert backbone.reads_input
-    assert list(backbone.parameters()) == []
-
-
-def test_make_backbone_by_name() -> None:
-    assert isinstance(make_backbone("mmoe", INPUTS, TASKS, CONFIG), MMoE)
-    assert isinstance(make_backbone("share_bottom", INPUTS, TASKS, CONFIG), ShareBottom)
-    with pytest.raises(ValueError, match="unknown backbone 'auto'"):
-        make_backbone("auto", INPUTS, TASKS, CONFIG)
