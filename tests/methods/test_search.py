@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from helpers.foreign_backbone import FOREIGN
-from postclick.experiments.tuning.space import declared
+from postclick.experiments.tuning.search_space import declared
 from postclick.losses import weighted_sum
 from postclick.methods import METHODS
 from postclick.ranges import Between, Choice, Factor, Interval, Times, Values

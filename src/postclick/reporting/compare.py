@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from postclick.data.prepared import PreparedLog
-from postclick.experiments.comparison.gather import Comparison
 from postclick.experiments.comparison.plan import FIXED_BACKBONE, Arm
+from postclick.experiments.comparison.results import Comparison
 from postclick.experiments.comparison.run_comparison import TRIALS, run_comparison
 from postclick.methods.base import Method
 from postclick.progress import Reporter

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from postclick.calibration.calibration_file import read_calibration
 from postclick.calibration.calibrator import Calibrator
-from postclick.calibration.document import read_calibration
 from postclick.data.manifest import Manifest
 from postclick.data.prepared import PreparedLog
 from postclick.data.schema import first_message

@@ -19,12 +19,12 @@ from postclick.nn.config import NetworkConfig
 from postclick.runs.run import Run
 from postclick.serving.bundle import graph
 from postclick.serving.bundle.bundle import Bundle
-from postclick.serving.bundle.format import BundleInfo, write_info
+from postclick.serving.bundle.bundle_files import BundleInfo, write_info
+from postclick.serving.bundle.column_owners import owners_of
 from postclick.serving.bundle.graph import export_graph
+from postclick.serving.bundle.onnx_model import OnnxModel
 from postclick.serving.bundle.parity import batch_of, measure_parity, random_rows
-from postclick.serving.bundle.runtime import Model
-from postclick.serving.bundle.user_columns import divide
-from postclick.serving.lookup.encoded import Layout
+from postclick.serving.lookup.encoded_rows import Layout
 
 # One with pCTCVR of its own, one with two students, one with a second embedding table.
 QUICK = (("aitm", "share_bottom"), ("ukd", "mmoe"), ("dr_jl", "share_bottom"), ("esmm", "ple"))
@@ -68,7 +68,7 @@ def layout(inputs: InputSpec) -> Layout:
 
 def check(
     method: Method[Any], inputs: InputSpec, folder: Path, user: frozenset[str] = frozenset()
-) -> Model:
+) -> OnnxModel:
     """Export, and compare; nothing that serving does not need is written."""
     names = layout(inputs)
     prediction = method.predict(batch_of(random_rows(inputs, names, 5, _rng()), inputs))
@@ -76,8 +76,8 @@ def check(
     torch.stack(logits).sum().backward()
     used = sum(p.numel() for p in method.parameters() if p.grad is not None)
     outputs = ("ctr", "cvr", "log_ctcvr")[: len(logits)]
-    export_graph(method, inputs, divide(names, user), outputs, folder / "model.onnx")
-    model = Model(folder / "model.onnx", user_features=user)
+    export_graph(method, inputs, owners_of(names, user), outputs, folder / "model.onnx")
+    model = OnnxModel(folder / "model.onnx", user_features=user)
     assert model.outputs == outputs
     assert measure_parity(method, inputs, names, model).largest_difference < 1e-5
     written = onnx.load(folder / "model.onnx")
@@ -186,7 +186,7 @@ def test_a_backbone_of_somebody_elses(tmp_path: Path) -> None:
 def test_too_many_rows_for_int32(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="2,147,483,650 embedding rows are more than int32"):
         inputs = InputSpec((2**31 - 1, 3), (), 0)
-        graph.ServingGraph(make("naive"), inputs, divide(layout(inputs), frozenset()))
+        graph.ServingGraph(make("naive"), inputs, owners_of(layout(inputs), frozenset()))
 
 
 def test_the_command(mixed_run: Run, tmp_path: Path) -> None:

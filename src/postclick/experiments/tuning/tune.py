@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
-from postclick.experiments.tuning.space import SearchSpace
+from postclick.experiments.tuning.search_space import SearchSpace
 from postclick.extras import require
 from postclick.methods import Method
 from postclick.progress import Reporter, Silent
@@ -19,7 +19,7 @@ from postclick.runs.training_config import Monitor
 from postclick.system.files import locked, make_folder, read_json, write_json
 from postclick.system.threads import cores
 from postclick.tracking.destination import without_artefacts
-from postclick.tracking.group import Group
+from postclick.tracking.tracked_group import TrackedGroup
 from postclick.training.train import train
 
 if TYPE_CHECKING:
@@ -65,27 +65,27 @@ def tune(
     """
     require("optuna", "tune", "tuning")
     # Imported here: optuna is an extra.
-    from postclick.experiments.tuning import storage
+    from postclick.experiments.tuning import optuna_study
     from postclick.experiments.tuning.result import BEST, FRAME, write_result
-    from postclick.experiments.tuning.work import TRIALS, Search, run_trials
+    from postclick.experiments.tuning.run_trials import TRIALS, Search, run_trials
 
     log = data if isinstance(data, PreparedLog) else PreparedLog(data)
     out, reporter = Path(out), reporter or Silent()
     space = _space(log, method, trials, seed, metric, overrides, timeout)
     make_folder(out)
-    with locked(out / "tune.lock", out), storage.quiet():
+    with locked(out / "tune.lock", out), optuna_study.quiet():
         _claim(out, log, space)
-        storage.repair(out)
-        study = storage.open_study(out, metric)
-        back = storage.recover(study)
+        optuna_study.repair(out)
+        study = optuna_study.open_study(out, metric)
+        back = optuna_study.recover(study)
         if back:
             reporter.line(f"{back} interrupted trials go on from their checkpoints")
         if not study.get_trials(deepcopy=False):
-            study.enqueue_trial(storage.labels(space.first, space.ranges))
-        group = Group(track, out, reporter)
+            study.enqueue_trial(optuna_study.journal_values(space.first, space.ranges))
+        group = TrackedGroup(track, out, reporter)
         search = Search(log.folder.resolve(), out, space, without_artefacts(group.places))
-        done = len(storage.finished(study))
-        left, begun = max(0, trials - done), storage.begun(study)
+        done = len(optuna_study.finished_trials(study))
+        left, begun = max(0, trials - done), optuna_study.begun_trials(study)
         rows = left * space.base.epochs * log.split("train").rows
         reporter.start(f"{left} trials, at most", rows, "rows")
         deadline = None if timeout is None else time.monotonic() + 60 * timeout

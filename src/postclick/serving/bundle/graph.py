@@ -18,41 +18,41 @@ from postclick.extras import require
 from postclick.methods.base import Method
 from postclick.nn.backbones import TaskBackbone
 from postclick.nn.embedding import FeatureEmbedding
-from postclick.serving.bundle.feed import USER, input_names
+from postclick.serving.bundle.column_owners import ColumnOwners
+from postclick.serving.bundle.graph_inputs import USER, input_names
 from postclick.serving.bundle.padded_embedding import PaddedBag, PaddedEmbedding
-from postclick.serving.bundle.shared_part import whole_input
-from postclick.serving.bundle.user_columns import Division
+from postclick.serving.bundle.partly_shared_rows import whole_input
 
 # An ONNX file is one protobuf message, which holds less than 2 GiB; some of it is the graph.
 LARGEST_FILE = (2 << 30) - (64 << 20)
-# Ids, numbers and padded bags: of all features, or first of the candidates' and then the user's.
-Part = tuple[Tensor, Tensor, list[PaddedBag]]
+# Ids, numbers and padded bags of the columns of one owner.
+OwnedColumns = tuple[Tensor, Tensor, list[PaddedBag]]
 
 
 class ServingGraph(nn.Module):
     """Local ids, numbers and padded bags to logits; adds each field's offset to its ids."""
 
-    def __init__(self, method: Method[Any], inputs: InputSpec, division: Division) -> None:
+    def __init__(self, method: Method[Any], inputs: InputSpec, owners: ColumnOwners) -> None:
         super().__init__()
-        self.method = padded(method, division)
+        self.method = padded(method, owners)
         sizes = (*inputs.field_sizes, *inputs.bag_sizes)
         first = torch.tensor([0, *sizes], dtype=torch.int64).cumsum(0)
         if int(first[-1]) >= 2**31:
             raise InputError(f"{int(first[-1]):,} embedding rows are more than int32 ids can name")
         fields = len(inputs.field_sizes)
         self.first_of_bag: list[list[int]] = []
-        for number, part in enumerate(division):
-            of_ids = first[list(part.ids)].int()
+        for number, owned in enumerate(owners):
+            of_ids = first[list(owned.ids)].int()
             self.register_buffer(f"first_{number}", of_ids, persistent=False)
-            self.first_of_bag.append([int(first[fields + k]) for k in part.bags])
+            self.first_of_bag.append([int(first[fields + k]) for k in owned.bags])
 
-    def forward(self, *parts: Part) -> tuple[Tensor, ...]:
+    def forward(self, *by_owner: OwnedColumns) -> tuple[Tensor, ...]:
         ids, bags = [], []
-        for number, (values, _, lists) in enumerate(parts):
+        for number, (values, _, lists) in enumerate(by_owner):
             ids.append(values + self.get_buffer(f"first_{number}"))
             first = self.first_of_bag[number]
             bags.append([(v + f, weights) for (v, weights), f in zip(lists, first, strict=True)])
-        numeric = [numbers for _, numbers, _ in parts]
+        numeric = [numbers for _, numbers, _ in by_owner]
         rows = numeric[0].new_zeros(numeric[0].shape[0])
         # Not what a training batch has: `PaddedEmbedding`, which alone reads it, wants these.
         batch = Batch(
@@ -63,7 +63,7 @@ class ServingGraph(nn.Module):
         return tuple(logit for logit in found if logit is not None)
 
 
-def padded(method: Method[Any], division: Division) -> Method[Any]:
+def padded(method: Method[Any], owners: ColumnOwners) -> Method[Any]:
     """A copy that shares the weights and reads padded bags."""
     weights: dict[int, Any] = {id(p): p for p in method.parameters()}
     changed = copy.deepcopy(method, weights).eval()
@@ -72,30 +72,30 @@ def padded(method: Method[Any], division: Division) -> Method[Any]:
             module.register_forward_pre_hook(whole_input)
         for name, child in list(module.named_children()):
             if isinstance(child, FeatureEmbedding):
-                setattr(module, name, PaddedEmbedding(child, division))
+                setattr(module, name, PaddedEmbedding(child, owners))
     return changed
 
 
 def export_graph(
     method: Method[Any],
     inputs: InputSpec,
-    division: Division,
+    owners: ColumnOwners,
     outputs: Sequence[str],
     path: Path,
 ) -> None:
     """Write `<path>`, with its weights in `<path>.data` beside it where one file is too small.
 
-    Where the division has columns of the user, they are inputs of their own, with as many rows as
+    Where the user owns columns, they are inputs of their own, with as many rows as
     the others or one.
 
     Raises:
         InputError: the packages that write ONNX are not installed.
     """
     require_exporter()
-    names, arguments, shapes = _example(division)
+    names, arguments, shapes = _example(owners)
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
-            ServingGraph(method, inputs, division).eval(),
+            ServingGraph(method, inputs, owners).eval(),
             arguments,
             dynamo=True,
             dynamic_shapes=shapes,
@@ -110,7 +110,7 @@ def export_graph(
             if value.const_value is not None
         )
         _drop_unread(program.model.graph)
-        if division.is_divided:
+        if owners.reads_user_apart:
             _free_rows(program.model.graph)
         _drop_origins(program.model.graph)
         program.save(path, external_data=weights > LARGEST_FILE)
@@ -122,15 +122,15 @@ def require_exporter() -> None:
         require(name, "export", "export")
 
 
-def _example(division: Division) -> tuple[list[str], tuple[Part, ...], Any]:
+def _example(owners: ColumnOwners) -> tuple[list[str], tuple[OwnedColumns, ...], Any]:
     """Names, example arguments and dynamic dimensions of the graph's inputs.
 
     Three rows, and lists longer than one: the exporter takes 0 and 1 for constants.
     """
     rows, n = 3, torch.export.Dim("n")
-    names, parts, shapes = [], [], []
-    for prefix, columns in zip(("", USER), division, strict=True):
-        if prefix and not division.is_divided:
+    names, arguments, shapes = [], [], []
+    for prefix, columns in zip(("", USER), owners, strict=True):
+        if prefix and not owners.reads_user_apart:
             continue
         ids = torch.zeros(rows, len(columns.ids), dtype=torch.int32)
         bags, of_bags = [], []
@@ -140,9 +140,9 @@ def _example(division: Division) -> tuple[list[str], tuple[Part, ...], Any]:
             length = torch.export.Dim(f"length_{number}")
             of_bags.append(({0: n, 1: length}, {0: n, 1: length}))
         names += input_names(columns, prefix)
-        parts.append((ids, torch.zeros(rows, len(columns.numerics)), bags))
+        arguments.append((ids, torch.zeros(rows, len(columns.numerics)), bags))
         shapes.append(({0: n}, {0: n}, of_bags))
-    return names, tuple(parts), (tuple(shapes),)
+    return names, tuple(arguments), (tuple(shapes),)
 
 
 def _free_rows(graph: Any) -> None:
@@ -167,8 +167,8 @@ def _drop_unread(graph: Any) -> None:
 def _drop_origins(graph: Any) -> None:
     """Every node tells the lines of Python that it comes from, with the paths of this machine."""
     for node in graph:
-        for part in (node, *node.outputs):
-            part.metadata_props.clear()
+        for found in (node, *node.outputs):
+            found.metadata_props.clear()
     for value in (*graph.inputs, *graph.initializers.values()):
         value.metadata_props.clear()
 
