@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from postclick.data.encode.vocabulary import FOLDER as VOCABULARIES
 from postclick.data.schema import LogSchema, first_message
 from postclick.errors import InputError
 from postclick.system.checksums import check_file, json_digest
@@ -14,12 +13,15 @@ from postclick.system.checksums import check_file, json_digest
 FORMAT = 1
 FILE_NAME = "manifest.json"
 CHECKSUM = "checksum"
+VOCABULARIES = "vocabularies"  # their folder
 SPLITS = ("train", "valid", "test")
 # Names that shards give to what is not a feature.
 CLICK, CONVERSION = "click", "conversion"
 TRUE_CTR, TRUE_CVR, POTENTIAL = "true_ctr", "true_cvr", "potential_conversion"
 TRUTH_COLUMNS = (TRUE_CTR, TRUE_CVR, POTENTIAL)
 RESERVED = (CLICK, CONVERSION, *TRUTH_COLUMNS)
+# The hash of a row's group; such a column is there, and its name taken, if the schema has a group.
+GROUP = "group_hash"
 WEIGHTS_SUFFIX = "__weights"
 MISSING_SUFFIX = "__missing"
 

@@ -5,7 +5,16 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from postclick.errors import InputError
 
@@ -73,6 +82,9 @@ class Truth(_Strict):
 class LogSchema(_Strict):
     """The meaning of a log's columns.
 
+    Rows with the same value of the `group` column, such as a user or a request, belong together:
+    metrics within groups use it, and it is a feature only if it is listed as one too.
+
     Raises `postclick.errors.InputError` from `parse` and `load` with one line per mistake.
 
     >>> schema = LogSchema.parse({
@@ -91,6 +103,7 @@ class LogSchema(_Strict):
     truth: Truth = Truth()
     key: tuple[str, ...] = ()
     time: str | None = None
+    group: str | None = Field(default=None, min_length=1)
     min_count: int = Field(default=1, ge=1)
     embedding_dim: int = Field(default=16, ge=1)
 
@@ -112,7 +125,8 @@ class LogSchema(_Strict):
     def columns(self) -> tuple[str, ...]:
         """Every column that is read from a log, without repetition."""
         names = [self.click, self.conversion, *self.feature_names, *self.weight_columns]
-        names += [*self.truth.columns(), *self.key, *([self.time] if self.time else [])]
+        names += [*self.truth.columns(), *self.key]
+        names += [name for name in (self.time, self.group) if name]
         return tuple(dict.fromkeys(names))
 
     @model_validator(mode="after")
@@ -133,7 +147,20 @@ class LogSchema(_Strict):
                 )
             if name in self.ignore:
                 raise ValueError(f"{name!r} is a feature and under ignore: keep one of the two")
+        if self.group in outcomes:
+            raise ValueError(
+                f"{self.group!r} is an outcome and the group: name the column of a user or a "
+                "request, or take group out"
+            )
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_unused_roles(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A schema without a group reads as it did before there were groups."""
+        data: dict[str, Any] = dump(self)
+        if self.group is None:
+            data.pop("group", None)
+        return data
 
     @classmethod
     def parse(cls, data: Any, where: str = "schema") -> Self:

@@ -8,9 +8,9 @@ import numpy.typing as npt
 import polars as pl
 
 from postclick.data import manifest as m
+from postclick.data.column_threads import in_threads
 from postclick.data.encode.scaling import LARGEST_SCALED, Floats, quantile_ids, signed_log1p
-from postclick.data.encode.vocabulary import FOLDER, Vocabulary
-from postclick.data.read.columns_at_once import side_by_side
+from postclick.data.encode.vocabulary import Vocabulary
 from postclick.data.read.values import flatten, rebuild
 
 # From a feature's values to int32 ids [n], 0 where unknown or missing.
@@ -44,12 +44,12 @@ class Encoder:
         """
         names = [c.name for c in manifest.ids if c.edges is None] + [c.name for c in manifest.bags]
         manifest.check_vocabularies(Path(folder))
-        vocabularies = Path(folder) / FOLDER
+        vocabularies = Path(folder) / m.VOCABULARIES
         lookups = {name: Vocabulary.load(vocabularies, name).encode for name in names}
         return cls(manifest.ids, manifest.numerics, manifest.bags, lookups)
 
     def encode(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The prepared columns of a canonical frame: labels and truth if it has them, then
+        """The prepared columns of a canonical frame: labels, truth and group if it has them, then
         ids (Int32), numerics (Float32), and bags (List(Int32)) with their weights."""
         columns = [frame[name].cast(pl.Int8) for name in (m.CLICK, m.CONVERSION) if name in frame]
         columns += [
@@ -57,7 +57,8 @@ class Encoder:
             for name in m.TRUTH_COLUMNS
             if name in frame
         ]
-        columns += side_by_side(lambda column: self._ids(frame[column.name], column), self.ids)
+        columns += [frame[m.GROUP]] if m.GROUP in frame else []
+        columns += in_threads(lambda column: self._ids(frame[column.name], column), self.ids)
         for number in self.numerics:
             scaled = scale(_floats(frame[number.source]), number)
             columns.append(pl.Series(number.name, scaled))
