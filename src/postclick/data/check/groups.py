@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from postclick.data.check.findings import Finding, Severity, share
 from postclick.data.check.overlap import KeySketch
-from postclick.data.read.text_hash import MISSING
+from postclick.data.read.group_hash import MISSING
 
 
 class GroupCounts:

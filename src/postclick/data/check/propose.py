@@ -11,7 +11,7 @@ import yaml
 from postclick.data.check.column_facts import ColumnFacts, column_facts
 from postclick.data.check.findings import share
 from postclick.data.check.leakage import LeakSample, find_leaks
-from postclick.data.check.roles import guess_labels, is_numeric, is_row_id, is_time
+from postclick.data.check.roles import guess_group, guess_labels, is_numeric, is_row_id, is_time
 from postclick.data.manifest import RESERVED, TRUTH_COLUMNS
 from postclick.data.read.canonical import ROW, Canonicalizer, Issues
 from postclick.data.read.log_source import LogSource
@@ -189,6 +189,10 @@ class _Draft:
             lines += [f"  - {_quoted(name)}  # {why}" for name, why in self.ignored.items()]
         if self.time is not None:
             lines.append(f"time: {_quoted(self.time)}")
+        group = guess_group([*self.kinds["categorical"].values(), *self.kinds["numeric"].values()])
+        if group is not None:
+            why = "would compute metrics within its values too"
+            lines.append(f"# group: {_quoted(group.name)}  # {why}")
         if any(f.distinct > MANY_VALUES for f in self.kinds["categorical"].values()):
             lines.append("# min_count: 5  # would let rarer values share one id")
         return lines

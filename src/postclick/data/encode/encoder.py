@@ -34,6 +34,8 @@ class Encoder:
         """`lookups` has an entry for each bag and for each id column without edges."""
         self.ids, self.numerics, self.bags = ids, numerics, bags
         self._lookups = lookups
+        # Which the log may have if its schema has no group.
+        self._feature_called_group = m.GROUP in {c.name for c in (*ids, *numerics, *bags)}
 
     @classmethod
     def load(cls, folder: str | Path, manifest: m.Manifest) -> "Encoder":
@@ -57,7 +59,7 @@ class Encoder:
             for name in m.TRUTH_COLUMNS
             if name in frame
         ]
-        columns += [frame[m.GROUP]] if m.GROUP in frame else []
+        columns += [frame[m.GROUP]] if m.GROUP in frame and not self._feature_called_group else []
         columns += in_threads(lambda column: self._ids(frame[column.name], column), self.ids)
         for number in self.numerics:
             scaled = scale(_floats(frame[number.source]), number)

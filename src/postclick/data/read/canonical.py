@@ -8,7 +8,7 @@ import polars as pl
 
 from postclick.data import manifest as m
 from postclick.data.column_threads import in_threads
-from postclick.data.read.text_hash import text_hash
+from postclick.data.read.group_hash import group_hash
 from postclick.data.read.values import (
     EXAMPLES,
     INFINITE,
@@ -150,8 +150,7 @@ class Canonicalizer:
             columns.append(time.alias(TIME))
             found.append((UNREADABLE_TIME, schema.time, bad))
         if self._labels and schema.group:
-            group = to_text(frame[schema.group])
-            columns.append(pl.Series(m.GROUP, text_hash(group)))
+            columns.append(pl.Series(m.GROUP, group_hash(frame[schema.group])))
         for kind, name, bad in found:
             issues.add(kind, name, bad)
         return pl.DataFrame(columns)

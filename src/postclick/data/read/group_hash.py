@@ -1,4 +1,4 @@
-"""Text as numbers that are the same in every file, process and version."""
+"""Groups as numbers that are the same in every split, file, process and version."""
 
 from hashlib import blake2b
 
@@ -6,7 +6,27 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from postclick.data.read.values import to_text
+from postclick.errors import InputError
+
 MISSING = 0
+
+
+def group_hash(column: pl.Series) -> npt.NDArray[np.int64]:
+    """int64 [n]: the hash of each value's canonical text, so that 7, "7" and 7.0 are one group.
+
+    Raises:
+        InputError: the column holds lists or records.
+
+    >>> group_hash(pl.Series("user", [7.0, None])).tolist()
+    [-9038873097560174361, 0]
+    """
+    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
+        raise InputError(
+            f"group column {column.name!r} holds {column.dtype}, not one value per row: "
+            "name another column under group, or take group out of the schema"
+        )
+    return text_hash(to_text(column))
 
 
 def text_hash(values: pl.Series) -> npt.NDArray[np.int64]:
