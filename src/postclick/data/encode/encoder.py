@@ -35,7 +35,8 @@ class Encoder:
         self.ids, self.numerics, self.bags = ids, numerics, bags
         self._lookups = lookups
         # Which the log may have if its schema has no group.
-        self._feature_called_group = m.GROUP in {c.name for c in (*ids, *numerics, *bags)}
+        names = [c.name for c in ids] + [c.name for c in numerics] + [c.name for c in bags]
+        self._feature_called_group = m.GROUP in names
 
     @classmethod
     def load(cls, folder: str | Path, manifest: m.Manifest) -> "Encoder":
