@@ -186,11 +186,16 @@ class CompiledAdam:
         paid[: steps + 1] = tensors["paid"].numpy()
         self._rates = self._make_rates(paid)
 
-    def behind(self, ids: Tensor) -> int:
-        """How many of `ids` (int64 [k]) are of rows that steps are missing from."""
-        if self._mode == "sparse" or self._has_listed(ids.numpy()):
+    def behind(self, ids: Tensor | None = None) -> int:
+        """How many of `ids` (int64 [k]), or of all rows, have not seen every step."""
+        if self._mode == "sparse" or (ids is not None and self.is_prepared_for(ids)):
             return 0
-        return int(((self._index[ids, 0] >> 1) < self.steps).sum())
+        seen = self._index[:, 0] if ids is None else self._index[ids, 0]
+        return int(((seen >> 1) < self.steps).sum())
+
+    def is_prepared_for(self, ids: Tensor) -> bool:
+        """Whether `ids` (int64 [k]) are just what `prepare` was given for the next step."""
+        return bool(self._counts.any()) and np.array_equal(ids.numpy(), self._ids)
 
     def change(self, settings: AdamSettings) -> None:
         """Go on with other settings; the steps until now are of the old ones."""
@@ -199,10 +204,6 @@ class CompiledAdam:
         self.catch_up_all()
         self.settings = settings
         self._rates = self._make_rates(self._rates.paid)
-
-    def _has_listed(self, ids: npt.NDArray[np.int64]) -> bool:
-        """Whether `ids` are just what `prepare` was given for this step."""
-        return bool(self._counts.any()) and np.array_equal(ids, self._ids)
 
     def _slots_of(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
         """Where `ids` were found by `prepare`: usually they are just what it was given."""

@@ -96,9 +96,14 @@ class LazyAdam:
             if len(late):
                 self._store(late, *self._caught_up(late))
 
-    def behind(self, ids: Tensor) -> int:
-        """How many of `ids` (int64 [k]) are of rows that steps are missing from."""
-        return int((self.last[ids] < self.steps).sum()) if self._waits else 0
+    def behind(self, ids: Tensor | None = None) -> int:
+        """How many of `ids` (int64 [k]), or of all rows, have not seen every step."""
+        seen = self.last if ids is None else self.last[ids]
+        return int((seen < self.steps).sum()) if self._waits else 0
+
+    def is_prepared_for(self, ids: Tensor) -> bool:
+        """True: a step brings up itself what is late of its rows."""
+        return True
 
     def change(self, settings: AdamSettings) -> None:
         """Go on with other settings; the steps until now are of the old ones."""
