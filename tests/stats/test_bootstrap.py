@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy import stats  # type: ignore[import-untyped]
 
 from postclick.errors import InputError
-from postclick.metrics import EvaluationSums, Statistic, auc, weighted_auc
-from postclick.stats import auc_difference, bootstrap, bootstrap_difference
+from postclick.metrics import AUC, PCOC, EvaluationSums, Rows, auc, gauc, weighted_auc
+from postclick.stats import auc_difference, bootstrap, bootstrap_difference, bootstrap_intervals
 
 Array = NDArray[Any]
 
@@ -96,20 +96,20 @@ def test_ranking_is_weighted_auc(soft: bool) -> None:
     rng = np.random.default_rng(4)
     score = rng.normal(size=300).round(1)
     y = rng.random(300) if soft else (rng.random(300) < 0.2).astype(float)
-    ranking = bootstrap._Ranking(score, y)
+    ranking = AUC().weighted(Rows(y, score))
     for _ in range(20):
         weights = rng.poisson(1.0, 300).astype(float)
         expected = weighted_auc(score, weights * y, weights * (1 - y))
-        assert ranking.auc(weights) == pytest.approx(expected, rel=1e-12)
-    assert np.isnan(ranking.auc(np.zeros(300)))
+        assert ranking(weights) == pytest.approx(expected, rel=1e-12)
+    assert np.isnan(ranking(np.zeros(300)))
 
 
 def test_resampled_sums_are_recomputed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each resample's value from the weights themselves, across the edges of the pieces."""
     a, b, label = rows(500, seed=5)
     monkeypatch.setattr(bootstrap, "_CHUNK", 50 * 130)
-    values = bootstrap._sum_values(
-        bootstrap._RATIOS[Statistic.PCOC], [a, b], label, 50, np.random.default_rng(6)
+    (values,) = bootstrap._ratio_values(
+        [PCOC()], [Rows(label, a), Rows(label, b)], label, 50, np.random.default_rng(6)
     )
     rng, pieces = np.random.default_rng(6), []
     for size in (130, 130, 130, 110):
@@ -182,7 +182,7 @@ def test_resamples_without_a_positive_are_counted() -> None:
 def test_the_seed_decides() -> None:
     a, b, label = rows(300, seed=12)
     first = bootstrap_difference("auc", a, b, label, resamples=60, seed=1)
-    assert bootstrap_difference(Statistic.AUC, a, b, label, resamples=60, seed=1) == first
+    assert bootstrap_difference(AUC(), a, b, label, resamples=60, seed=1) == first
     assert bootstrap_difference("auc", a, b, label, resamples=60, seed=2) != first
 
 
@@ -196,7 +196,7 @@ def test_a_level_is_its_quantiles() -> None:
 
 def test_bad_input_is_refused() -> None:
     a, b, label = rows(50, seed=14)
-    with pytest.raises(InputError, match="no statistic 'accuracy'; there are: auc, nll"):
+    with pytest.raises(InputError, match="no metric 'accuracy'; there are: auc, nll"):
         bootstrap_difference("accuracy", a, b, label)
     with pytest.raises(InputError, match="b has 49 rows where 50"):
         bootstrap_difference("nll", a, b[:-1], label)
@@ -233,9 +233,38 @@ def test_coverage(name: str) -> None:
     assert 0.90 * repeats <= covered <= 0.985 * repeats
 
 
-def test_a_statistic_without_a_bootstrap_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It must not fall through to another statistic."""
-    a, b, label = rows(50, seed=15)
-    monkeypatch.delitem(bootstrap._RATIOS, Statistic.PCOC)
-    with pytest.raises(InputError, match="there is no bootstrap of pcoc"):
-        bootstrap_difference("pcoc", a, b, label)
+def test_within_groups() -> None:
+    rng = np.random.default_rng(16)
+    a, b, label = rows(600, seed=16)
+    group = rng.integers(0, 40, 600)
+    found = bootstrap_difference("gauc", a, b, label, group=group, resamples=200)
+    assert found.a.value == pytest.approx(gauc(a, label, group), rel=1e-12)
+    assert found.b.value == pytest.approx(gauc(b, label, group), rel=1e-12)
+    assert found.difference.low < found.difference.value < found.difference.high
+    with pytest.raises(InputError, match="gauc is of groups: give the group"):
+        bootstrap_difference("gauc", a, b, label)
+    with pytest.raises(InputError, match="group has 599 rows where 600"):
+        bootstrap_difference("gauc", a, b, label, group=group[1:])
+    with pytest.raises(InputError, match="gauc is undefined"):
+        bootstrap_difference("gauc", a, b, label, group=np.zeros(600, int))
+
+
+def test_intervals_are_those_of_the_difference() -> None:
+    a, b, label = rows(700, seed=17)
+    names = ["nll", "auc", "pcoc", "bias"]
+    found = bootstrap_intervals(names, [a, b], label, resamples=100, seed=3)
+    for name, one in zip(names, found, strict=True):
+        wanted = bootstrap_difference(name, [a, b], b, label, resamples=100, seed=3).a
+        assert one is not None
+        assert (one.value, one.low, one.high) == pytest.approx(
+            (wanted.value, wanted.low, wanted.high), rel=1e-10
+        )
+
+
+def test_an_undefined_metric_has_no_interval() -> None:
+    a, _, label = rows(50, seed=18)
+    nothing = bootstrap_intervals(["pcoc", "nll", "auc"], a, 0 * label, resamples=50)
+    assert nothing[0] is None and nothing[1] is not None and nothing[2] is None
+    assert bootstrap_intervals(["bias"], label[:0], label[:0]) == [None]
+    with pytest.raises(InputError, match="too few"):
+        bootstrap_intervals(["nll"], a, label, resamples=10)

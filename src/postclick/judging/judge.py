@@ -81,6 +81,7 @@ def judge(
         log_ctcvr = prediction.log_ctcvr
         taken = slice(int(rows[0]), int(rows[-1]) + 1)
         truth = {name: values[taken] for name, values in window.truth.items() if name != "true_ctr"}
+        group = getattr(window, "group", None)
         sums.update(
             prediction.ctr.cpu().numpy(),
             prediction.cvr.cpu().numpy(),
@@ -89,6 +90,7 @@ def judge(
             true_cvr=truth.get("true_cvr"),
             potential_conversion=truth.get("potential_conversion"),
             ctcvr_logprob=None if log_ctcvr is None else log_ctcvr.cpu().numpy(),
+            group=None if group is None else group[taken],
         )
         if keep is not None:
             keep.add(prediction, _soft_label(method, on_device))

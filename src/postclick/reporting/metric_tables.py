@@ -5,7 +5,7 @@ from typing import Any
 
 from postclick.experiments.comparison.summary import Cell, Row
 from postclick.experiments.comparison.terminal_tables import RECORDED, TRUTH
-from postclick.metrics.metric import METRICS
+from postclick.metrics.registry import figure_named
 from postclick.reporting.answer import signed
 from postclick.reporting.folder import ComparisonFolder, Part
 from postclick.reporting.ranking import Rival, rank
@@ -174,7 +174,7 @@ def _column(metric: str, space: str) -> Column:
     return Column(
         metric + (" %" if metric == "cvr_relative_bias" else ""),
         space,
-        hint=f"{METRICS[metric].definition}, {space} space",
+        hint=f"{figure_named(metric).definition}, {space} space",
     )
 
 

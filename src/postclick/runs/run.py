@@ -1,7 +1,6 @@
 """`Run`: a finished run, opened again to look at, to judge and to load."""
 
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +133,7 @@ class Run:
         if keep is not None:
             (self.folder / PREDICTIONS).mkdir(exist_ok=True)
             write_bytes(self.folder / PREDICTIONS / f"{split}.parquet", keep.to_parquet())
-        entry: dict[str, Any] = {"metrics": [asdict(m) for m in judgement.metrics]}
+        entry: dict[str, Any] = {"metrics": [m.as_dict() for m in judgement.metrics]}
         if judgement.propensity is not None:
             entry["propensity"] = {
                 "click_over_pi": judgement.propensity.click_over_pi,
