@@ -18,6 +18,7 @@ from postclick.experiments.comparison.gather import (
 from postclick.experiments.comparison.plan import FIXED_BACKBONE, Arm, Plan
 from postclick.experiments.comparison.trials import trial_jobs
 from postclick.experiments.comparison.workers import Team, pool_for
+from postclick.judging.feature_values import feature_names, feature_values
 from postclick.progress import Reporter, Silent
 from postclick.system.files import locked, make_folder, write_bytes, write_json
 from postclick.system.threads import cores
@@ -39,6 +40,7 @@ def run_comparison(
     workers: int | None = None,
     reporter: Reporter | None = None,
     track: Sequence[str] = (),
+    by: str | Sequence[str] = (),
     write_page: Callable[[Path], Path],
 ) -> Comparison:
     """Train, judge and summarise, and have `write_page` make a page of the folder at the end.
@@ -52,6 +54,9 @@ def run_comparison(
     if trials < 0:
         raise InputError(f"trials is {trials}: give 0 or more")
     log.split(split)
+    features = tuple(feature_names(by))
+    for name in features:
+        feature_values(log, name)  # refused before anything is trained
     make_folder(out)
     with locked(out / "compare.lock", out):
         plan.claim(out, log, trials)
@@ -59,7 +64,7 @@ def run_comparison(
         # One pool for all: its processes load torch and the log once.
         most = max(len(plan.jobs), trials * len(plan.arms))
         with pool_for(workers or cores(), most, reporter) as pool:
-            team = Team(log, out, split, pool, reporter, group.places)
+            team = Team(log, out, split, pool, reporter, group.places, features)
             team.run(plan.jobs)
             parts = {"fixed": fixed_part(plan)}
             if trials:
