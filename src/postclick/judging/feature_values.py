@@ -1,5 +1,6 @@
 """The values of one feature of a prepared log, as a raw log would show them."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal
@@ -18,6 +19,8 @@ from postclick.metrics.buckets import bucket_starts
 UNKNOWN, MISSING = "(unseen, missing or rare)", "(missing)"
 # A number with at most DISTINCT values is cut by value, others into BUCKETS of equal frequency.
 DISTINCT, BUCKETS = 20, 10
+# Relative, of a float32.
+HALF_ULP = 2.0**-24
 Arrays = NDArray[Any]
 
 
@@ -105,10 +108,13 @@ class Scaled(FeatureValues):
 
     def _text(self, scaled: float) -> str:
         value = scaled * self._column.std + self._column.mean
+        # Digits below the rounding of the stored float32 are not the log's.
+        error = HALF_ULP * abs(scaled) * self._column.std
         if self._column.transform == "log1p":
-            with np.errstate(over="ignore"):
-                value = float(np.sign(value) * np.expm1(abs(value)))
-        # The seventh digit is the rounding of float32.
+            error *= float(np.exp(min(abs(value), 700.0)))
+            value = float(np.copysign(np.expm1(min(abs(value), 700.0)), value))
+        if error > 0:
+            value = round(value, math.floor(-math.log10(2 * error)))
         text = f"{value:.6g}"
         return "0" if float(text) == 0 else text
 
