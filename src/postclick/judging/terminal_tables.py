@@ -40,8 +40,8 @@ def _table(one: FeatureSegments, counts: Sequence[str], pairs: Sequence[Pair], t
     for name in counts:
         table.add_column(name, justify="right")
     for metric, space in pairs:
-        # Spaces, so that a narrow column breaks a long name between words.
-        table.add_column(f"{metric.replace('_', ' ')}\n{space}", justify="right", min_width=7)
+        # Word below word: a dozen columns fit beside each other.
+        table.add_column(f"{metric}_{space}".replace("_", "\n"), justify="right", no_wrap=True)
     for segment in one.segments:
         found = _by_pair(segment)
         cells = [f"{getattr(segment, name):,}" for name in counts]

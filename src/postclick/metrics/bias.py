@@ -35,8 +35,8 @@ class Bias(RatioMetric):
     def summands(self, rows: Rows) -> tuple[Floats, ...]:
         return (rows.prediction,)
 
-    def ratio(self, rows: Any, positives: Any, *sums: Any) -> Any:
-        return (sums[0] - positives) / rows
+    def ratio(self, rows: Any, positives: Any, predictions: Any) -> Any:
+        return (predictions - positives) / rows
 
 
 class RelativeBias(RatioMetric):
@@ -61,6 +61,6 @@ class RelativeBias(RatioMetric):
     def summands(self, rows: Rows) -> tuple[Floats, ...]:
         return (rows.prediction,)
 
-    def ratio(self, rows: Any, positives: Any, *sums: Any) -> Any:
+    def ratio(self, rows: Any, positives: Any, predictions: Any) -> Any:
         # Not prediction / positives - 1: a small bias would lose digits to the 1.
-        return (sums[0] - positives) / positives
+        return (predictions - positives) / positives

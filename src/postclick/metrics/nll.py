@@ -27,8 +27,8 @@ class NLL(RatioMetric):
     def summands(self, rows: Rows) -> tuple[Floats, ...]:
         return (rows.nll,)
 
-    def ratio(self, rows: Any, positives: Any, *sums: Any) -> Any:
-        return sums[0] / rows
+    def ratio(self, rows: Any, positives: Any, nll: Any) -> Any:
+        return nll / rows
 
     def undefined(self, state: Sums, where: Where) -> str:
         return "infinite: a prediction of exactly 0 or 1 was wrong"

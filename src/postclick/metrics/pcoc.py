@@ -27,5 +27,5 @@ class PCOC(RatioMetric):
     def summands(self, rows: Rows) -> tuple[Floats, ...]:
         return (rows.prediction,)
 
-    def ratio(self, rows: Any, positives: Any, *sums: Any) -> Any:
-        return sums[0] / positives
+    def ratio(self, rows: Any, positives: Any, predictions: Any) -> Any:
+        return predictions / positives

@@ -65,8 +65,11 @@ class RatioMetric(Metric[Sums]):
         """What is summed up, shapes `(n,)`."""
 
     @abstractmethod
-    def ratio(self, rows: Any, positives: Any, *sums: Any) -> Any:
-        """The value from the number of rows, the sum of labels, and the sums of `summands`."""
+    def ratio(self, rows: Any, positives: Any, *sums: Any, **_none: Any) -> Any:
+        """The value from the number of rows, the sum of labels, and the sums of `summands`.
+
+        Called with as many sums as there are summands, and never by name.
+        """
 
     def state(self) -> Sums:
         return Sums(self.summands)
