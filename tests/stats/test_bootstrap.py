@@ -9,7 +9,13 @@ from scipy import stats  # type: ignore[import-untyped]
 
 from postclick.errors import InputError
 from postclick.metrics import AUC, PCOC, EvaluationSums, Rows, auc, gauc, weighted_auc
-from postclick.stats import auc_difference, bootstrap, bootstrap_difference, bootstrap_intervals
+from postclick.stats import (
+    auc_difference,
+    bootstrap_difference,
+    bootstrap_intervals,
+    resampling,
+)
+from postclick.stats.resampling import Units, resampled
 
 Array = NDArray[Any]
 
@@ -31,14 +37,14 @@ def losses(z: Array, y: Array) -> Array:
 
 def test_weights_are_poisson() -> None:
     out = np.empty((100, 2_000))
-    bootstrap._draw(np.random.default_rng(0), out)
+    resampling._draw(np.random.default_rng(0), out)
     counts = np.bincount(out.astype(int).ravel(), minlength=12)
     expected = stats.poisson.pmf(np.arange(12), 1.0) * out.size
     np.testing.assert_allclose(counts[:5], expected[:5], rtol=0.05)
     assert abs(out.mean() - 1) < 4 / np.sqrt(out.size)
     # The table behind them, without the noise of drawing.
-    assert bootstrap._WEIGHTS.mean() == pytest.approx(1.0, abs=1e-4)
-    assert bootstrap._WEIGHTS.var() == pytest.approx(1.0, abs=1e-4)
+    assert resampling._WEIGHTS.mean() == pytest.approx(1.0, abs=1e-4)
+    assert resampling._WEIGHTS.var() == pytest.approx(1.0, abs=1e-4)
     assert abs(np.corrcoef(out[0], out[1])[0, 1]) < 0.1
 
 
@@ -107,14 +113,12 @@ def test_ranking_is_weighted_auc(soft: bool) -> None:
 def test_resampled_sums_are_recomputed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each resample's value from the weights themselves, across the edges of the pieces."""
     a, b, label = rows(500, seed=5)
-    monkeypatch.setattr(bootstrap, "_CHUNK", 50 * 130)
-    (values,) = bootstrap._ratio_values(
-        [PCOC()], [Rows(label, a), Rows(label, b)], label, 50, np.random.default_rng(6)
-    )
+    monkeypatch.setattr(resampling, "_CHUNK", 50 * 130)
+    (values,) = resampled([PCOC()], [Rows(label, a), Rows(label, b)], Units(500), 50, seed=6)
     rng, pieces = np.random.default_rng(6), []
     for size in (130, 130, 130, 110):
         pieces.append(np.empty((50, size)))
-        bootstrap._draw(rng, pieces[-1])
+        resampling._draw(rng, pieces[-1])
     weights = np.concatenate([np.ones((1, 500)), np.concatenate(pieces, axis=1)])
     for column, z in enumerate((a, b)):
         for k in range(51):
@@ -268,3 +272,62 @@ def test_an_undefined_metric_has_no_interval() -> None:
     assert bootstrap_intervals(["bias"], label[:0], label[:0]) == [None]
     with pytest.raises(InputError, match="too few"):
         bootstrap_intervals(["nll"], a, label, resamples=10)
+
+
+def test_whole_groups_are_drawn() -> None:
+    """Standard errors of clustered rows, and of the same rows counted as independent."""
+    rng = np.random.default_rng(19)
+    users = 800
+    group = np.sort(rng.integers(1, users + 1, 16_000))
+    z = rng.normal(0, 1, users + 1)[group] - 1.5
+    label = rng.random(16_000) < sigmoid(z)
+    a, b = z + 0.3, np.full(16_000, -1.5)
+    per_row = losses(a, label) - losses(b, label)
+    total = np.bincount(group, per_row - per_row.mean())[1:]
+    clustered = np.sqrt(np.square(total).sum()) / per_row.size
+    plain = per_row.std() / np.sqrt(per_row.size)
+    assert clustered > 1.5 * plain
+    for by_group, error in ((True, clustered), (False, plain)):
+        found = bootstrap_difference(
+            "nll", a, b, label, group=group, by_group=by_group, resamples=2_000
+        ).difference
+        assert found.value == pytest.approx(per_row.mean(), rel=1e-9)
+        assert found.standard_error == pytest.approx(error, rel=0.08)
+    # Groups of one row are rows, to the last bit of their sums.
+    alone = bootstrap_difference(
+        "auc", a, b, label, group=np.arange(1, 16_001), by_group=True, resamples=50
+    )
+    assert alone == bootstrap_difference("auc", a, b, label, resamples=50)
+
+
+@pytest.mark.parametrize("name", ["auc", "nll", "pcoc"])
+def test_rows_without_a_group_are_drawn_alone(name: str) -> None:
+    a, b, label = rows(300, seed=20)
+    group = np.random.default_rng(20).integers(0, 30, 300)
+    apart = np.where(group == 0, 1_000 + np.arange(300), group)
+    found = [
+        bootstrap_difference(name, a, b, label, group=one, by_group=True, resamples=200, seed=2)
+        for one in (group, apart)
+    ]
+    assert found[0].difference.value == pytest.approx(found[1].difference.value, rel=1e-12)
+    assert found[0].difference.low == pytest.approx(found[1].difference.low, rel=1e-9)
+    with pytest.raises(InputError, match="by_group draws groups: give the group"):
+        bootstrap_difference("nll", a, b, label, by_group=True)
+
+
+def test_groups_are_drawn_as_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each resample from the weights of the groups themselves, across the edges of the pieces."""
+    a, _, label = rows(500, seed=21)
+    group = np.random.default_rng(21).integers(1, 90, 500)
+    monkeypatch.setattr(resampling, "_CHUNK", 50 * 40)
+    monkeypatch.setattr(resampling, "_ROWS", 130)
+    units = Units(500, group)
+    (values,) = resampled([PCOC()], [Rows(label, a)], units, 50, seed=6)
+    rng, drawn = np.random.default_rng(6), []
+    for start in range(0, units.count, 40):
+        drawn.append(np.empty((50, min(40, units.count - start))))
+        resampling._draw(rng, drawn[-1])
+    weights = np.concatenate(drawn, axis=1)[:, np.unique(group, return_inverse=True)[1]]
+    for k in range(50):
+        expected = (weights[k] * sigmoid(a)).sum() / weights[k][label].sum()
+        assert values[1 + k, 0] == pytest.approx(expected, rel=1e-10)

@@ -19,7 +19,8 @@ def interval_table(part: Part, split: str) -> Table | None:
         (entry["metric"], entry["space"]) for one in methods.values() for entry in one["figures"]
     )
     gains = any(one["nll_gain"] is not None for one in methods.values())
-    columns = [Column("method", numeric=False), *(_column(*pair) for pair in pairs)]
+    drawn = part.intervals["drawn"]
+    columns = [Column("method", numeric=False), *(_column(*pair, drawn) for pair in pairs)]
     if gains:
         best = part.intervals["best"]
         hint = f"how much lower its NLL on clicked impressions is than that of {best}"
@@ -32,13 +33,14 @@ def interval_table(part: Part, split: str) -> Table | None:
             cells.append(_value(one["nll_gain"]))
         rows.append(tuple(cells))
     level = f"{100 * part.intervals['level']:.0f} %"
-    caption = f"{part.title}: {level} intervals over impressions of the {split} split"
+    caption = f"{part.title}: {level} intervals over {drawn} of the {split} split"
     return Table(caption, tuple(columns), tuple(rows)) if pairs else None
 
 
-def _column(metric: str, space: str) -> Column:
+def _column(metric: str, space: str, drawn: str) -> Column:
     figure = figure_named(metric)
-    how = "DeLong" if figure.metric.interval == "delong" else "bootstrap of impressions"
+    exact = figure.metric.interval == "delong" and drawn == "impressions"
+    how = "DeLong" if exact else f"bootstrap of {drawn}"
     return Column(metric, space, hint=f"{figure.definition}, {space} space; {how}")
 
 

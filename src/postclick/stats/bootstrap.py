@@ -1,32 +1,23 @@
 """Bootstrap over test rows: how far a metric, or a difference, could move with other rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import pdtr
 
 from postclick.errors import InputError
 from postclick.metrics.gauc import as_groups
 from postclick.metrics.inputs import in_range
 from postclick.metrics.metric import Metric
-from postclick.metrics.ratio import RatioMetric
 from postclick.metrics.registry import metric_named
 from postclick.metrics.rows import Rows
 from postclick.stats.interval import Interval, over_seeds, tail
+from postclick.stats.resampling import Units, resampled
 
 Floats = NDArray[np.float64]
-
-# Weights at once: 1 MB. These stay in the cache, and BLAS does not split so little over threads.
-_CHUNK = 2**17
-# Weight of each 16-bit number, so that these are Poisson(1): six times faster than drawing from
-# the distribution itself, and off by less than 1e-4 in mean and variance.
-_WEIGHTS: Floats = np.searchsorted(
-    pdtr(np.arange(12), 1.0), (np.arange(2**16) + 0.5) / 2**16
-).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -60,6 +51,7 @@ def bootstrap_difference(
     label: ArrayLike,
     *,
     group: ArrayLike | None = None,
+    by_group: bool = False,
     resamples: int = 1000,
     seed: int = 0,
     level: float = 0.95,
@@ -74,12 +66,13 @@ def bootstrap_difference(
     ln t - ln(1 - t)); for AUC any monotone scale. Either may
     be a list with one vector for each seed: the metric is then averaged over seeds, within
     each resample. `label` is 0/1, or soft as the true CVR is. `group` numbers the groups, 0 for
-    none, for metrics within groups. Rows count as independent: with
-    many rows from each user the intervals are too narrow.
+    none, which metrics within groups need. Rows count as independent, and with many rows from
+    each user the intervals are too narrow; `by_group` draws whole groups instead of rows.
 
     Shapes: `(rows,)` each. Raises `InputError` for an unknown metric, lengths that differ,
     values that are not finite, labels outside [0, 1], fewer than `2 / (1 - level)` resamples, a
-    metric within groups without groups, and where the metric is undefined on the rows given.
+    metric within groups or `by_group` without groups, and where the metric is undefined on the
+    rows given.
 
     Source: Efron, "Bootstrap methods: another look at the jackknife", 1979; Poisson weights as in
     Hanley and MacGibbon, "Creating non-parametric bootstrap samples using Poisson frequencies",
@@ -95,8 +88,14 @@ def bootstrap_difference(
     below = _enough(resamples, level)
     y = in_range("label", label, 0.0, 1.0)
     first, second = over_seeds("a", a, y.size), over_seeds("b", b, y.size)
-    rows = _rows(entry, [*first, *second], y, group)
-    values = _defined(entry, rows, y, resamples, np.random.default_rng(seed))
+    rows, units = _rows([entry], [*first, *second], y, group, by_group)
+    (values,) = resampled([entry], rows, units, resamples, seed)
+    if not np.isfinite(values[0]).all():
+        raise InputError(
+            f"{entry.name} is undefined: the {y.size:,} rows have {y.sum():,.0f} positives; "
+            "give rows of both classes"
+        )
+    values = values[np.isfinite(values).all(axis=1)]
     loss = entry.badness(values)
     split = len(first)
     of_a, of_b = values[:, :split].mean(axis=1), values[:, split:].mean(axis=1)
@@ -119,6 +118,7 @@ def bootstrap_intervals(
     label: ArrayLike,
     *,
     group: ArrayLike | None = None,
+    by_group: bool = False,
     resamples: int = 1000,
     seed: int = 0,
     level: float = 0.95,
@@ -140,18 +140,9 @@ def bootstrap_intervals(
     y = in_range("label", label, 0.0, 1.0)
     vectors = over_seeds("scores", scores, y.size)
     entries = [metric_named(one) if isinstance(one, str) else one for one in metrics]
-    sums = [one for one in entries if isinstance(one, RatioMetric)]
-    found: dict[int, Floats] = {}
-    if sums:
-        rows = _rows(sums[0], vectors, y, group)
-        tables = _ratio_values(sums, rows, y, resamples, np.random.default_rng(seed))
-        found = {id(one): table for one, table in zip(sums, tables, strict=True)}
+    rows, units = _rows(entries, vectors, y, group, by_group)
     intervals: list[Interval | None] = []
-    for one in entries:
-        values = found.get(id(one))
-        if values is None:
-            rows = _rows(one, vectors, y, group)
-            values = _weighted_values(one, rows, y.size, resamples, np.random.default_rng(seed))
+    for values in resampled(entries, rows, units, resamples, seed):
         defined = np.asarray(np.isfinite(values).all(axis=1))
         enough = bool(defined[0]) and np.count_nonzero(defined) > 2
         intervals.append(_interval(values[defined].mean(axis=1), below) if enough else None)
@@ -170,33 +161,20 @@ def _enough(resamples: int, level: float) -> float:
 
 
 def _rows(
-    metric: Metric[Any], scores: list[NDArray[Any]], y: NDArray[Any], group: ArrayLike | None
-) -> list[Rows]:
-    """The rows as each vector of scores predicts them."""
-    if "group" in metric.needs and group is None:
-        raise InputError(f"{metric.name} is of groups: give the group of each row")
-    of_row = None if group is None else as_groups("group", group, y.size)
-    return [Rows(y, score, of_row) for score in scores]
-
-
-def _defined(
-    metric: Metric[Any],
-    rows: list[Rows],
+    metrics: Sequence[Metric[Any]],
+    scores: list[NDArray[Any]],
     y: NDArray[Any],
-    resamples: int,
-    rng: np.random.Generator,
-) -> Floats:
-    """Values `(1 + resamples, columns)` without the resamples that have none."""
-    if isinstance(metric, RatioMetric):
-        (values,) = _ratio_values([metric], rows, y, resamples, rng)
-    else:
-        values = _weighted_values(metric, rows, y.size, resamples, rng)
-    if not np.isfinite(values[0]).all():
-        raise InputError(
-            f"{metric.name} is undefined: the {y.size:,} rows have {y.sum():,.0f} positives; "
-            "give rows of both classes"
-        )
-    return values[np.isfinite(values).all(axis=1)]
+    group: ArrayLike | None,
+    by_group: bool,
+) -> tuple[list[Rows], Units]:
+    """The rows as each vector of scores predicts them, and what of them is drawn together."""
+    needing = [one.name for one in metrics if "group" in one.needs]
+    if group is None and (needing or by_group):
+        told = f"{needing[0]} is of groups" if needing else "by_group draws groups"
+        raise InputError(f"{told}: give the group of each row")
+    of_row = None if group is None else as_groups("group", group, y.size)
+    units = Units(y.size, of_row if by_group else None)
+    return [Rows(y, score, of_row) for score in scores], units
 
 
 def _interval(values: Floats, below: float) -> Interval:
@@ -204,68 +182,3 @@ def _interval(values: Floats, below: float) -> Interval:
     drawn = values[1:]
     low, high = np.quantile(drawn, [below, 1.0 - below])
     return Interval(float(values[0]), float(drawn.std(ddof=1)), float(low), float(high))
-
-
-def _ratio_values(
-    metrics: Sequence[RatioMetric],
-    rows: list[Rows],
-    y: NDArray[Any],
-    resamples: int,
-    rng: np.random.Generator,
-) -> list[Floats]:
-    """Values `(1 + resamples, columns)` of each metric; the first row is the sample itself."""
-    totals: Floats | None = None
-    counts: list[int] = []
-    for piece in _slices(y.size, max(1, _CHUNK // resamples)):
-        target = y[piece].astype(np.float64)
-        parts = [
-            Rows(target, one.score[piece], None if one.group is None else one.group[piece])
-            for one in rows
-        ]
-        found = [[metric.summands(part) for part in parts] for metric in metrics]
-        counts = [len(of_part) for by_part in found for of_part in by_part]
-        summands = [np.ones(target.size), target]
-        summands += [one for by_part in found for of_part in by_part for one in of_part]
-        weights = np.ones((1 + resamples, target.size))
-        _draw(rng, weights[1:])
-        sums = weights @ np.stack(summands, axis=1)
-        totals = sums if totals is None else totals + sums
-    if totals is None:
-        return [np.full((1 + resamples, len(rows)), np.nan) for _ in metrics]
-    size, positives = totals[:, :1], totals[:, 1:2]
-    columns = np.split(totals[:, 2:], np.cumsum(counts)[:-1], axis=1)
-    values = []
-    for k, metric in enumerate(metrics):
-        mine = columns[k * len(rows) : (k + 1) * len(rows)]
-        # As many tables (1 + resamples, columns) as the metric has summands.
-        sums_of = [np.stack(each, axis=1) for each in zip(*(one.T for one in mine), strict=True)]
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            values.append(metric.ratio(size, positives, *sums_of))
-    return values
-
-
-def _weighted_values(
-    metric: Metric[Any],
-    rows: list[Rows],
-    size: int,
-    resamples: int,
-    rng: np.random.Generator,
-) -> Floats:
-    """Values `(1 + resamples, columns)`; the first row is the sample itself."""
-    columns = [metric.weighted(one) for one in rows]
-    values = np.empty((1 + resamples, len(columns)))
-    weights = np.ones(size)
-    for k in range(1 + resamples):
-        if k:
-            _draw(rng, weights)
-        values[k] = [value(weights) for value in columns]
-    return values
-
-
-def _slices(rows: int, step: int) -> Iterator[slice]:
-    return (slice(start, min(rows, start + step)) for start in range(0, rows, step))
-
-
-def _draw(rng: np.random.Generator, out: Floats) -> None:
-    numbers = rng.integers(0, 2**16, out.shape, dtype=np.uint16)
-    np.take(_WEIGHTS, numbers, out=out, mode="clip")  # "clip" only to write without a buffer

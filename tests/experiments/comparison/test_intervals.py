@@ -91,3 +91,25 @@ def test_rows_without_truth_are_left_out(folder: Path, small_log: PreparedLog) -
         np.mean(1 / (1 + np.exp(-z[500:].astype(np.float64)))) for z in logits(folder, "naive")
     ]
     assert bias == pytest.approx(np.mean(expected) - truth[500:].mean(dtype=np.float64), rel=1e-6)
+
+
+def test_groups_of_the_log_are_drawn_whole(folder: Path, small_log: PreparedLog) -> None:
+    labels = split_labels(small_log, "test")
+    group = np.random.default_rng(0).integers(1, 60, labels.click.size)
+    object.__setattr__(labels, "group", group)
+    found = over_impressions(labels, "true_cvr", "test", folder, RUNS, "esmm")
+    assert found["drawn"] == "groups"
+    c, v = labels.click, labels.conversion[labels.click]
+    scores = logits(folder, "naive")
+    figures = {(f["metric"], f["space"]): f for f in found["methods"]["naive"]["figures"]}
+    for key, name, rows, label in (
+        (("cvr_auc", "clicked"), "auc", c, v),
+        (("cvr_nll", "clicked"), "nll", c, v),
+        (("cvr_bias", "entire"), "bias", slice(None), labels.truth["true_cvr"]),
+    ):
+        picked = [z[rows] for z in scores]
+        told = {"group": group[rows], "by_group": True, "resamples": RESAMPLES}
+        wanted = bootstrap_difference(name, picked, picked, label, **told).a
+        assert (figures[key]["low"], figures[key]["high"]) == (
+            pytest.approx((wanted.low, wanted.high), rel=1e-9)
+        )

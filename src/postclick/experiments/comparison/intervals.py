@@ -33,55 +33,84 @@ def over_impressions(
 ) -> dict[str, Any]:
     """Intervals of each method's figures, means over its seeds, and of its gain in NLL over `best`.
 
-    The trained models are taken as given: only the impressions are drawn again. The runs must have
-    kept their predictions; one method is in memory at a time, beside the clicked rows of `best`.
+    The trained models are taken as given: only the impressions are drawn again, whole groups of
+    them where the log has groups, which DeLong's formula cannot take in. The runs must have kept
+    their predictions; one method is in memory at a time, beside the clicked rows of `best`.
 
     Args:
         truth: the column that stands for the true CVR, or `None`.
         runs: run folders of each method, by seed.
     """
-    c = labels.click
-    v = labels.conversion[c]
+    c, group = labels.click, getattr(labels, "group", None)
+    v, of_click = labels.conversion[c], None if group is None else group[c]
     held = [] if best is None else [scores[c] for scores in _scores(folder, split, runs[best])]
     methods = {}
     for method, places in runs.items():
         scores = _scores(folder, split, places)
         clicked = [one[c] for one in scores]
-        found = _intervals(RECORDED, "clicked", clicked, v)
+        found = _intervals(RECORDED, "clicked", clicked, v, of_click)
         if truth is not None:
-            found += _intervals(AGAINST_TRUTH, "entire", scores, labels.truth[truth])
+            found += _intervals(AGAINST_TRUTH, "entire", scores, labels.truth[truth], group)
         gain = None
         if held and method != best:
             gain = bootstrap_difference(
-                "nll", clicked, held, v, resamples=RESAMPLES, level=LEVEL
+                "nll",
+                clicked,
+                held,
+                v,
+                group=of_click,
+                by_group=group is not None,
+                resamples=RESAMPLES,
+                level=LEVEL,
             ).gain
         methods[method] = {
             "figures": found,
             "nll_gain": None if gain is None else _ends(gain),
         }
-    return {"level": LEVEL, "resamples": RESAMPLES, "best": best, "methods": methods}
+    drawn = "impressions" if group is None else "groups"
+    return {
+        "level": LEVEL,
+        "resamples": RESAMPLES,
+        "drawn": drawn,
+        "best": best,
+        "methods": methods,
+    }
 
 
 def _intervals(
-    names: Sequence[str], space: Space, scores: list[Values], label: Values
+    names: Sequence[str],
+    space: Space,
+    scores: list[Values],
+    label: Values,
+    group: NDArray[np.int64] | None,
 ) -> list[dict[str, Any]]:
     """An entry for each figure that is defined on these rows."""
     known = ~np.isnan(label) if label.dtype.kind == "f" else np.ones(label.size, np.bool_)
     if not known.all():
         scores, label = [one[known] for one in scores], label[known]
-    exact = [name for name in names if figure_named(name).metric.interval == "delong"]
-    drawn = [name for name in names if name not in exact]
-    found: dict[str, Interval | None] = {}
+        group = None if group is None else group[known]
     positives = int(np.count_nonzero(label))
-    if exact and min(positives, label.size - positives) >= 2:
-        found = {name: auc_interval(scores, label, LEVEL) for name in exact}
-    metrics = [figure_named(name).metric for name in drawn]
-    several = bootstrap_intervals(metrics, scores, label, resamples=RESAMPLES, level=LEVEL)
+    found: dict[str, Interval | None] = {}
+    if group is None:
+        for name in names:
+            if figure_named(name).metric.interval == "delong":
+                enough = min(positives, label.size - positives) >= 2
+                found[name] = auc_interval(scores, label, LEVEL) if enough else None
+    drawn = [name for name in names if name not in found]
+    several = bootstrap_intervals(
+        [figure_named(name).metric for name in drawn],
+        scores,
+        label,
+        group=group,
+        by_group=group is not None,
+        resamples=RESAMPLES,
+        level=LEVEL,
+    )
     found |= dict(zip(drawn, several, strict=True))
     return [
         {"metric": name, "space": space, **_ends(interval)}
         for name in names
-        if (interval := found.get(name)) is not None
+        if (interval := found[name]) is not None
     ]
 
 
