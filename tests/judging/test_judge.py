@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss, roc_auc_score
 
+from helpers.registered import NormalisedEntropy, forgotten
 from helpers.runs import small_settings
 from postclick.data import manifest as m
 from postclick.data import prepared
@@ -19,6 +20,7 @@ from postclick.data.prepared import PreparedLog
 from postclick.errors import RunFailedError
 from postclick.judging.judge import Judgement, judge
 from postclick.methods.base import Method, Prediction
+from postclick.metrics import register
 from postclick.runs.build import build_method
 
 Floats = NDArray[np.float64]
@@ -269,6 +271,19 @@ def test_groups_of_the_log_are_used(
     assert value == pytest.approx(wanted, rel=1e-6)
     others = [metric for metric in found.metrics if "gauc" not in metric.metric]
     assert others == list(judgement.metrics)
+
+
+def test_a_registered_metric_is_measured(
+    method: Method[Any], small_log: PreparedLog, judgement: Judgement
+) -> None:
+    with forgotten():
+        register(NormalisedEntropy)
+        found = judge(method, small_log, "test", batch_size=333)
+    click = stored(small_log, m.CLICK)
+    entropy = log_loss(click, np.full(click.size, click.mean()))
+    wanted = judgement.value("ctr_nll") / entropy
+    assert found.value("ctr_ne", "entire") == pytest.approx(wanted, rel=1e-9)
+    assert [x for x in found.metrics if not x.metric.endswith("_ne")] == list(judgement.metrics)
 
 
 def within_groups(score: Floats, label: NDArray[Any], group: NDArray[Any]) -> float:

@@ -7,23 +7,21 @@ import numpy as np
 import pytest
 
 from helpers.judged_logs import by_key, evaluated, log, pick
+from helpers.registered import NormalisedEntropy, forgotten
 from postclick.errors import InputError
 from postclick.metrics import (
     AUC,
     METRICS,
     EvaluationSums,
     Metric,
-    RatioMetric,
     Rows,
     Space,
     State,
     figure_named,
-    figures,
     metric_named,
     register,
     registered,
 )
-from postclick.metrics import registry as registry_module
 from postclick.metrics.registry import OURS
 from postclick.stats import bootstrap_difference
 
@@ -108,21 +106,6 @@ def test_infinite_sums_are_told_not_returned() -> None:
     assert tiny.undefined == "the sum is not finite over 1 row"
 
 
-class NormalisedEntropy(RatioMetric):
-    """NLL over the entropy of the base rate (He et al., 2014): below 1 beats the mean."""
-
-    name = "ne"
-    definition = "NLL over the entropy of the base rate,"
-    higher_is_better = False
-
-    def summands(self, rows: Rows) -> tuple[Any, ...]:
-        return rows.nll, np.square(rows.prediction)
-
-    def ratio(self, rows: Any, positives: Any, *sums: Any) -> Any:
-        rate = positives / rows
-        return sums[0] / rows / -(rate * np.log(rate) + (1 - rate) * np.log(1 - rate))
-
-
 class Largest(Metric[State]):
     """A state of its own, a value that no sum gives."""
 
@@ -153,12 +136,8 @@ class Largest(Metric[State]):
 
 @pytest.fixture
 def registry() -> Iterator[None]:
-    """What a test registers is forgotten."""
-    held = registered()
-    yield
-    registry_module._registered[:] = held
-    registry_module._figures.clear()
-    registry_module._figures.update(figures(held))
+    with forgotten():
+        yield
 
 
 def expected_ne(columns: dict[str, Any]) -> float:

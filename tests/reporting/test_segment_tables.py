@@ -65,6 +65,18 @@ def test_the_page_has_them_and_no_value_is_code(segmented: ComparisonFolder) -> 
     assert "--by shop" in compare_again(segmented)
 
 
+def test_runs_judged_by_other_values_are_not_put_together(segmented: ComparisonFolder) -> None:
+    path = segmented.folder / "runs" / "esmm" / "seed-1" / "metrics.json"
+    before = read_json(path)
+    cut = json.loads(json.dumps(before))
+    cut["test"]["by"]["shop"]["segments"].pop()
+    try:
+        write_json(path, cut)
+        assert segment_tables(read_comparison(segmented.folder).parts[0], "test") == []
+    finally:
+        write_json(path, before)
+
+
 def test_without_them_there_is_no_section(with_truth: Path, tmp_path: Path) -> None:
     comparison = read_comparison(with_truth)
     assert segment_tables(comparison.parts[0], "test") == []

@@ -52,6 +52,7 @@ class RelativeBias(RatioMetric):
     definition = "mean prediction / mean label - 1"
     target = 0.0
     over_positives = True
+    as_percent = True
 
     @property
     def reported(self) -> Mapping[str, Reported]:

@@ -176,6 +176,7 @@ class Metric(ABC, Generic[S]):
         undefined_in_one_class: whether it has no value where, and only where, all labels are
             the same.
         constant_in_one_class: whether a constant prediction is best there, so that no model is.
+        as_percent: whether tables show it times 100.
         has_baseline: whether predicting the mean label for all rows has a `baseline` to gain over.
     """
 
@@ -188,6 +189,7 @@ class Metric(ABC, Generic[S]):
     interval: Literal["delong", "bootstrap"] = "bootstrap"
     undefined_in_one_class = False
     constant_in_one_class = False
+    as_percent = False
     has_baseline = False
 
     @property

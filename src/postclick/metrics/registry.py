@@ -174,6 +174,15 @@ class _Registered(Mapping[str, Figure]):
 METRICS: Mapping[str, Figure] = _Registered()
 
 
+def added() -> list[Figure]:
+    """The figures of metrics that are not ours, in the order in which they were registered.
+
+    >>> added()
+    []
+    """
+    return [figure for figure in METRICS.values() if figure.metric not in OURS]
+
+
 def figure_named(name: str) -> Figure:
     """The figure called `name`. Raises `InputError` for an unknown name.
 

@@ -84,9 +84,19 @@ class Part:
 
     @property
     def features(self) -> list[str]:
-        """The features by whose values every run was judged."""
+        """The features by whose values every run was judged, and by the same ones."""
         every = [by for seeds in self.segments.values() for by in seeds]
-        return [name for name in every[0] if all(name in by for by in every)] if every else []
+        if not every:
+            return []
+        return [
+            name
+            for name in every[0]
+            if all(name in by and _values(by[name]) == _values(every[0][name]) for by in every)
+        ]
+
+
+def _values(feature: dict[str, Any]) -> list[tuple[str, int]]:
+    return [(one["value"], one["rows"]) for one in feature["segments"]]
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from postclick.metrics.registry import figure_named
+from postclick.metrics.registry import added, figure_named
 from postclick.reporting.folder import Part
 from postclick.reporting.tables import Column, Table, Value, count, words
 
-# What is shown of each value; metrics.json of the runs has all metrics.
+# What is shown of our metrics; metrics.json of the runs has all metrics.
 SHOWN = (
     ("cvr_auc", "clicked"),
     ("cvr_nll", "clicked"),
@@ -32,7 +32,8 @@ def _table(part: Part, split: str, feature: str) -> Table:
     }
     some = next(iter(seeds.values()))[0]
     there = {(m["metric"], m["space"]) for segment in some for m in segment["metrics"]}
-    shown = [pair for pair in SHOWN if pair in there]
+    others = ((figure.name, space) for figure in added() for space in figure.spaces)
+    shown = [pair for pair in (*SHOWN, *others) if pair in there]
     columns = (
         Column(feature, numeric=False),
         Column("method", numeric=False),
