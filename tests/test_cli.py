@@ -136,6 +136,29 @@ def test_evaluate_prints_and_writes(place: Path) -> None:
     succeed("evaluate", place / "run", place / "data", "--split", "valid")
 
 
+def test_evaluate_by_the_values_of_features(place: Path) -> None:
+    names = [column.name for column in PreparedLog(place / "data").manifest.ids][:2]
+    by = ",".join(names)
+    text = succeed("evaluate", place / "run", place / "data", "--by", by, "--top", "3")
+    assert all(f"By {name}: recorded labels" in text for name in names)
+    assert "(others), " in text
+    printed = json.loads(
+        succeed("evaluate", place / "run", place / "data", "--by", by, "--top", "3", "--json")
+    )
+    assert printed == json.loads((place / "run" / "metrics.json").read_text())["test"]
+    assert list(printed["by"]) == names
+    rows = PreparedLog(place / "data").split("test").rows
+    for one in printed["by"].values():
+        assert sum(segment["rows"] for segment in one["segments"]) == rows
+        assert len(one["segments"]) <= 4
+    refused = run("evaluate", place / "run", place / "data", "--by", "nosuch")
+    assert refused.code == 2
+    assert refused.err.startswith("postclick: there is no feature 'nosuch' to judge by; there are:")
+    assert refused.err.count("\n") == 1
+    again = json.loads(succeed("evaluate", place / "run", place / "data", "--json"))
+    assert "by" not in again
+
+
 @pytest.mark.slow
 def test_compare_prints_a_table_with_its_protocol(place: Path, tmp_path: Path) -> None:
     arguments = ["compare", place / "data", "--methods", "naive,esmm", "--seeds", "2"]

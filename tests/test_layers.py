@@ -20,13 +20,13 @@ ROOT = Path(postclick.__file__).parent
 # nothing beside itself on its own line. A new package gets its place here first.
 LAYERS = (
     ("errors", "version"),
-    ("extras", "logits", "ranges", "progress", "system"),
+    ("extras", "logits", "ranges", "progress", "registry", "system"),
     ("losses", "metrics", "nn", "optim"),
     ("stats",),
     ("data",),
     ("datasets",),
     ("methods",),
-    ("judging",),
+    ("judging", "testing"),
     ("calibration",),
     ("runs",),
     ("tracking",),
@@ -41,9 +41,7 @@ LAYERS = (
 # The way of a log through `data`: each may import those before it.
 DATA = ("read", "check", "encode", "write")
 # (importer, imported) pairs that break the order and are about to go; one that is unused fails.
-KNOWN: set[tuple[str, str]] = {
-    ("nn", "methods"),  # names of backbones and conditioned inputs move from methods into nn
-}
+KNOWN: set[tuple[str, str]] = set()
 
 
 class Import(NamedTuple):

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -11,6 +12,7 @@ import torch
 from docs.pages import ROOT, blocks
 from postclick.data.prepared import PreparedLog
 from postclick.data.write.prepare import prepare
+from postclick.metrics.rows import Rows
 from postclick.nn.backbones import TaskBackbone
 from postclick.nn.shared_settings import SharedSettings
 
@@ -44,6 +46,19 @@ def test_paths_and_links_lead_somewhere() -> None:
     assert len(named) > 20
     for path in named:
         assert any(ROOT.glob(path.rstrip("."))), path
+
+
+def test_the_metric_is_a_metric() -> None:
+    brier = recipe("Add a metric")["Brier"]()
+    label, score = np.array([True, False, False]), np.array([0.0, -1.0, 2.0])
+    state = brier.state()
+    for part in (slice(0, 1), slice(1, 3)):
+        state.add(Rows(label[part], score[part]))
+    by_hand = float(np.mean((1 / (1 + np.exp(-score)) - label) ** 2))
+    assert brier.compute(state) == pytest.approx(by_hand, rel=1e-12)
+    weighted = brier.weighted(Rows(label, score))
+    assert weighted(np.ones(3)) == pytest.approx(by_hand, rel=1e-12)
+    assert list(brier.reported) == ["ctr_brier", "ctcvr_brier", "cvr_brier"]
 
 
 @pytest.mark.slow

@@ -124,7 +124,10 @@ def _write_run(
     write_json(run / "run.json", {**info, "packages": {"postclick": "0.1.0", "torch": "2.13.0"}})
     weighs = isinstance(settings.method_config, PropensityConfig)
     checks = {"click_over_pi": 1.02, "unclick_over_rest": 0.99}
-    entry = {"metrics": [vars(m) for m in metrics], **({"propensity": checks} if weighs else {})}
+    entry = {
+        "metrics": [m.as_dict() for m in metrics],
+        **({"propensity": checks} if weighs else {}),
+    }
     write_json(run / "metrics.json", {SPLIT: entry})
     lines = []
     for epoch in range(1, EPOCHS + 1):

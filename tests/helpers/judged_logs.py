@@ -26,6 +26,7 @@ def log(n: int, seed: int = 0, dtype: str = "float32", ties: bool = False) -> Co
         "conversion": (click & potential).astype(np.float32),
         "true_cvr": r.astype(np.float32),
         "potential_conversion": potential,
+        "group": rng.integers(0, max(2, n // 8), n),
     }
 
 
@@ -54,8 +55,9 @@ def assert_same(left: EvaluationSums, right: EvaluationSums) -> None:
     for key, value in a.items():
         other = b[key]
         assert (value.undefined, value.rows) == (other.undefined, other.rows)
+        assert value.groups == other.groups
         assert value.positives == pytest.approx(other.positives, rel=1e-12, abs=0)
-        if key[0].endswith("_auc"):
+        if key[0].endswith(("_auc", "_gauc")):
             assert value.value == other.value, key
         elif value.value is not None:
             # A bias is a difference of sums: its rounding is that of the sums.

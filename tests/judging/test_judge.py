@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss, roc_auc_score
 
+from helpers.registered import NormalisedEntropy, forgotten
 from helpers.runs import small_settings
 from postclick.data import manifest as m
 from postclick.data import prepared
@@ -19,6 +20,7 @@ from postclick.data.prepared import PreparedLog
 from postclick.errors import RunFailedError
 from postclick.judging.judge import Judgement, judge
 from postclick.methods.base import Method, Prediction
+from postclick.metrics import register
 from postclick.runs.build import build_method
 
 Floats = NDArray[np.float64]
@@ -249,3 +251,46 @@ def test_predictions_that_are_not_finite_are_one_line(small_log: PreparedLog) ->
         method.embedding.table[5:] = float("inf")
     with pytest.raises(RunFailedError, match="the ctr head predicts NaN or infinity on the valid"):
         judge(method, small_log, "valid")
+
+
+def test_groups_of_the_log_are_used(
+    method: Method[Any], small_log: PreparedLog, judgement: Judgement
+) -> None:
+    assert not any("gauc" in metric.metric for metric in judgement.metrics)
+    rows = PreparedLog(small_log.folder).rows("test")
+    group = np.random.default_rng(0).integers(0, 40, len(rows))
+    grouped = PreparedLog(small_log.folder)
+    object.__setattr__(grouped.rows("test"), "group", group)
+    found = judge(method, grouped, "test", batch_size=333)
+    ctr, cvr = predicted(method, small_log)
+    click, conversion = stored(small_log, m.CLICK) == 1, stored(small_log, m.CONVERSION) == 1
+    value = found.value("ctr_gauc", "entire")
+    assert value == pytest.approx(within_groups(ctr, click, group), rel=1e-6)
+    value = found.value("cvr_gauc", "clicked")
+    wanted = within_groups(cvr[click], conversion[click], group[click])
+    assert value == pytest.approx(wanted, rel=1e-6)
+    others = [metric for metric in found.metrics if "gauc" not in metric.metric]
+    assert others == list(judgement.metrics)
+
+
+def test_a_registered_metric_is_measured(
+    method: Method[Any], small_log: PreparedLog, judgement: Judgement
+) -> None:
+    with forgotten():
+        register(NormalisedEntropy)
+        found = judge(method, small_log, "test", batch_size=333)
+    click = stored(small_log, m.CLICK)
+    entropy = log_loss(click, np.full(click.size, click.mean()))
+    wanted = judgement.value("ctr_nll") / entropy
+    assert found.value("ctr_ne", "entire") == pytest.approx(wanted, rel=1e-9)
+    assert [x for x in found.metrics if not x.metric.endswith("_ne")] == list(judgement.metrics)
+
+
+def within_groups(score: Floats, label: NDArray[Any], group: NDArray[Any]) -> float:
+    found = [
+        ((group == g).sum(), roc_auc_score(label[group == g], score[group == g]))
+        for g in range(1, 40)
+        if 0 < label[group == g].sum() < (group == g).sum()
+    ]
+    weights, values = zip(*found, strict=True)
+    return float(np.average(values, weights=weights))

@@ -1,5 +1,6 @@
 """However rows are cut into batches and merged, `EvaluationSums` must compute the same."""
 
+import pickle
 from functools import reduce
 from typing import Any
 
@@ -24,12 +25,13 @@ def cut(n: int, pieces: int, seed: int) -> list[NDArray[Any]]:
     seed=st.integers(0, 10_000),
     truth=st.sampled_from(["true_cvr", "potential_conversion", "none"]),
     ties=st.booleans(),
+    grouped=st.booleans(),
 )
 @settings(deadline=None, max_examples=60)
 def test_batches_and_merges_change_nothing(
-    n: int, pieces: int, seed: int, truth: str, ties: bool
+    n: int, pieces: int, seed: int, truth: str, ties: bool, grouped: bool
 ) -> None:
-    columns = pick(log(n, seed, ties=ties), truth)
+    columns = pick(log(n, seed, ties=ties), truth, "group" if grouped else "none")
     whole = evaluated(columns)
     parts = cut(n, pieces, seed)
     assert_same(whole, evaluated(columns, *parts))
@@ -50,8 +52,15 @@ def test_batches_and_merges_change_nothing(
 
 
 def test_many_batches_of_a_larger_log() -> None:
-    columns = pick(log(50_000, 5), "true_cvr")
+    columns = pick(log(50_000, 5), "true_cvr", "group")
     assert_same(evaluated(columns), evaluated(columns, *cut(50_000, 700, 5)))
+
+
+def test_sums_of_another_process_are_merged() -> None:
+    columns = pick(log(90, 3), "true_cvr", "group")
+    halves = [evaluated(columns, rows) for rows in np.split(np.arange(90), 2)]
+    sent = [pickle.loads(pickle.dumps(half)) for half in halves]
+    assert_same(evaluated(columns), EvaluationSums().merge(sent[0]).merge(sent[1]))
 
 
 def test_merge_leaves_the_other_alone_and_returns_self() -> None:
@@ -74,7 +83,7 @@ def test_computing_early_does_not_disturb() -> None:
 
 
 def test_the_batch_buffer_may_be_reused() -> None:
-    columns = pick(log(80), "true_cvr")
+    columns = pick(log(80), "true_cvr", "group")
     buffer = {name: np.empty(20, value.dtype) for name, value in columns.items()}
     sums = EvaluationSums()
     for start in range(0, 80, 20):

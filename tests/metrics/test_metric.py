@@ -8,7 +8,7 @@ import pytest
 
 import postclick.metrics
 from postclick.errors import InputError
-from postclick.metrics import METRICS, MetricValue, badness, better, metric_named
+from postclick.metrics import METRICS, Groups, MetricValue, badness, better, figure_named
 
 ENTIRE = ("entire",)
 CLICKED = ("clicked",)
@@ -24,6 +24,9 @@ SPEC = {
     "ctcvr_pcoc": (None, 1.0, ENTIRE),
     "cvr_pcoc": (None, 1.0, CLICKED),
     "cvr_bias_recorded": (None, 0.0, ENTIRE),
+    "ctr_gauc": (True, None, ENTIRE),
+    "ctcvr_gauc": (True, None, ENTIRE),
+    "cvr_gauc": (True, None, CLICKED),
     "true_cvr_auc": (True, None, ALL),
     "true_cvr_nll": (False, None, ALL),
     "cvr_bias": (None, 0.0, ALL),
@@ -53,9 +56,14 @@ def test_only_metrics_against_truth_need_it() -> None:
     assert needing == {"true_cvr_auc", "true_cvr_nll", "cvr_bias", "cvr_relative_bias"}
 
 
+def test_only_metrics_within_groups_need_them() -> None:
+    needing = {name for name, metric in METRICS.items() if metric.needs}
+    assert needing == {"ctr_gauc", "ctcvr_gauc", "cvr_gauc"}
+
+
 def test_unknown_metric_is_named_with_the_known_ones() -> None:
     with pytest.raises(InputError, match=r"no metric 'cvr_acu'.*cvr_auc"):
-        metric_named("cvr_acu")
+        figure_named("cvr_acu")
     with pytest.raises(InputError, match="no metric 'x'"):
         better("x", 1.0, 2.0)
 
@@ -102,7 +110,13 @@ def test_value_is_frozen_and_plain_json() -> None:
     value = MetricValue("cvr_auc", "clicked", 0.5, None, 10, 3.0)
     with pytest.raises(dataclasses.FrozenInstanceError):
         value.value = 0.6  # type: ignore[misc]
-    assert json.loads(json.dumps(dataclasses.asdict(value)))["space"] == "clicked"
+    assert json.loads(json.dumps(value.as_dict()))["space"] == "clicked"
+    assert "groups" not in value.as_dict()
+    grouped = dataclasses.replace(value, groups=Groups(2, 8, 1, 2))
+    assert grouped.as_dict() == {
+        **value.as_dict(),
+        "groups": {"used": 2, "rows_used": 8, "one_class": 1, "rows_without": 2},
+    }
 
 
 def test_metrics_need_numpy_only() -> None:

@@ -12,7 +12,7 @@ from helpers.runs import FAST
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.experiments.comparison.results import COLUMNS, Comparison
-from postclick.metrics.metric import METRICS
+from postclick.metrics import METRICS
 from postclick.progress import Silent
 from postclick.reporting.compare import compare
 from postclick.runs.run import Run
@@ -54,7 +54,7 @@ def test_results_are_tidy(comparison: Comparison, small_log: PreparedLog) -> Non
     assert results.equals(comparison.results)
     assert list(results.columns) == list(COLUMNS)
     assert dict(results.schema) == COLUMNS
-    measured = sum(len(metric.spaces) for metric in METRICS.values())
+    measured = sum(len(metric.spaces) for metric in METRICS.values() if not metric.needs)
     assert results.height == len(METHODS) * 2 * measured
     assert not results.select("method", "seed", "metric", "space").is_duplicated().any()
     given = results["value"].is_not_null()
@@ -169,6 +169,32 @@ def test_another_split_is_judged_without_training(
     assert valid.summary.protocol["split"] == "valid"
     assert valid.summary.protocol["rows"] == small_log.split("valid").rows
     assert valid.results["method"].unique().to_list() == ["naive"]
+
+
+def test_finished_runs_are_judged_by_a_feature_when_asked(
+    comparison: Comparison, small_log: PreparedLog, tmp_path: Path
+) -> None:
+    out = copied(comparison, tmp_path)
+    before = mtimes(out)
+    with pytest.raises(InputError, match="no feature 'nosuch'"):
+        compare(small_log, "naive", out, seeds=2, overrides=FAST, workers=1, trials=0, by="nosuch")
+    again = compare(
+        small_log, METHODS, out, seeds=2, overrides=FAST, workers=1, trials=0, by="category,price"
+    )
+    assert mtimes(out) == before
+    assert again.results.equals(comparison.results)
+    runs = [Run(path.parent) for path in out.glob("runs/*/*/metrics.json")]
+    assert len(runs) == 4
+    for run in runs:
+        by = run.metrics["test"]["by"]
+        assert list(by) == ["category", "price"]
+        whole = next(m for m in run.metrics["test"]["metrics"] if m["metric"] == "ctr_nll")
+        for one in by.values():
+            parts = [(s["rows"], s["metrics"]) for s in one["segments"]]
+            nll = [next(m["value"] for m in ms if m["metric"] == "ctr_nll") for _, ms in parts]
+            total = sum(rows * value for (rows, _), value in zip(parts, nll, strict=True))
+            assert total / whole["rows"] == pytest.approx(whole["value"], rel=1e-9)
+    assert "split by category (means over 2 seeds)" in (out / "report.html").read_text()
 
 
 @pytest.mark.parametrize("text", ["naive,choruscvr/no_sam", " naive , choruscvr/no_sam,"])

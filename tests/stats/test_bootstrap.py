@@ -5,11 +5,14 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy import stats  # type: ignore[import-untyped]
 
 from postclick.errors import InputError
-from postclick.metrics import EvaluationSums, Statistic, auc, weighted_auc
-from postclick.stats import auc_difference, bootstrap, bootstrap_difference
+from postclick.metrics import AUC, EvaluationSums, Rows, auc, gauc, weighted_auc
+from postclick.stats import (
+    auc_difference,
+    bootstrap_difference,
+    bootstrap_intervals,
+)
 
 Array = NDArray[Any]
 
@@ -27,19 +30,6 @@ def sigmoid(z: Array) -> Array:
 
 def losses(z: Array, y: Array) -> Array:
     return np.asarray(-(y * np.log(sigmoid(z)) + (1 - y) * np.log(1 - sigmoid(z))))
-
-
-def test_weights_are_poisson() -> None:
-    out = np.empty((100, 2_000))
-    bootstrap._draw(np.random.default_rng(0), out)
-    counts = np.bincount(out.astype(int).ravel(), minlength=12)
-    expected = stats.poisson.pmf(np.arange(12), 1.0) * out.size
-    np.testing.assert_allclose(counts[:5], expected[:5], rtol=0.05)
-    assert abs(out.mean() - 1) < 4 / np.sqrt(out.size)
-    # The table behind them, without the noise of drawing.
-    assert bootstrap._WEIGHTS.mean() == pytest.approx(1.0, abs=1e-4)
-    assert bootstrap._WEIGHTS.var() == pytest.approx(1.0, abs=1e-4)
-    assert abs(np.corrcoef(out[0], out[1])[0, 1]) < 0.1
 
 
 def test_standard_error_of_a_mean() -> None:
@@ -96,30 +86,12 @@ def test_ranking_is_weighted_auc(soft: bool) -> None:
     rng = np.random.default_rng(4)
     score = rng.normal(size=300).round(1)
     y = rng.random(300) if soft else (rng.random(300) < 0.2).astype(float)
-    ranking = bootstrap._Ranking(score, y)
+    ranking = AUC().weighted(Rows(y, score))
     for _ in range(20):
         weights = rng.poisson(1.0, 300).astype(float)
         expected = weighted_auc(score, weights * y, weights * (1 - y))
-        assert ranking.auc(weights) == pytest.approx(expected, rel=1e-12)
-    assert np.isnan(ranking.auc(np.zeros(300)))
-
-
-def test_resampled_sums_are_recomputed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each resample's value from the weights themselves, across the edges of the pieces."""
-    a, b, label = rows(500, seed=5)
-    monkeypatch.setattr(bootstrap, "_CHUNK", 50 * 130)
-    values = bootstrap._sum_values(
-        bootstrap._RATIOS[Statistic.PCOC], [a, b], label, 50, np.random.default_rng(6)
-    )
-    rng, pieces = np.random.default_rng(6), []
-    for size in (130, 130, 130, 110):
-        pieces.append(np.empty((50, size)))
-        bootstrap._draw(rng, pieces[-1])
-    weights = np.concatenate([np.ones((1, 500)), np.concatenate(pieces, axis=1)])
-    for column, z in enumerate((a, b)):
-        for k in range(51):
-            expected = (weights[k] * sigmoid(z)).sum() / weights[k][label].sum()
-            assert values[k, column] == pytest.approx(expected, rel=1e-10)
+        assert ranking(weights) == pytest.approx(expected, rel=1e-12)
+    assert np.isnan(ranking(np.zeros(300)))
 
 
 @pytest.mark.parametrize("name", ["auc", "nll", "pcoc", "bias", "relative_bias"])
@@ -182,7 +154,7 @@ def test_resamples_without_a_positive_are_counted() -> None:
 def test_the_seed_decides() -> None:
     a, b, label = rows(300, seed=12)
     first = bootstrap_difference("auc", a, b, label, resamples=60, seed=1)
-    assert bootstrap_difference(Statistic.AUC, a, b, label, resamples=60, seed=1) == first
+    assert bootstrap_difference(AUC(), a, b, label, resamples=60, seed=1) == first
     assert bootstrap_difference("auc", a, b, label, resamples=60, seed=2) != first
 
 
@@ -196,7 +168,7 @@ def test_a_level_is_its_quantiles() -> None:
 
 def test_bad_input_is_refused() -> None:
     a, b, label = rows(50, seed=14)
-    with pytest.raises(InputError, match="no statistic 'accuracy'; there are: auc, nll"):
+    with pytest.raises(InputError, match="no metric 'accuracy'; there are: auc, nll"):
         bootstrap_difference("accuracy", a, b, label)
     with pytest.raises(InputError, match="b has 49 rows where 50"):
         bootstrap_difference("nll", a, b[:-1], label)
@@ -233,9 +205,79 @@ def test_coverage(name: str) -> None:
     assert 0.90 * repeats <= covered <= 0.985 * repeats
 
 
-def test_a_statistic_without_a_bootstrap_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It must not fall through to another statistic."""
-    a, b, label = rows(50, seed=15)
-    monkeypatch.delitem(bootstrap._RATIOS, Statistic.PCOC)
-    with pytest.raises(InputError, match="there is no bootstrap of pcoc"):
-        bootstrap_difference("pcoc", a, b, label)
+def test_within_groups() -> None:
+    rng = np.random.default_rng(16)
+    a, b, label = rows(600, seed=16)
+    group = rng.integers(0, 40, 600)
+    found = bootstrap_difference("gauc", a, b, label, group=group, resamples=200)
+    assert found.a.value == pytest.approx(gauc(a, label, group), rel=1e-12)
+    assert found.b.value == pytest.approx(gauc(b, label, group), rel=1e-12)
+    assert found.difference.low < found.difference.value < found.difference.high
+    with pytest.raises(InputError, match="gauc is of groups: give the group"):
+        bootstrap_difference("gauc", a, b, label)
+    with pytest.raises(InputError, match="group has 599 rows where 600"):
+        bootstrap_difference("gauc", a, b, label, group=group[1:])
+    with pytest.raises(InputError, match="gauc is undefined"):
+        bootstrap_difference("gauc", a, b, label, group=np.zeros(600, int))
+
+
+def test_intervals_are_those_of_the_difference() -> None:
+    a, b, label = rows(700, seed=17)
+    names = ["nll", "auc", "pcoc", "bias"]
+    found = bootstrap_intervals(names, [a, b], label, resamples=100, seed=3)
+    for name, one in zip(names, found, strict=True):
+        wanted = bootstrap_difference(name, [a, b], b, label, resamples=100, seed=3).a
+        assert one is not None
+        assert (one.value, one.low, one.high) == pytest.approx(
+            (wanted.value, wanted.low, wanted.high), rel=1e-10
+        )
+
+
+def test_an_undefined_metric_has_no_interval() -> None:
+    a, _, label = rows(50, seed=18)
+    nothing = bootstrap_intervals(["pcoc", "nll", "auc"], a, 0 * label, resamples=50)
+    assert nothing[0] is None and nothing[1] is not None and nothing[2] is None
+    assert bootstrap_intervals(["bias"], label[:0], label[:0]) == [None]
+    with pytest.raises(InputError, match="too few"):
+        bootstrap_intervals(["nll"], a, label, resamples=10)
+
+
+def test_whole_groups_are_drawn() -> None:
+    """Standard errors of clustered rows, and of the same rows counted as independent."""
+    rng = np.random.default_rng(19)
+    users = 800
+    group = np.sort(rng.integers(1, users + 1, 16_000))
+    z = rng.normal(0, 1, users + 1)[group] - 1.5
+    label = rng.random(16_000) < sigmoid(z)
+    a, b = z + 0.3, np.full(16_000, -1.5)
+    per_row = losses(a, label) - losses(b, label)
+    total = np.bincount(group, per_row - per_row.mean())[1:]
+    clustered = np.sqrt(np.square(total).sum()) / per_row.size
+    plain = per_row.std() / np.sqrt(per_row.size)
+    assert clustered > 1.5 * plain
+    for by_group, error in ((True, clustered), (False, plain)):
+        found = bootstrap_difference(
+            "nll", a, b, label, group=group, by_group=by_group, resamples=2_000
+        ).difference
+        assert found.value == pytest.approx(per_row.mean(), rel=1e-9)
+        assert found.standard_error == pytest.approx(error, rel=0.08)
+    # Groups of one row are rows, to the last bit of their sums.
+    alone = bootstrap_difference(
+        "auc", a, b, label, group=np.arange(1, 16_001), by_group=True, resamples=50
+    )
+    assert alone == bootstrap_difference("auc", a, b, label, resamples=50)
+
+
+@pytest.mark.parametrize("name", ["auc", "nll", "pcoc"])
+def test_rows_without_a_group_are_drawn_alone(name: str) -> None:
+    a, b, label = rows(300, seed=20)
+    group = np.random.default_rng(20).integers(0, 30, 300)
+    apart = np.where(group == 0, 1_000 + np.arange(300), group)
+    found = [
+        bootstrap_difference(name, a, b, label, group=one, by_group=True, resamples=200, seed=2)
+        for one in (group, apart)
+    ]
+    assert found[0].difference.value == pytest.approx(found[1].difference.value, rel=1e-12)
+    assert found[0].difference.low == pytest.approx(found[1].difference.low, rel=1e-9)
+    with pytest.raises(InputError, match="by_group draws groups: give the group"):
+        bootstrap_difference("nll", a, b, label, by_group=True)

@@ -9,7 +9,7 @@ from scipy import stats  # type: ignore[import-untyped]
 
 from postclick.errors import InputError
 from postclick.metrics import auc
-from postclick.stats import auc_difference, auc_interval, delong
+from postclick.stats import auc_difference, auc_interval
 
 Array = NDArray[Any]
 
@@ -45,10 +45,22 @@ def test_agrees_with_the_definition(kind: str, rate: float) -> None:
     shared = KINDS[kind](rng, 400)
     scores = [shared, shared + label, KINDS[kind](rng, 400), -shared]
     aucs, covariance = all_pairs(scores, label)
-    found = delong(scores, label)
-    np.testing.assert_allclose(found.aucs, aucs, rtol=1e-13)
-    np.testing.assert_allclose(found.covariance, covariance, rtol=1e-10, atol=1e-16)
-    assert found.aucs.tolist() == [auc(score, label) for score in scores]  # to the last bit
+    for k, score in enumerate(scores):
+        one = auc_interval(score, label)
+        assert one.value == auc(score, label)  # to the last bit
+        assert one.value == pytest.approx(aucs[k], rel=1e-13)
+        assert one.standard_error**2 == pytest.approx(covariance[k, k], rel=1e-10, abs=1e-16)
+        for other in range(k):
+            assert_difference(scores, label, k, other, aucs, covariance)
+
+
+def assert_difference(
+    scores: list[Array], label: Array, k: int, j: int, aucs: Array, covariance: Array
+) -> None:
+    found = auc_difference(scores[k], scores[j], label)
+    variance = covariance[k, k] + covariance[j, j] - 2 * covariance[k, j]
+    assert found.difference == pytest.approx(aucs[k] - aucs[j], rel=1e-12, abs=1e-15)
+    assert found.standard_error**2 == pytest.approx(variance, rel=1e-9, abs=1e-15)
 
 
 @pytest.mark.parametrize("rows", [4, 5, 7, 30])
@@ -58,9 +70,11 @@ def test_agrees_with_the_definition_on_few_rows(rows: int) -> None:
         label = rng.permutation(np.arange(rows) < rng.integers(2, rows - 1))
         scores = [rng.integers(0, 4, rows).astype(float) for _ in range(3)]
         aucs, covariance = all_pairs(scores, label)
-        found = delong(scores, label)
-        np.testing.assert_allclose(found.aucs, aucs, rtol=1e-13, atol=1e-15)
-        np.testing.assert_allclose(found.covariance, covariance, rtol=1e-10, atol=1e-16)
+        for k in range(3):
+            one = auc_interval(scores[k], label)
+            assert one.value == pytest.approx(aucs[k], rel=1e-13, abs=1e-15)
+            assert one.standard_error**2 == pytest.approx(covariance[k, k], rel=1e-10, abs=1e-16)
+            assert_difference(scores, label, k, (k + 1) % 3, aucs, covariance)
 
 
 def test_difference_and_interval_follow_from_the_covariance() -> None:
@@ -159,7 +173,6 @@ def test_intervals_stay_within_the_possible() -> None:
 def test_two_rows_of_each_class_are_needed(label: list[int]) -> None:
     score = np.arange(len(label))
     for call in (
-        lambda: delong([score], label),
         lambda: auc_interval(score, label),
         lambda: auc_difference(score, score, label),
     ):
@@ -170,10 +183,10 @@ def test_two_rows_of_each_class_are_needed(label: list[int]) -> None:
 
 def test_bad_input_is_refused() -> None:
     label, score = [0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4]
-    with pytest.raises(InputError, match="scores 1 has 3 rows where 4"):
-        delong([score, score[:3]], label)
-    with pytest.raises(InputError, match="there are no scores"):
-        delong([], label)
+    with pytest.raises(InputError, match="scores has 3 rows where 4"):
+        auc_interval(score[:3], label)
+    with pytest.raises(InputError, match="scores has no seeds"):
+        auc_interval([], label)
     with pytest.raises(InputError, match="scores_b is NaN or infinite on 1 of 4"):
         auc_difference(score, [0.1, 0.2, np.nan, 0.4], label)
     with pytest.raises(InputError, match="scores_a of seed 1 has 2 rows"):
@@ -189,7 +202,7 @@ def test_bad_input_is_refused() -> None:
 
 def test_input_is_left_alone() -> None:
     score, label = np.array([3.0, 1.0, 2.0, 5.0]), np.array([1, 0, 0, 1])
-    delong([score], label)
+    auc_interval([score], label)
     auc_difference([score, score], score, label)
     assert score.tolist() == [3.0, 1.0, 2.0, 5.0]
     assert label.tolist() == [1, 0, 0, 1]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from postclick.cli.shared import Data, Json, Kept, Seed, Sets, Tracks, Workers, app, names
+from postclick.cli.shared import By, Data, Json, Kept, Seed, Sets, Tracks, Workers, app, names
 from postclick.console import one_line_errors, print_json, print_tables, reporting
 
 
@@ -26,6 +26,7 @@ def compare(
         int, typer.Option(help="Settings tried per method for the tuned table; 0: no such table.")
     ] = 6,
     workers: Workers = None,
+    by: By = "",
     track: Tracks = [],  # noqa: B006
     json: Json = False,
 ) -> None:
@@ -50,6 +51,7 @@ def compare(
             workers=workers,
             reporter=reporter,
             track=track,
+            by=by,
         )
     if json:
         return print_json(result.as_dict())

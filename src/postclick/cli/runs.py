@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from postclick.cli.shared import Data, Json, Out, Sets, Tracks, app
-from postclick.console import one_line_errors, print_json, reporting
+from postclick.cli.shared import By, Data, Json, Out, Sets, Tracks, app
+from postclick.console import one_line_errors, print_json, print_tables, reporting
 
 
 @app.command()
@@ -71,28 +71,39 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     data: Data,
     split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
+    by: By = "",
+    top: Annotated[
+        int, typer.Option(help="Values of a categorical feature that are shown; the rest is one.")
+    ] = 20,
     json: Json = False,
 ) -> None:
     """Judge a run on a split and write RUN/metrics.json.
 
     \b
-    Example: postclick evaluate run data --split test
+    Example: postclick evaluate run data --split test --by category,position
     """
     from postclick.data.prepared import PreparedLog
     from postclick.runs.run import Run
 
     with one_line_errors():
         trained = Run(run)
-        judgement = trained.evaluate(PreparedLog(data), split)
+        judgement = trained.evaluate(PreparedLog(data), split, by=by, top=top)
     if json:
         return print_json(trained.metrics[split])
     for metric in judgement.metrics:
         value = (
             f"{metric.value:.6f}" if metric.value is not None else f"undefined: {metric.undefined}"
         )
+        if metric.groups is not None:
+            value += f" ({metric.groups.used:,} groups, {metric.groups.one_class:,} of one class"
+            value += f" left out, {metric.groups.rows_without:,} rows without)"
         print(f"{metric.metric:<20} {metric.space:<10} {value}")
     if judgement.propensity is not None:
         held = judgement.propensity
         print(f"{'mean c/pi':<20} {'entire':<10} {held.click_over_pi:.6f}")
         print(f"{'mean (1-c)/(1-pi)':<20} {'entire':<10} {held.unclick_over_rest:.6f}")
+    if judgement.by:
+        from postclick.judging.terminal_tables import footnotes, tables
+
+        print_tables(tables(judgement.by), footnotes(judgement.by))
     return None

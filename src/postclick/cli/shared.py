@@ -44,6 +44,9 @@ Tracks = Annotated[
     list[str],
     typer.Option("--track", help="mlflow[:URI] or tensorboard[:DIR]; may be repeated."),
 ]
+By = Annotated[
+    str, typer.Option(help="Features, comma separated: every metric per value of each as well.")
+]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Workers = Annotated[int | None, typer.Option(help="Processes; one per core.")]
 

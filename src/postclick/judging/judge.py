@@ -1,6 +1,7 @@
 """A trained method judged on a split of a prepared log."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from postclick.data.batch import Batch
 from postclick.data.prepared import PreparedLog
 from postclick.errors import RunFailedError
 from postclick.judging.predictions import Predictions
+from postclick.judging.segments import TOP, FeatureSegments, SegmentedRows
 from postclick.methods.base import Method
 from postclick.metrics.metric import MetricValue
 from postclick.metrics.sums import EvaluationSums
@@ -30,10 +32,24 @@ class PropensityCheck:
 
 @dataclass(frozen=True)
 class Judgement:
-    """All metrics of one split, and the propensity check for methods that use propensities."""
+    """All metrics of one split, and the propensity check for methods that use propensities.
+
+    Attributes:
+        by: the same metrics per value of each feature that was asked for.
+    """
 
     metrics: tuple[MetricValue, ...]
     propensity: PropensityCheck | None
+    by: tuple[FeatureSegments, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """As written to metrics.json, below the split's name."""
+        found: dict[str, Any] = {"metrics": [metric.as_dict() for metric in self.metrics]}
+        if self.propensity is not None:
+            found["propensity"] = asdict(self.propensity)
+        if self.by:
+            found["by"] = {one.feature: one.as_dict() for one in self.by}
+        return found
 
     def value(self, metric: str, space: str | None = None) -> float | None:
         """A metric's value; `None` if it is undefined or not measured."""
@@ -51,6 +67,8 @@ def judge(
     *,
     batch_size: int = 16_384,
     keep: Predictions | None = None,
+    by: Sequence[str] = (),
+    top: int = TOP,
 ) -> Judgement:
     """Score a split with `method` and compute every metric that its labels allow.
 
@@ -59,13 +77,19 @@ def judge(
     those of the split's own rows: if unclicked rows were sampled, that is the sample on the
     training split and all impressions on the others.
 
+    Args:
+        by: features, for each of whose values everything is measured as well.
+        top: how many values of a categorical one are shown, by rows; the rest is one segment.
+
     Raises:
         RunFailedError: a logit is not finite.
+        InputError: a feature is not one of the log's, or has several values for each impression.
     """
     device = next(method.parameters()).device
     was_training = method.training
     method.eval()
     sums = EvaluationSums()
+    cut = SegmentedRows(log, by, top) if by else None
     over_pi = over_rest = 0.0
     rows_seen = 0
     predict = method.predict_sampled if split == "train" else method.predict
@@ -81,15 +105,20 @@ def judge(
         log_ctcvr = prediction.log_ctcvr
         taken = slice(int(rows[0]), int(rows[-1]) + 1)
         truth = {name: values[taken] for name, values in window.truth.items() if name != "true_ctr"}
-        sums.update(
-            prediction.ctr.cpu().numpy(),
-            prediction.cvr.cpu().numpy(),
-            batch.click.numpy(),
-            batch.conversion.numpy(),
-            true_cvr=truth.get("true_cvr"),
-            potential_conversion=truth.get("potential_conversion"),
-            ctcvr_logprob=None if log_ctcvr is None else log_ctcvr.cpu().numpy(),
-        )
+        group = getattr(window, "group", None)
+        columns: dict[str, Any] = {
+            "ctr_logit": prediction.ctr.cpu().numpy(),
+            "cvr_logit": prediction.cvr.cpu().numpy(),
+            "click": batch.click.numpy(),
+            "conversion": batch.conversion.numpy(),
+            "true_cvr": truth.get("true_cvr"),
+            "potential_conversion": truth.get("potential_conversion"),
+            "ctcvr_logprob": None if log_ctcvr is None else log_ctcvr.cpu().numpy(),
+            "group": None if group is None else group[taken],
+        }
+        sums.update(**columns)
+        if cut is not None:
+            cut.add(window, taken, columns)
         if keep is not None:
             keep.add(prediction, _soft_label(method, on_device))
         if method.clip is not None:
@@ -102,7 +131,7 @@ def judge(
     check = None
     if rows_seen:
         check = PropensityCheck(over_pi / rows_seen, over_rest / rows_seen)
-    return Judgement(tuple(sums.compute()), check)
+    return Judgement(tuple(sums.compute()), check, () if cut is None else cut.judged())
 
 
 def _soft_label(method: Method[Any], batch: Batch) -> Tensor | None:

@@ -1,21 +1,13 @@
 """What perfect predictions would score on a split, and how much of that a model reaches."""
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.judging.labels import split_labels
-from postclick.metrics.metric import (
-    METRICS,
-    Metric,
-    MetricValue,
-    Statistic,
-    badness,
-    metric_named,
-)
+from postclick.metrics.metric import MetricValue
+from postclick.metrics.registry import Figure, badness, figure_named
 from postclick.metrics.sums import EvaluationSums
 
 # Beyond the logit of every float32 strictly between 0 and 1 (the least is near -103.3): what is
@@ -65,6 +57,7 @@ def oracle_metrics(log: PreparedLog, split: str) -> list[MetricValue]:
                 f"{name} is missing on {absent:,} of {n:,} rows of the {split} split; "
                 "an oracle needs it on all, prepare the log without the others"
             )
+    group = getattr(labels, "group", None)
     sums = EvaluationSums()
     for start in range(0, n, CHUNK_ROWS):
         rows = slice(start, start + CHUNK_ROWS)
@@ -75,11 +68,12 @@ def oracle_metrics(log: PreparedLog, split: str) -> list[MetricValue]:
             labels.click[rows],
             labels.conversion[rows],
             true_cvr=cvr[rows],
+            group=None if group is None else group[rows],
         )
     return [
         value
         for value in sums.compute()
-        if ctr is not None or METRICS[value.metric].quantity in ("cvr", "true_cvr")
+        if ctr is not None or figure_named(value.metric).quantity in ("cvr", "true_cvr")
     ]
 
 
@@ -93,19 +87,14 @@ def baseline_value(value: MetricValue) -> float | None:
     >>> round(baseline_value(MetricValue("cvr_nll", "clicked", 0.3, None, 100, 50.0)), 4)
     0.6931
     """
-    statistic = metric_named(value.metric).statistic
-    if not value.rows:
+    metric = figure_named(value.metric).metric
+    if not value.rows or not metric.has_baseline:
         return None
-    if statistic is Statistic.AUC:
-        return 0.5
-    if statistic is not Statistic.NLL:
-        return None
-    rate = value.positives / value.rows
-    return -sum(p * math.log(p) for p in (rate, 1 - rate) if p > 0)
+    return metric.baseline(value.rows, value.positives)
 
 
 def share_of_gain(
-    metric: str | Metric, value: float, oracle: float, baseline: float
+    metric: str | Figure, value: float, oracle: float, baseline: float
 ) -> float | None:
     """How much of the way from predicting the mean to the oracle a model has gone.
 
@@ -123,8 +112,8 @@ def share_of_gain(
     >>> share_of_gain("cvr_nll", 0.25, oracle=0.30, baseline=0.28) is None
     True
     """
-    entry = metric_named(metric) if isinstance(metric, str) else metric
-    if entry.statistic not in (Statistic.AUC, Statistic.NLL):
+    entry = figure_named(metric) if isinstance(metric, str) else metric
+    if not entry.metric.has_baseline:
         raise InputError(f"{entry.name} has no share of gain; give an AUC or NLL metric")
     most = badness(entry, baseline) - badness(entry, oracle)
     gained = badness(entry, baseline) - badness(entry, value)

@@ -1,12 +1,53 @@
-"""Exact area under the ROC curve over all rows at once, ties counted half."""
+"""AUC: exact area under the ROC curve over all rows at once, ties counted half."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from postclick.errors import InputError
 from postclick.metrics.inputs import as_labels, in_range, vector
+from postclick.metrics.metric import WITH_TRUTH, Where
+from postclick.metrics.ranking import RankingMetric, ScoredRows
+from postclick.metrics.rows import Floats, Rows
+
+
+class AUC(RankingMetric):
+    """Probability that a positive row scores above a negative one, ties half; 0.5 is chance.
+
+    A soft label `y` counts its row as `y` positive and `1 - y` negative (`weighted_auc`).
+
+    >>> rows = Rows(np.array([1, 0, 0]), np.array([0.5, 0.5, 0.1]))
+    >>> AUC().weighted(rows)(np.array([1.0, 1.0, 3.0]))
+    0.875
+    """
+
+    name = "auc"
+    definition = "AUC"
+    higher_is_better = True
+    quantities = WITH_TRUTH
+    interval = "delong"
+    undefined_in_one_class = True
+    has_baseline = True
+
+    def compute(self, state: ScoredRows) -> float | None:
+        score, label = state.score, state.label
+        if label.dtype.kind == "b":
+            return auc(score, label)
+        mass = label.astype(np.float64, copy=False)
+        return weighted_auc(score, mass, 1.0 - mass)
+
+    def undefined(self, state: ScoredRows, where: Where) -> str:
+        if state.positives == 0:
+            return where.no_positives
+        return f"no negatives: {where.labels} on all {where}"
+
+    def weighted(self, rows: Rows) -> Callable[[Floats], float]:
+        return _Ranking(rows.score, rows.label).auc
+
+    def baseline(self, rows: int, positives: float) -> float | None:
+        return 0.5
 
 
 def auc(scores: ArrayLike, labels: ArrayLike) -> float | None:
@@ -30,7 +71,7 @@ def auc(scores: ArrayLike, labels: ArrayLike) -> float | None:
     >>> auc([0.3, 0.9], [1, 1]) is None
     True
     """
-    score = _ranked(scores)
+    score = ranked(scores)
     positive = as_labels("labels", labels, score.size)
     positives = int(np.count_nonzero(positive))
     negatives = score.size - positives
@@ -70,7 +111,7 @@ def weighted_auc(
     >>> round(weighted_auc([-1.0, 2.0], [0.1, 0.6], [0.9, 0.4]), 4)
     0.7747
     """
-    score = _ranked(scores)
+    score = ranked(scores)
     positive = in_range("positive_mass", positive_mass, 0.0, math.inf, score.size)
     negative = in_range("negative_mass", negative_mass, 0.0, math.inf, score.size)
     if not positive.any() or not negative.any():
@@ -79,8 +120,8 @@ def weighted_auc(
     positive = positive.astype(np.float64) / float(positive.max())
     negative = negative.astype(np.float64) / float(negative.max())
     order = np.argsort(score)
-    ranked = score[order]
-    new = np.concatenate(([True], ranked[1:] != ranked[:-1]))
+    in_order = score[order]
+    new = np.concatenate(([True], in_order[1:] != in_order[:-1]))
     tied = ~new
     tied[:-1] |= ~new[1:]
     if tied.any():
@@ -97,7 +138,39 @@ def weighted_auc(
     return min(max(value, 0.0), 1.0)  # rounding can carry a perfect ranking past 1
 
 
-def _ranked(scores: ArrayLike) -> NDArray[np.floating]:
+class _Ranking:
+    """A score sorted once, for its AUC under many weightings of the rows.
+
+    A row has the mass `y` as a positive and `1 - y` as a negative, as in `weighted_auc`.
+    """
+
+    def __init__(self, score: NDArray[np.floating], y: NDArray[np.generic]) -> None:
+        label = y.astype(np.float64)
+        self._positive, negative = np.flatnonzero(label > 0.0), np.flatnonzero(label < 1.0)
+        self._negative = negative[np.argsort(score[negative])]
+        in_order = score[self._negative]
+        self._below = np.searchsorted(in_order, score[self._positive], side="left")
+        self._up_to = np.searchsorted(in_order, score[self._positive], side="right")
+        self._mass = label[self._positive]
+        self._rest = 1.0 - label[self._negative]
+
+    def auc(self, weights: Floats) -> float:
+        """NaN if either class has no weight."""
+        passed = np.zeros(self._negative.size + 1)
+        np.cumsum(weights[self._negative] * self._rest, out=passed[1:])
+        mass = weights[self._positive] * self._mass
+        pairs = 2.0 * float(mass.sum()) * float(passed[-1])
+        if pairs == 0.0:
+            return float("nan")
+        return float(mass @ (passed[self._below] + passed[self._up_to])) / pairs
+
+
+def ranked(scores: ArrayLike) -> NDArray[np.floating]:
+    """Scores that can be put in order; `InputError` for NaN.
+
+    >>> ranked([True, False]).tolist()
+    [1, 0]
+    """
     score = vector("scores", scores)
     if score.dtype.kind == "b":
         score = score.astype(np.uint8)

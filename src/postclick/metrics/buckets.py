@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from postclick.errors import InputError
 from postclick.metrics.inputs import finite_vector, in_range
@@ -66,15 +67,7 @@ def by_bucket(
     if not n:
         return ()
     ordered = np.sort(key)
-    starts = [0]
-    for k in range(1, buckets):
-        wanted = k * n // buckets
-        # The run of equal values around the wanted place ends on either side of it.
-        first = int(np.searchsorted(ordered, ordered[wanted], side="left"))
-        last = int(np.searchsorted(ordered, ordered[wanted], side="right"))
-        start = first if wanted - first <= last - wanted else last
-        if starts[-1] < start < n:
-            starts.append(start)
+    starts = bucket_starts(ordered, buckets)
     ends = [*starts[1:], n]
     bucket_of = np.searchsorted(ordered[starts[1:]], key, side="right")
     predicted = np.bincount(bucket_of, weights=predictions, minlength=len(starts))
@@ -92,6 +85,28 @@ def by_bucket(
             starts, ends, predicted.tolist(), observed.tolist(), strict=True
         )
     )
+
+
+def bucket_starts(ordered: NDArray[Any], buckets: int) -> list[int]:
+    """Where each of `buckets` buckets of about equally many rows begins, the first at 0.
+
+    Shape: `ordered` `(n,)`, rising, `n > 0`. Rows of equal value share a bucket, so there may be
+    fewer.
+
+    >>> bucket_starts(np.array([1, 1, 1, 2, 3, 4]), 3)
+    [0, 3, 4]
+    """
+    n = ordered.size
+    starts = [0]
+    for k in range(1, buckets):
+        wanted = k * n // buckets
+        # The run of equal values around the wanted place ends on either side of it.
+        first = int(np.searchsorted(ordered, ordered[wanted], side="left"))
+        last = int(np.searchsorted(ordered, ordered[wanted], side="right"))
+        start = first if wanted - first <= last - wanted else last
+        if starts[-1] < start < n:
+            starts.append(start)
+    return starts
 
 
 def calibration_error(buckets: Sequence[Bucket]) -> float:

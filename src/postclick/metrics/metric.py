@@ -1,173 +1,60 @@
-"""What each metric is called, means and is reported on, and which of two values is better."""
+"""`Metric`: what a metric is, from the sums it keeps to the reason why it has no value."""
+
+from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
-from types import MappingProxyType
-from typing import Literal, get_args
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Generic, Literal, TypeVar, get_args
 
-from postclick.errors import InputError
+import numpy as np
+from numpy.typing import NDArray
+
+from postclick.metrics.rows import Floats, Rows
 
 Space = Literal["clicked", "unclicked", "entire"]
 Quantity = Literal["ctr", "ctcvr", "cvr", "true_cvr"]
 
 SPACES: tuple[Space, ...] = get_args(Space)
-
-
-class Statistic(StrEnum):
-    """How a metric condenses predictions and labels into one number.
-
-    >>> Statistic.PCOC.value
-    'pcoc'
-    """
-
-    AUC = "auc"
-    NLL = "nll"
-    PCOC = "pcoc"
-    BIAS = "bias"
-    RELATIVE_BIAS = "relative_bias"
-
-
-_DIRECTION: Mapping[Statistic, tuple[bool | None, float | None]] = {
-    Statistic.AUC: (True, None),
-    Statistic.NLL: (False, None),
-    Statistic.PCOC: (None, 1.0),
-    Statistic.BIAS: (None, 0.0),
-    Statistic.RELATIVE_BIAS: (None, 0.0),
+# What the prediction of a quantity is called, and what it is measured against.
+PREDICTIONS: Mapping[Quantity, str] = {
+    "ctr": "pCTR",
+    "ctcvr": "pCTCVR",
+    "cvr": "pCVR",
+    "true_cvr": "pCVR",
 }
-
-_LABELS: Mapping[Quantity, str] = {
+LABELS: Mapping[Quantity, str] = {
     "ctr": "clicks",
-    "ctcvr": "conversions",
-    "cvr": "conversions",
-    "true_cvr": "potential conversions",
+    "ctcvr": "recorded conversions",
+    "cvr": "recorded conversions",
+    "true_cvr": "the true CVR",
 }
+RECORDED: Mapping[Quantity, tuple[Space, ...]] = {
+    "ctr": ("entire",),
+    "ctcvr": ("entire",),
+    "cvr": ("clicked",),
+}
+WITH_TRUTH: Mapping[Quantity, tuple[Space, ...]] = {**RECORDED, "true_cvr": SPACES}
 
 
 @dataclass(frozen=True)
-class Metric:
-    """One entry of the registry; the direction follows from the statistic.
+class Groups:
+    """How many groups a metric within groups rests on.
 
-    >>> METRICS["cvr_auc"].higher_is_better, METRICS["cvr_auc"].spaces
-    (True, ('clicked',))
-    >>> METRICS["ctr_pcoc"].higher_is_better, METRICS["ctr_pcoc"].target
-    (None, 1.0)
+    Attributes:
+        used: groups with both classes, and `rows_used` the rows in them.
+        one_class: groups that were left out, all of whose labels are the same.
+        rows_without: rows that were left out because they have no group.
+
+    >>> Groups(used=2, rows_used=30, one_class=5, rows_without=0).used
+    2
     """
 
-    name: str
-    definition: str
-    quantity: Quantity
-    statistic: Statistic
-    spaces: tuple[Space, ...]
-
-    @property
-    def higher_is_better(self) -> bool | None:
-        """True, False, or None for "the closer to `target` the better"."""
-        return _DIRECTION[self.statistic][0]
-
-    @property
-    def target(self) -> float | None:
-        """The ideal value if `higher_is_better` is None, else None."""
-        return _DIRECTION[self.statistic][1]
-
-    @property
-    def needs_truth(self) -> bool:
-        """Whether it needs the true CVR or potential conversions."""
-        return self.quantity == "true_cvr"
-
-    @property
-    def labels(self) -> str:
-        """What its positive labels are called, for messages."""
-        return _LABELS[self.quantity]
-
-
-def _registry() -> Mapping[str, Metric]:
-    entire: tuple[Space, ...] = ("entire",)
-    clicked: tuple[Space, ...] = ("clicked",)
-    auc, nll, pcoc = Statistic.AUC, Statistic.NLL, Statistic.PCOC
-    bias, relative = Statistic.BIAS, Statistic.RELATIVE_BIAS
-    rows = (
-        Metric("ctr_auc", "AUC of pCTR against clicks", "ctr", auc, entire),
-        Metric("ctcvr_auc", "AUC of pCTCVR against recorded conversions", "ctcvr", auc, entire),
-        Metric("cvr_auc", "AUC of pCVR against recorded conversions", "cvr", auc, clicked),
-        Metric("ctr_nll", "mean cross-entropy of pCTR against clicks", "ctr", nll, entire),
-        Metric(
-            "ctcvr_nll",
-            "mean cross-entropy of pCTCVR against recorded conversions",
-            "ctcvr",
-            nll,
-            entire,
-        ),
-        Metric(
-            "cvr_nll",
-            "mean cross-entropy of pCVR against recorded conversions",
-            "cvr",
-            nll,
-            clicked,
-        ),
-        Metric("ctr_pcoc", "sum of pCTR / clicks", "ctr", pcoc, entire),
-        Metric("ctcvr_pcoc", "sum of pCTCVR / recorded conversions", "ctcvr", pcoc, entire),
-        Metric("cvr_pcoc", "sum of pCVR / recorded conversions", "cvr", pcoc, clicked),
-        Metric(
-            "cvr_bias_recorded",
-            "mean pCVR - mean recorded conversion over all impressions; unclicked rows are recorded"
-            " as 0, so it penalises correct predictions on unclicked rows",
-            "cvr",
-            bias,
-            entire,
-        ),
-        Metric("true_cvr_auc", "AUC of pCVR against the true CVR", "true_cvr", auc, SPACES),
-        Metric(
-            "true_cvr_nll",
-            "mean cross-entropy of pCVR against the true CVR",
-            "true_cvr",
-            nll,
-            SPACES,
-        ),
-        Metric("cvr_bias", "mean pCVR - mean true CVR", "true_cvr", bias, SPACES),
-        Metric("cvr_relative_bias", "mean pCVR / mean true CVR - 1", "true_cvr", relative, SPACES),
-    )
-    return MappingProxyType({row.name: row for row in rows})
-
-
-METRICS: Mapping[str, Metric] = _registry()
-
-
-def metric_named(name: str) -> Metric:
-    """The registered metric called `name`. Raises `InputError` for an unknown name.
-
-    >>> metric_named("cvr_nll").higher_is_better
-    False
-    """
-    if name not in METRICS:
-        raise InputError(f"there is no metric '{name}'; there are: {', '.join(METRICS)}")
-    return METRICS[name]
-
-
-def badness(metric: str | Metric, value: float) -> float:
-    """`value` on a scale where lower is always better: `-value`, `value` or `|value - target|`.
-
-    Raises `InputError` for an unknown metric and for NaN, which is neither good nor bad.
-
-    >>> badness("cvr_pcoc", 0.75), badness("cvr_auc", 0.75)
-    (0.25, -0.75)
-    """
-    entry = metric_named(metric) if isinstance(metric, str) else metric
-    if math.isnan(value):
-        raise InputError(f"{entry.name} is NaN; leave undefined values out before comparing")
-    if entry.target is not None:
-        return abs(value - entry.target)
-    return -value if entry.higher_is_better else value
-
-
-def better(metric: str | Metric, a: float, b: float) -> bool:
-    """Whether `a` is strictly better than `b`. Raises `InputError` as `badness` does.
-
-    >>> better("cvr_auc", 0.7, 0.6), better("cvr_nll", 0.7, 0.6), better("cvr_pcoc", 1.1, 0.8)
-    (True, False, True)
-    """
-    return badness(metric, a) < badness(metric, b)
+    used: int
+    rows_used: int
+    one_class: int
+    rows_without: int
 
 
 @dataclass(frozen=True)
@@ -175,7 +62,8 @@ class MetricValue:
     """A metric on one space: a finite value, or the reason why there is none.
 
     `rows` counts the rows of the space; `positives` is the sum of their labels (of true CVR where
-    that is the label). Raises `ValueError` unless exactly one of `value` and `undefined` is given.
+    that is the label); `groups` is there for metrics within groups. Raises `ValueError` unless
+    exactly one of `value` and `undefined` is given.
 
     >>> MetricValue("cvr_auc", "clicked", None, "no clicked rows", 0, 0.0).value is None
     True
@@ -187,9 +75,169 @@ class MetricValue:
     undefined: str | None
     rows: int
     positives: float
+    groups: Groups | None = None
 
     def __post_init__(self) -> None:
         if (self.value is None) == (self.undefined is None):
             raise ValueError(f"{self.metric}: give either a value or the reason for none")
         if self.value is not None and not math.isfinite(self.value):
             raise ValueError(f"{self.metric}: {self.value} is not a value, give the reason instead")
+
+    def as_dict(self) -> dict[str, Any]:
+        """As written to metrics.json; without `groups` where there are none.
+
+        >>> list(MetricValue("cvr_auc", "clicked", 0.5, None, 10, 3.0).as_dict())
+        ['metric', 'space', 'value', 'undefined', 'rows', 'positives']
+        """
+        found = asdict(self)
+        if self.groups is None:
+            del found["groups"]
+        return found
+
+
+@dataclass(frozen=True)
+class Reported:
+    """One figure that a metric gives: of which predictions, on which spaces, in words."""
+
+    quantity: Quantity
+    spaces: tuple[Space, ...]
+    definition: str
+
+
+@dataclass(frozen=True)
+class Where:
+    """The rows that a figure is of, in the words of a message.
+
+    >>> where = Where("conversions", "clicked", 1)
+    >>> str(where), where.no_positives, Where("clicks", "entire", 4_294).no_positives
+    ('1 clicked row', 'no conversions among 1 clicked row', 'no clicks among 4,294 rows')
+    """
+
+    labels: str
+    space: Space
+    rows: int
+
+    def __str__(self) -> str:
+        return f"{self.rows:,} {self._space}row{'s' if self.rows != 1 else ''}"
+
+    @property
+    def nothing(self) -> str:
+        return f"no {self._space}rows"
+
+    @property
+    def no_positives(self) -> str:
+        return f"no {self.labels} among {self}"
+
+    @property
+    def _space(self) -> str:
+        return "" if self.space == "entire" else f"{self.space} "
+
+
+class State:
+    """What a metric keeps of the rows it has seen: here how many, and the sum of their labels."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.positives = 0.0
+
+    def add(self, rows: Rows) -> None:
+        """Add rows; nothing of their arrays may be held, callers reuse them."""
+        self.rows += len(rows)
+        self.positives += rows.positives
+
+    def merge(self, other: Any) -> None:
+        """Add the rows of `other`, a state of the same kind, which stays as it is."""
+        self.rows += other.rows
+        self.positives += other.positives
+
+
+S = TypeVar("S", bound=State)
+Number = TypeVar("Number", float, NDArray[np.float64])
+
+
+class Metric(ABC, Generic[S]):
+    """A way to condense predictions and labels into one number.
+
+    One object has all there is to a metric: what it keeps of the rows (mergeable over batches and
+    workers, in float64), its value, which value is better, what it needs, why it may have no
+    value, and its value when rows weigh differently. Derive from `RatioMetric` where the value
+    follows from sums over rows, from `RankingMetric` where it takes every score.
+
+    Attributes:
+        name: short, part of the names of its figures, such as `auc` in `cvr_auc`.
+        definition: in words, to be read before "of pCTR against clicks".
+        higher_is_better: None for "the closer to `target` the better".
+        target: the ideal value if `higher_is_better` is None, else None.
+        needs: columns beside predictions and labels without which there are no figures of it;
+            there is one such column, `group`.
+        quantities: what it is reported of, on which spaces.
+        interval: how its interval over test rows is found: by DeLong's formula, which is for the
+            AUC alone, or by the bootstrap.
+        undefined_in_one_class: whether it has no value where, and only where, all labels are
+            the same.
+        constant_in_one_class: whether a constant prediction is best there, so that no model is.
+        as_percent: whether tables show it times 100.
+        has_baseline: whether predicting the mean label for all rows has a `baseline` to gain over.
+    """
+
+    name: str
+    definition: str
+    higher_is_better: bool | None = None
+    target: float | None = None
+    needs: frozenset[str] = frozenset()
+    quantities: Mapping[Quantity, tuple[Space, ...]] = RECORDED
+    interval: Literal["delong", "bootstrap"] = "bootstrap"
+    undefined_in_one_class = False
+    constant_in_one_class = False
+    as_percent = False
+    has_baseline = False
+
+    @property
+    def reported(self) -> Mapping[str, Reported]:
+        """Its figures by name: `<quantity>_<name>` for each of `quantities`, unless overridden."""
+        return {
+            f"{quantity}_{self.name}": Reported(quantity, spaces, self.defined_for(quantity))
+            for quantity, spaces in self.quantities.items()
+        }
+
+    def defined_for(self, quantity: Quantity) -> str:
+        """The definition of a figure, in words."""
+        return f"{self.definition} of {PREDICTIONS[quantity]} against {LABELS[quantity]}"
+
+    @property
+    def shared_state(self) -> str:
+        """Metrics that return the same text keep one state together."""
+        return self.name
+
+    @abstractmethod
+    def state(self) -> S:
+        """An empty state."""
+
+    @abstractmethod
+    def compute(self, state: S) -> float | None:
+        """The value over all rows of a state that has some; None or not finite: undefined."""
+
+    def undefined(self, state: S, where: Where) -> str:
+        """Why `compute` gave no finite value, in words."""
+        return f"the sum is not finite over {where}"
+
+    @abstractmethod
+    def weighted(self, rows: Rows) -> Callable[[Floats], float]:
+        """The value as a function of the weights `(n,)` of these rows; NaN where undefined.
+
+        It is called with many weightings of the same rows: sort here, not there.
+        """
+
+    def with_groups(self, state: S) -> tuple[float | None, Groups | None]:
+        """The value, and for metrics within groups the groups that it rests on."""
+        return self.compute(state), None
+
+    def baseline(self, rows: int, positives: float) -> float | None:
+        """What the mean label scores as the prediction of every row, if `has_baseline`."""
+        return None
+
+    def badness(self, value: Number) -> Number:
+        """`value` on a scale where lower is always better."""
+        if self.target is not None:
+            return abs(value - self.target)
+        return -value if self.higher_is_better else value

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from postclick.errors import InputError
-from postclick.logits import sigmoid
-from postclick.metrics.cell import Cell, measure
+from postclick.metrics.gauc import as_groups
 from postclick.metrics.inputs import as_labels, finite_vector, in_range
-from postclick.metrics.likelihood import cross_entropy, log_complement, log_ctcvr
-from postclick.metrics.metric import METRICS, MetricValue, Quantity, Space
+from postclick.metrics.likelihood import log_complement, log_ctcvr
+from postclick.metrics.metric import Metric, MetricValue, Quantity, Space, State
+from postclick.metrics.registry import Figure, figures, registered
+from postclick.metrics.rows import Rows
 
 Truth = Literal["true_cvr", "potential_conversion", "no truth"]
 CtcvrSource = Literal["pCTR x pCVR", "ctcvr_logprob"]
+Grouping = Literal["group", "no group"]
+# What is kept: a state of a quantity on a space, which several metrics may share.
+Key = tuple[Quantity, Space, str]
 
 
 class EvaluationSums:
     """Everything the metrics need from a log, mergeable over batches and workers.
 
-    However the rows are cut into batches and in whatever order these are merged, AUC is the same
-    to the last bit and the sums (float64) to rounding. Memory: about 14 bytes for each row with
-    float32 logits, some 8 more with truth, because exact AUC needs all scores.
+    However the rows are cut into batches and in whatever order these are merged, AUC and GAUC are
+    the same to the last bit and the sums (float64) to rounding. Memory: about 14 bytes for each
+    row with float32 logits, some 8 more with truth and 16 with groups, because exact ranking needs
+    all scores.
 
     >>> sums = EvaluationSums()
     >>> sums.update([1.0, -1.0, 2.0, 0.5], [0.0, -2.0, 1.0, -1.0], [1, 0, 1, 1], [0, 0, 1, 0])
@@ -33,22 +38,17 @@ class EvaluationSums:
     [('ctr_auc', 1.0), ('ctcvr_auc', 1.0), ('cvr_auc', 1.0)]
     """
 
-    def __init__(self) -> None:
-        self._cells: dict[tuple[Quantity, Space], Cell] = {
-            ("ctr", "entire"): Cell(),
-            ("ctcvr", "entire"): Cell(),
-            ("cvr", "clicked"): Cell(),
-            ("cvr", "entire"): Cell(),
-            ("true_cvr", "clicked"): Cell(),
-            ("true_cvr", "unclicked"): Cell(),
-        }
-        self._truth: Truth | None = None
-        self._ctcvr_source: CtcvrSource | None = None
+    def __init__(self, metrics: Sequence[Metric[Any]] | None = None) -> None:
+        """`metrics` are by default those registered; `InputError` if they are not complete."""
+        self._figures = figures(registered() if metrics is None else metrics)
+        self._states: dict[Key, State] = {}
+        self._rows = 0
+        self._seen: dict[str, str] = {}
 
     @property
     def rows(self) -> int:
         """Impressions seen so far."""
-        return self._cells["ctr", "entire"].rows
+        return self._rows
 
     def update(
         self,
@@ -60,13 +60,15 @@ class EvaluationSums:
         true_cvr: ArrayLike | None = None,
         potential_conversion: ArrayLike | None = None,
         ctcvr_logprob: ArrayLike | None = None,
+        group: ArrayLike | None = None,
     ) -> None:
         """Add a batch of impressions; shapes `(n,)`, `n = 0` allowed.
 
         Logits: any float dtype. `click`, `conversion` (recorded) and `potential_conversion` are
         0/1, `true_cvr` is a probability. Truth is `true_cvr` if given, else
         `potential_conversion`; the metrics that need it are left out if there is neither.
-        `ctcvr_logprob` is ln pCTCVR where a method predicts it other than as pCTR x pCVR.
+        `ctcvr_logprob` is ln pCTCVR where a method predicts it other than as pCTR x pCVR. `group`
+        numbers the groups of rows, 0 for none; metrics within groups are left out without it.
 
         Raises `InputError` for shapes that differ, logits that are not finite, values out of
         range, conversions without a click, and a batch that has other optional columns than
@@ -99,33 +101,29 @@ class EvaluationSums:
             given = in_range("ctcvr_logprob", ctcvr_logprob, -math.inf, 0.0, n)
             log_t = given.astype(np.float64, copy=False)
             log_rest = log_complement(log_t)
+        of_row = None if group is None else as_groups("group", group, n)
         if not n:
             return
-        self._agree(truth, source)
+        self._agree({"truth": truth, "pCTCVR": source, "group": _grouping(of_row)})
 
-        q = sigmoid(zq)
+        cvr = Rows(v, zq, of_row)
         # float64 for ln t even where logits are float32: it is a sum of two logs, and rounding it
         # to float32 would tie rows that the model ranks apart.
-        self._cells["ctr", "entire"].add(
-            c, prediction=sigmoid(zp), nll=cross_entropy(zp, c), score=zp
-        )
-        self._cells["ctcvr", "entire"].add(
-            v, prediction=np.exp(log_t), nll=-np.where(v, log_t, log_rest), score=log_t
-        )
-        self._cells["cvr", "entire"].add(v, prediction=q)
-        self._cells["cvr", "clicked"].add(
-            v[c], prediction=q[c], nll=cross_entropy(zq[c], v[c]), score=zq[c]
-        )
+        found: dict[Quantity, Rows] = {
+            "ctr": Rows(c, zp, of_row),
+            "ctcvr": Rows(
+                v,
+                log_t,
+                of_row,
+                prediction=lambda: np.exp(log_t),
+                nll=lambda: -np.where(v, log_t, log_rest),
+            ),
+            "cvr": cvr,
+        }
         if r is not None:
-            halves: tuple[tuple[Space, NDArray[np.bool_]], ...] = (
-                ("clicked", c),
-                ("unclicked", ~c),
-            )
-            for space, half in halves:
-                half_q, half_z, half_r = q[half], zq[half], r[half]
-                self._cells["true_cvr", space].add(
-                    half_r, prediction=half_q, nll=cross_entropy(half_z, half_r), score=half_z
-                )
+            found["true_cvr"] = Rows(r, zq, of_row, prediction=lambda: cvr.prediction)
+        self._add(found, c)
+        self._rows += n
 
     def merge(self, other: EvaluationSums) -> EvaluationSums:
         """Add the rows of `other`, which stays as it is; returns self.
@@ -138,10 +136,12 @@ class EvaluationSums:
         >>> left.merge(right).rows
         2
         """
-        if other._truth is not None and other._ctcvr_source is not None:
-            self._agree(other._truth, other._ctcvr_source)
-        for key, cell in self._cells.items():
-            cell.merge(other._cells[key])
+        if other._kinds() != self._kinds():
+            raise InputError("these sums are of other metrics; merge sums of the same ones")
+        self._agree(other._seen)
+        for key, state in other._states.items():
+            self._state(key, self._of(key)).merge(state)
+        self._rows += other._rows
         return self
 
     def compute(self) -> list[MetricValue]:
@@ -152,32 +152,100 @@ class EvaluationSums:
         >>> next(m.undefined for m in sums.compute() if m.metric == "cvr_auc")
         'no clicked rows'
         """
-        cells: Mapping[tuple[Quantity, Space], Cell] = self._cells
-        has_truth = self._truth in ("true_cvr", "potential_conversion")
-        if has_truth:
-            entire = Cell()
-            entire.merge(self._cells["true_cvr", "clicked"])
-            entire.merge(self._cells["true_cvr", "unclicked"])
-            cells = {**self._cells, ("true_cvr", "entire"): entire}
+        found = []
+        for figure in self._reported():
+            for space in figure.spaces:
+                states = [
+                    self._states.get((figure.quantity, part, figure.metric.shared_state))
+                    for part in _kept_on(figure.quantity, space)
+                ]
+                found.append(figure.measure(space, _merged(figure, states)))
+        return found
+
+    def _reported(self) -> list[Figure]:
+        """The figures that the columns seen so far allow."""
+        has_truth = self._seen.get("truth") in ("true_cvr", "potential_conversion")
+        columns = {"group"} if self._seen.get("group") == "group" else set[str]()
         return [
-            measure(metric, space, cells[metric.quantity, space])
-            for metric in METRICS.values()
-            if has_truth or not metric.needs_truth
-            for space in metric.spaces
+            figure
+            for figure in self._figures.values()
+            if (has_truth or not figure.needs_truth) and figure.needs <= columns
         ]
 
-    def _agree(self, truth: Truth, source: CtcvrSource) -> None:
+    def _add(self, found: Mapping[Quantity, Rows], click: NDArray[np.bool_]) -> None:
+        """Add the rows to each state that a figure needs, once."""
+        wanted: dict[Key, Figure] = {}
+        grouped = set[Key]()
+        for figure in self._reported():
+            for space in figure.spaces:
+                for part in _kept_on(figure.quantity, space):
+                    key = (figure.quantity, part, figure.metric.shared_state)
+                    wanted[key] = figure
+                    if "group" in figure.needs:
+                        grouped.add(key)
+        cut: dict[tuple[Quantity, Space], Rows] = {}
+        for key, figure in wanted.items():
+            quantity, space, _ = key
+            if (quantity, space) not in cut:
+                cut[quantity, space] = _on(found[quantity], space, click)
+            rows = cut[quantity, space]
+            self._state(key, figure).add(rows if key in grouped else rows.without_group())
+
+    def _state(self, key: Key, figure: Figure) -> State:
+        if key not in self._states:
+            self._states[key] = figure.metric.state()
+        return self._states[key]
+
+    def _of(self, key: Key) -> Figure:
+        """A figure that needs the state."""
+        quantity, _, shared = key
+        return next(
+            figure
+            for figure in self._figures.values()
+            if (figure.quantity, figure.metric.shared_state) == (quantity, shared)
+        )
+
+    def _kinds(self) -> dict[str, type[Metric[Any]]]:
+        """What its figures are made by; a worker's metrics are other objects of the same types."""
+        return {name: type(figure.metric) for name, figure in self._figures.items()}
+
+    def _agree(self, seen: Mapping[str, str]) -> None:
         """Rows with and without an optional column must not be mixed in one figure."""
-        for name, known, new in (
-            ("truth", self._truth, truth),
-            ("pCTCVR", self._ctcvr_source, source),
-        ):
-            if known is not None and known != new:
+        for name, new in seen.items():
+            known = self._seen.get(name, new)
+            if known != new:
                 raise InputError(
                     f"{name} came from '{known}' so far and from '{new}' now; "
                     "give the same optional columns with every batch"
                 )
-        self._truth, self._ctcvr_source = truth, source
+        self._seen |= seen
+
+
+def _kept_on(quantity: Quantity, space: Space) -> tuple[Space, ...]:
+    """The spaces whose states together have the rows of `space`: truth is asked for on all."""
+    both: tuple[Space, ...] = ("clicked", "unclicked")
+    return both if quantity == "true_cvr" and space == "entire" else (space,)
+
+
+def _on(rows: Rows, space: Space, click: NDArray[np.bool_]) -> Rows:
+    if space == "entire":
+        return rows
+    return rows.where(click if space == "clicked" else ~click)
+
+
+def _merged(figure: Figure, states: Sequence[State | None]) -> State:
+    """The one state, or a new one with the rows of all."""
+    if len(states) == 1 and states[0] is not None:
+        return states[0]
+    whole: State = figure.metric.state()
+    for state in states:
+        if state is not None:
+            whole.merge(state)
+    return whole
+
+
+def _grouping(group: NDArray[np.int64] | None) -> Grouping:
+    return "no group" if group is None else "group"
 
 
 def _truth(

@@ -24,6 +24,7 @@ def compare_again(comparison: ComparisonFolder) -> str:
         for arm, found in changes.items()
     }
     summary = comparison.parts[0].summary
+    features = comparison.parts[0].features
     common = [f"{key}={json.dumps(value)}" for key, value in shared.items()]
     named_alike = all(entry["method"] == arm for arm, entry in settings.items())
     if named_alike and not any(own.values()):
@@ -31,6 +32,7 @@ def compare_again(comparison: ComparisonFolder) -> str:
         words += ["--seeds", str(summary.seeds), "--backbone", backbone]
         words += [word for text in common for word in ("--set", text)]
         words += ["--split", comparison.split, "--trials", str(comparison.trials)]
+        words += ["--by", ",".join(features)] if features else []
         return shlex.join([*words, "--out", "DIR"])
     arms = [
         f"    Arm({arm!r}, {entry['method']!r}, "
@@ -54,6 +56,7 @@ def compare_again(comparison: ComparisonFolder) -> str:
             f"    backbone={backbone!r},",
             f"    split={comparison.split!r},",
             f"    trials={comparison.trials},",
+            *([f"    by={features!r},"] if features else []),
             ")",
         ]
     )

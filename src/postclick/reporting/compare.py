@@ -25,6 +25,7 @@ def compare(
     workers: int | None = None,
     reporter: Reporter | None = None,
     track: Sequence[str] = (),
+    by: str | Sequence[str] = (),
 ) -> Comparison:
     """Train every method with every seed, judge each run on `split`, summarise and report.
 
@@ -43,9 +44,10 @@ def compare(
         trials: settings tried per method for the second table; 0 leaves it out.
         workers: processes; by default one per core.
         track: where to track the runs, e.g. `["mlflow"]`, as parts of the comparison.
+        by: features, for each of whose values every run is judged as well (`Run.evaluate`).
 
     Raises:
-        InputError: an unknown method or setting, or `out` holds another comparison.
+        InputError: an unknown method, setting or feature, or `out` holds another comparison.
     """
     return run_comparison(
         data,
@@ -59,6 +61,7 @@ def compare(
         workers=workers,
         reporter=reporter,
         track=track,
+        by=by,
         write_page=_report,
     )
 

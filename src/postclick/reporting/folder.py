@@ -50,6 +50,11 @@ class RunFiles:
         found: dict[str, float] = read_json(self.folder / METRICS)[split].get("propensity", {})
         return found
 
+    def segments(self, split: str) -> dict[str, Any]:
+        """Metrics per value by feature; empty if none was asked for."""
+        found: dict[str, Any] = read_json(self.folder / METRICS)[split].get("by", {})
+        return found
+
 
 @dataclass(frozen=True)
 class Part:
@@ -58,6 +63,9 @@ class Part:
     Attributes:
         studies: of calibration, by method and seed; without methods of which a seed has none, as
             in comparisons that were made before there were any.
+        segments: metrics per value of features, as in metrics.json, by method and seed; empty
+            where not every run has them.
+        intervals: of figures over test impressions; `None` in comparisons of earlier versions.
     """
 
     name: str
@@ -67,10 +75,28 @@ class Part:
     differences: dict[str, Any]
     runs: dict[str, RunFiles]
     studies: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    segments: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    intervals: dict[str, Any] | None = None
 
     @property
     def title(self) -> str:
         return PROTOCOLS[self.name]
+
+    @property
+    def features(self) -> list[str]:
+        """The features by whose values every run was judged, and by the same ones."""
+        every = [by for seeds in self.segments.values() for by in seeds]
+        if not every:
+            return []
+        return [
+            name
+            for name in every[0]
+            if all(name in by and _values(by[name]) == _values(every[0][name]) for by in every)
+        ]
+
+
+def _values(feature: dict[str, Any]) -> list[tuple[str, int]]:
+    return [(one["value"], one["rows"]) for one in feature["segments"]]
 
 
 @dataclass(frozen=True)
@@ -150,7 +176,23 @@ def _part(
         for method, one in curves.items()
     }
     complete = {m: [one for one in s if one] for m, s in studies.items() if all(s)}
-    return Part(name, _summary(summary), mine, curves, found["differences"], runs, complete)
+    segments = {
+        method: [RunFiles(folder / place).segments(diagnostics["split"]) for place in one["runs"]]
+        for method, one in curves.items()
+    }
+    if not all(by for of_method in segments.values() for by in of_method):
+        segments = {}
+    return Part(
+        name,
+        _summary(summary),
+        mine,
+        curves,
+        found["differences"],
+        runs,
+        complete,
+        segments,
+        found.get("intervals"),
+    )
 
 
 def _summary(data: dict[str, Any]) -> Summary:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from postclick.experiments.comparison.summary import OverSeeds, Row
-from postclick.experiments.comparison.terminal_tables import RECORDED, TRUTH
-from postclick.metrics.metric import METRICS
+from postclick.experiments.comparison.terminal_tables import RECORDED, against_truth, recorded
+from postclick.metrics.registry import figure_named
 from postclick.reporting.answer import signed
 from postclick.reporting.folder import ComparisonFolder, Part
 from postclick.reporting.ranking import Rival, rank
@@ -26,7 +26,7 @@ GAINS = (
 
 def recorded_table(part: Part, split: str) -> Table | None:
     """Metrics on recorded labels; beside CVR-AUC the distance to the best, with its interval."""
-    found = _metric_table(part, RECORDED, f"{part.title}: recorded labels of the {split} split")
+    found = _metric_table(part, recorded(), f"{part.title}: recorded labels of the {split} split")
     ranking = rank(part.summary, part.results, *RECORDED[0])
     at = next((k + 1 for k, c in enumerate(found.columns) if c.title == "cvr_auc"), 0)
     if ranking is None or not ranking.rivals or not at:
@@ -52,7 +52,9 @@ def recorded_table(part: Part, split: str) -> Table | None:
 
 def truth_table(part: Part, split: str) -> Table | None:
     """Metrics against known truth; `None` where there is none."""
-    found = _metric_table(part, TRUTH, f"{part.title}: against the truth of the {split} split")
+    found = _metric_table(
+        part, against_truth(), f"{part.title}: against the truth of the {split} split"
+    )
     return found if len(found.columns) > 2 else None
 
 
@@ -112,7 +114,7 @@ def undefined(part: Part) -> list[str]:
         f"{row.metric} ({row.space}) is undefined: {cell.undefined}"
         for row in part.summary.rows
         for cell in row.by_method.values()
-        if cell.undefined and (row.metric, row.space) in RECORDED + TRUTH
+        if cell.undefined and (row.metric, row.space) in recorded() + against_truth()
     )
     return list(reasons)
 
@@ -171,10 +173,11 @@ def _metric_table(part: Part, pairs: Sequence[tuple[str, str]], caption: str) ->
 
 
 def _column(metric: str, space: str) -> Column:
+    figure = figure_named(metric)
     return Column(
-        metric + (" %" if metric == "cvr_relative_bias" else ""),
+        metric + (" %" if figure.metric.as_percent else ""),
         space,
-        hint=f"{METRICS[metric].definition}, {space} space",
+        hint=f"{figure.definition}, {space} space",
     )
 
 
@@ -193,7 +196,7 @@ def _perfect(row: Row) -> Value:
 
 
 def _number(row: Row, value: float) -> str:
-    return f"{100 * value:.1f}" if row.metric == "cvr_relative_bias" else f"{value:.4f}"
+    return f"{100 * value:.1f}" if figure_named(row.metric).metric.as_percent else f"{value:.4f}"
 
 
 def _distance(rival: Rival, part: Part, best: str) -> Value:

@@ -18,6 +18,7 @@ from postclick.reporting.calibration import (
 from postclick.reporting.commands import compare_again, train_again
 from postclick.reporting.figure import Plot, lines
 from postclick.reporting.folder import ComparisonFolder, Part, read_comparison
+from postclick.reporting.interval_table import interval_table
 from postclick.reporting.method_plots import method_plots
 from postclick.reporting.metric_tables import (
     gain_table,
@@ -28,6 +29,7 @@ from postclick.reporting.metric_tables import (
     undefined,
 )
 from postclick.reporting.plots import curve_plots, truth_plots, validation_plots
+from postclick.reporting.segment_tables import segment_tables
 from postclick.reporting.significance_table import significance_table
 from postclick.reporting.tables import Table, findings_table, funnel_table
 from postclick.runs.folder import CONFIG
@@ -110,6 +112,11 @@ def render(comparison: ComparisonFolder) -> str:
         results=[_results(part, comparison.split) for part in comparison.parts],
         legend=list(lines(main.curves).values()),
         figures=[_figures(comparison, part) for part in comparison.parts],
+        segments=[
+            (part, found)
+            for part in comparison.parts
+            if (found := segment_tables(part, comparison.split))
+        ],
         calibration=_calibration(comparison),
         compare_again=compare_again(comparison),
         configs=[
@@ -132,6 +139,7 @@ def as_json(data: Any) -> Markup:
 def _results(part: Part, split: str) -> Results:
     found = (
         recorded_table(part, split),
+        interval_table(part, split),
         significance_table(part, "cvr_auc", "clicked"),
         truth_table(part, split),
         significance_table(part, "true_cvr_nll", "entire"),

@@ -1,7 +1,7 @@
 """`Run`: a finished run, opened again to look at, to judge and to load."""
 
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ from postclick.data.manifest import Manifest
 from postclick.data.prepared import PreparedLog
 from postclick.data.schema import first_message
 from postclick.errors import InputError
+from postclick.judging.feature_values import feature_names
 from postclick.judging.judge import Judgement, judge
 from postclick.judging.predictions import Predictions, read_predictions
+from postclick.judging.segments import TOP
 from postclick.methods import find_method
 from postclick.methods.base import Method
 from postclick.registry import is_place
@@ -141,12 +143,24 @@ class Run:
         return read_predictions(self.folder / PREDICTIONS / f"{split}.parquet")
 
     def evaluate(
-        self, log: PreparedLog, split: str = "test", *, keep_predictions: bool = False
+        self,
+        log: PreparedLog,
+        split: str = "test",
+        *,
+        keep_predictions: bool = False,
+        by: str | Sequence[str] = (),
+        top: int = TOP,
     ) -> Judgement:
         """Judge on a split and add the result to metrics.json; logits of each row if asked to.
 
+        Args:
+            by: features (or one text, separated by commas), for each of whose values everything
+                is measured as well.
+            top: how many values of a categorical one are shown, by rows; the rest is one segment.
+
         Raises:
-            InputError: `log` was prepared with other vocabularies or scaling.
+            InputError: `log` was prepared with other vocabularies or scaling, or a feature is not
+                one of its, or has several values for each impression.
         """
         self.require(log)
         log.split(split)
@@ -154,30 +168,40 @@ class Run:
         with training_process(settings.threads):
             method = self.load().to(settings.device)
             keep = Predictions() if keep_predictions else None
-            judgement = judge(method, log, split, batch_size=settings.eval_batch_size, keep=keep)
+            judgement = judge(
+                method,
+                log,
+                split,
+                batch_size=settings.eval_batch_size,
+                keep=keep,
+                by=feature_names(by),
+                top=top,
+            )
         if keep is not None:
             (self.folder / PREDICTIONS).mkdir(exist_ok=True)
             write_bytes(self.folder / PREDICTIONS / f"{split}.parquet", keep.to_parquet())
-        entry: dict[str, Any] = {"metrics": [asdict(m) for m in judgement.metrics]}
-        if judgement.propensity is not None:
-            entry["propensity"] = {
-                "click_over_pi": judgement.propensity.click_over_pi,
-                "unclick_over_rest": judgement.propensity.unclick_over_rest,
-            }
-        write_json(self.folder / METRICS, {**self.metrics, split: entry})
+        write_json(self.folder / METRICS, {**self.metrics, split: judgement.as_dict()})
         return judgement
 
 
 def evaluate(
-    run: Run | str | Path, data: PreparedLog | str | Path, split: str = "test"
+    run: Run | str | Path,
+    data: PreparedLog | str | Path,
+    split: str = "test",
+    *,
+    by: str | Sequence[str] = (),
+    top: int = TOP,
 ) -> Judgement:
     """Judge a finished run on a split of the log that it was trained on.
 
+    `by` and `top` as in `Run.evaluate`: every metric per value of some features.
+
     Raises:
-        InputError: there is no such run or split, or the log is another one.
+        InputError: there is no such run, split or feature, or the log is another one.
     """
     trained = run if isinstance(run, Run) else Run(run)
-    return trained.evaluate(data if isinstance(data, PreparedLog) else PreparedLog(data), split)
+    log = data if isinstance(data, PreparedLog) else PreparedLog(data)
+    return trained.evaluate(log, split, by=by, top=top)
 
 
 def finished(out: Path) -> Run:

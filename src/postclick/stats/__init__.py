@@ -1,7 +1,11 @@
 """Intervals and tests: over seeds, and over test rows."""
 
-from postclick.stats.bootstrap import BootstrapDifference, bootstrap_difference
-from postclick.stats.delong import AucDifference, DeLong, auc_difference, auc_interval, delong
+from postclick.stats.bootstrap import (
+    BootstrapDifference,
+    bootstrap_difference,
+    bootstrap_intervals,
+)
+from postclick.stats.delong import AucDifference, auc_difference, auc_interval
 from postclick.stats.interval import Interval
 from postclick.stats.paired import PairedResult, holm, paired_test, supported_best
 from postclick.stats.seed_tests import WelchResult, WilcoxonResult, welch_test, wilcoxon_test
@@ -10,7 +14,6 @@ from postclick.stats.significance import Significance, significance
 __all__ = [
     "AucDifference",
     "BootstrapDifference",
-    "DeLong",
     "Interval",
     "PairedResult",
     "Significance",
@@ -19,7 +22,7 @@ __all__ = [
     "auc_difference",
     "auc_interval",
     "bootstrap_difference",
-    "delong",
+    "bootstrap_intervals",
     "holm",
     "paired_test",
     "significance",

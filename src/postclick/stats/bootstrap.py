@@ -1,46 +1,40 @@
-"""Paired bootstrap over test rows: how far a metric's difference could move with other rows."""
+"""Bootstrap over test rows: how far a metric, or a difference, could move with other rows."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import pdtr
 
 from postclick.errors import InputError
-from postclick.logits import sigmoid
+from postclick.metrics.gauc import as_groups
 from postclick.metrics.inputs import in_range
-from postclick.metrics.likelihood import cross_entropy
-from postclick.metrics.metric import METRICS, Metric, Statistic
+from postclick.metrics.metric import Metric
+from postclick.metrics.registry import metric_named
+from postclick.metrics.rows import Rows
 from postclick.stats.interval import Interval, over_seeds, tail
+from postclick.stats.resampling import Units, resampled
 
 Floats = NDArray[np.float64]
-
-# Weights at once: 1 MB. These stay in the cache, and BLAS does not split so little over threads.
-_CHUNK = 2**17
-# Weight of each 16-bit number, so that these are Poisson(1): six times faster than drawing from
-# the distribution itself, and off by less than 1e-4 in mean and variance.
-_WEIGHTS: Floats = np.searchsorted(
-    pdtr(np.arange(12), 1.0), (np.arange(2**16) + 0.5) / 2**16
-).astype(np.float64)
 
 
 @dataclass(frozen=True)
 class BootstrapDifference:
-    """A statistic of a and of b, and how they differ, each with an interval over test rows.
+    """A metric of a and of b, and how they differ, each with an interval over test rows.
 
     Attributes:
-        a, b: the statistic itself (its mean over seeds, where there are several).
+        metric: its name.
+        a, b: the metric itself (its mean over seeds, where there are several).
         difference: a minus b.
         gain: how much better a is than b, above 0 in favour of a; for PCOC and bias this
             compares the distances to 1 and to 0.
         rows, resamples: what the intervals rest on.
-        dropped: resamples left out because the statistic was undefined there (no positives).
+        dropped: resamples left out because the metric was undefined there (no positives).
     """
 
-    statistic: Statistic
+    metric: str
     a: Interval
     b: Interval
     difference: Interval
@@ -51,29 +45,34 @@ class BootstrapDifference:
 
 
 def bootstrap_difference(
-    statistic: Statistic | str,
+    metric: str | Metric[Any],
     a: ArrayLike | Sequence[ArrayLike],
     b: ArrayLike | Sequence[ArrayLike],
     label: ArrayLike,
     *,
+    group: ArrayLike | None = None,
+    by_group: bool = False,
     resamples: int = 1000,
     seed: int = 0,
     level: float = 0.95,
 ) -> BootstrapDifference:
-    """Percentile intervals of a statistic's difference; a and b share every resample of the rows.
+    """Percentile intervals of a metric's difference; a and b share every resample of the rows.
 
     Each resample counts a row a Poisson(1) number of times, which for many rows is drawing with
     replacement. NLL, PCOC and bias are ratios of weighted sums, computed in pieces that
-    fit the cache; AUC is the exact weighted AUC of each resample, after one sort.
+    fit the cache; AUC and GAUC are the exact weighted ones of each resample, after one sort.
 
-    `a` and `b` are logits (for pCTCVR, ln t - ln(1 - t)); for AUC any monotone scale. Either may
-    be a list with one vector for each seed: the statistic is then averaged over seeds, within
-    each resample. `label` is 0/1, or soft as the true CVR is. Rows count as independent: with
-    many rows from each user the intervals are too narrow.
+    `metric` is a name (`nll`) or a metric of one's own. `a` and `b` are logits (for pCTCVR,
+    ln t - ln(1 - t)); for AUC any monotone scale. Either may
+    be a list with one vector for each seed: the metric is then averaged over seeds, within
+    each resample. `label` is 0/1, or soft as the true CVR is. `group` numbers the groups, 0 for
+    none, which metrics within groups need. Rows count as independent, and with many rows from
+    each user the intervals are too narrow; `by_group` draws whole groups instead of rows.
 
-    Shapes: `(rows,)` each. Raises `InputError` for an unknown statistic, lengths that differ,
-    values that are not finite, labels outside [0, 1], fewer than `2 / (1 - level)` resamples, and
-    where the statistic is undefined on the rows given.
+    Shapes: `(rows,)` each. Raises `InputError` for an unknown metric, lengths that differ,
+    values that are not finite, labels outside [0, 1], fewer than `2 / (1 - level)` resamples, a
+    metric within groups or `by_group` without groups, and where the metric is undefined on the
+    rows given.
 
     Source: Efron, "Bootstrap methods: another look at the jackknife", 1979; Poisson weights as in
     Hanley and MacGibbon, "Creating non-parametric bootstrap samples using Poisson frequencies",
@@ -85,34 +84,24 @@ def bootstrap_difference(
     >>> round(found.difference.value, 3), round(found.gain.value, 3), found.gain.low > 0
     (-0.38, 0.38, True)
     """
-    entry = _entry(statistic)
-    if entry.statistic is not Statistic.AUC and entry.statistic not in _RATIOS:
-        raise InputError(f"there is no bootstrap of {entry.statistic}")
-    below = tail(level)
-    if resamples < ceil(round(1.0 / below, 6)):
-        raise InputError(
-            f"{resamples} resamples are too few for an interval of level {level}; "
-            f"give {ceil(round(1.0 / below, 6))} or more, such as 1000"
-        )
+    entry = metric_named(metric) if isinstance(metric, str) else metric
+    below = _enough(resamples, level)
     y = in_range("label", label, 0.0, 1.0)
     first, second = over_seeds("a", a, y.size), over_seeds("b", b, y.size)
-    columns, rng = [*first, *second], np.random.default_rng(seed)
-    if entry.statistic is Statistic.AUC:
-        values = _auc_values(columns, y, resamples, rng)
-    else:
-        values = _sum_values(_RATIOS[entry.statistic], columns, y, resamples, rng)
+    rows, units = _rows([entry], [*first, *second], y, group, by_group)
+    (values,) = resampled([entry], rows, units, resamples, seed)
     if not np.isfinite(values[0]).all():
         raise InputError(
-            f"{entry.statistic} is undefined: the {y.size:,} rows have {y.sum():,.0f} positives; "
+            f"{entry.name} is undefined: the {y.size:,} rows have {y.sum():,.0f} positives; "
             "give rows of both classes"
         )
     values = values[np.isfinite(values).all(axis=1)]
-    loss = _loss(entry, values)
+    loss = entry.badness(values)
     split = len(first)
     of_a, of_b = values[:, :split].mean(axis=1), values[:, split:].mean(axis=1)
     gain = loss[:, split:].mean(axis=1) - loss[:, :split].mean(axis=1)
     return BootstrapDifference(
-        statistic=entry.statistic,
+        metric=entry.name,
         a=_interval(of_a, below),
         b=_interval(of_b, below),
         difference=_interval(of_a - of_b, below),
@@ -123,19 +112,69 @@ def bootstrap_difference(
     )
 
 
-def _entry(statistic: Statistic | str) -> Metric:
-    """Any metric with this statistic: the direction of better is the same for all of them."""
-    for metric in METRICS.values():
-        if metric.statistic == statistic:
-            return metric
-    names = ", ".join(Statistic)
-    raise InputError(f"there is no statistic '{statistic}'; there are: {names}")
+def bootstrap_intervals(
+    metrics: Sequence[str | Metric[Any]],
+    scores: ArrayLike | Sequence[ArrayLike],
+    label: ArrayLike,
+    *,
+    group: ArrayLike | None = None,
+    by_group: bool = False,
+    resamples: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> list[Interval | None]:
+    """Percentile intervals of several metrics of one model, on the same resamples of the rows.
+
+    As the intervals of `bootstrap_difference`, of which all arguments mean the same. Metrics that
+    are sums share their weights, so that several take hardly longer than one. None stands for a
+    metric that is undefined on these rows.
+
+    Raises `InputError` as `bootstrap_difference` does, but not for undefined metrics.
+
+    >>> label = np.array([0, 1, 0, 1, 1, 0] * 50)
+    >>> nll, pcoc = bootstrap_intervals(["nll", "pcoc"], np.zeros(300), label, seed=1)
+    >>> round(nll.value, 3), pcoc.value, 0.85 < pcoc.low < 1 < pcoc.high < 1.2
+    (0.693, 1.0, True)
+    """
+    below = _enough(resamples, level)
+    y = in_range("label", label, 0.0, 1.0)
+    vectors = over_seeds("scores", scores, y.size)
+    entries = [metric_named(one) if isinstance(one, str) else one for one in metrics]
+    rows, units = _rows(entries, vectors, y, group, by_group)
+    intervals: list[Interval | None] = []
+    for values in resampled(entries, rows, units, resamples, seed):
+        defined = np.asarray(np.isfinite(values).all(axis=1))
+        enough = bool(defined[0]) and np.count_nonzero(defined) > 2
+        intervals.append(_interval(values[defined].mean(axis=1), below) if enough else None)
+    return intervals
 
 
-def _loss(entry: Metric, values: Floats) -> Floats:
-    if entry.target is not None:
-        return np.abs(values - entry.target)
-    return -values if entry.higher_is_better else values
+def _enough(resamples: int, level: float) -> float:
+    """The probability on either side of the interval."""
+    below = tail(level)
+    if resamples < ceil(round(1.0 / below, 6)):
+        raise InputError(
+            f"{resamples} resamples are too few for an interval of level {level}; "
+            f"give {ceil(round(1.0 / below, 6))} or more, such as 1000"
+        )
+    return below
+
+
+def _rows(
+    metrics: Sequence[Metric[Any]],
+    scores: list[NDArray[Any]],
+    y: NDArray[Any],
+    group: ArrayLike | None,
+    by_group: bool,
+) -> tuple[list[Rows], Units]:
+    """The rows as each vector of scores predicts them, and what of them is drawn together."""
+    needing = [one.name for one in metrics if "group" in one.needs]
+    if group is None and (needing or by_group):
+        told = f"{needing[0]} is of groups" if needing else "by_group draws groups"
+        raise InputError(f"{told}: give the group of each row")
+    of_row = None if group is None else as_groups("group", group, y.size)
+    units = Units(y.size, of_row if by_group else None)
+    return [Rows(y, score, of_row) for score in scores], units
 
 
 def _interval(values: Floats, below: float) -> Interval:
@@ -143,101 +182,3 @@ def _interval(values: Floats, below: float) -> Interval:
     drawn = values[1:]
     low, high = np.quantile(drawn, [below, 1.0 - below])
     return Interval(float(values[0]), float(drawn.std(ddof=1)), float(low), float(high))
-
-
-class _Ratio(NamedTuple):
-    """A statistic that is a ratio of sums over rows.
-
-    Attributes:
-        summand: of logits and labels.
-        less_positives: the labels are subtracted from the sum of summands.
-        over_positives: it is divided by the sum of labels, otherwise by the number of rows.
-    """
-
-    summand: Callable[[Floats, Floats], Floats]
-    less_positives: bool = False
-    over_positives: bool = False
-
-
-def _probability(logit: Floats, label: Floats) -> Floats:
-    return sigmoid(logit)
-
-
-_RATIOS = {
-    Statistic.NLL: _Ratio(cross_entropy),
-    Statistic.PCOC: _Ratio(_probability, over_positives=True),
-    Statistic.BIAS: _Ratio(_probability, less_positives=True),
-    Statistic.RELATIVE_BIAS: _Ratio(_probability, less_positives=True, over_positives=True),
-}
-
-
-def _sum_values(
-    ratio: "_Ratio",
-    columns: list[NDArray[Any]],
-    y: NDArray[Any],
-    resamples: int,
-    rng: np.random.Generator,
-) -> Floats:
-    """Values `(1 + resamples, columns)`; the first row is the sample itself."""
-    totals = np.zeros((1 + resamples, 2 + len(columns)))
-    for rows in _slices(y.size, max(1, _CHUNK // resamples)):
-        target = y[rows].astype(np.float64)
-        summands = [np.ones(target.size), target]
-        summands += [ratio.summand(z[rows], target) for z in columns]
-        weights = np.ones((1 + resamples, target.size))
-        _draw(rng, weights[1:])
-        totals += weights @ np.stack(summands, axis=1)
-    size, positives, sums = totals[:, :1], totals[:, 1:2], totals[:, 2:]
-    if ratio.less_positives:
-        sums = sums - positives
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return sums / (positives if ratio.over_positives else size)
-
-
-def _auc_values(
-    columns: list[NDArray[Any]], y: NDArray[Any], resamples: int, rng: np.random.Generator
-) -> Floats:
-    """Values `(1 + resamples, columns)`; the first row is the sample itself."""
-    rankings = [_Ranking(score, y) for score in columns]
-    values = np.empty((1 + resamples, len(columns)))
-    weights = np.ones(y.size)
-    for k in range(1 + resamples):
-        if k:
-            _draw(rng, weights)
-        values[k] = [ranking.auc(weights) for ranking in rankings]
-    return values
-
-
-class _Ranking:
-    """A score sorted once, for its AUC under many weightings of the rows.
-
-    A row has the mass `y` as a positive and `1 - y` as a negative, as in `weighted_auc`.
-    """
-
-    def __init__(self, score: NDArray[Any], y: NDArray[Any]) -> None:
-        self._positive, negative = np.flatnonzero(y > 0.0), np.flatnonzero(y < 1.0)
-        self._negative = negative[np.argsort(score[negative])]
-        ranked = score[self._negative]
-        self._below = np.searchsorted(ranked, score[self._positive], side="left")
-        self._up_to = np.searchsorted(ranked, score[self._positive], side="right")
-        self._mass = y[self._positive].astype(np.float64)
-        self._rest = 1.0 - y[self._negative].astype(np.float64)
-
-    def auc(self, weights: Floats) -> float:
-        """NaN if either class has no weight."""
-        passed = np.zeros(self._negative.size + 1)
-        np.cumsum(weights[self._negative] * self._rest, out=passed[1:])
-        mass = weights[self._positive] * self._mass
-        pairs = 2.0 * float(mass.sum()) * float(passed[-1])
-        if pairs == 0.0:
-            return float("nan")
-        return float(mass @ (passed[self._below] + passed[self._up_to])) / pairs
-
-
-def _slices(rows: int, step: int) -> Iterator[slice]:
-    return (slice(start, min(rows, start + step)) for start in range(0, rows, step))
-
-
-def _draw(rng: np.random.Generator, out: Floats) -> None:
-    numbers = rng.integers(0, 2**16, out.shape, dtype=np.uint16)
-    np.take(_WEIGHTS, numbers, out=out, mode="clip")  # "clip" only to write without a buffer

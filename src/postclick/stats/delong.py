@@ -10,18 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 from postclick.errors import InputError
-from postclick.metrics.inputs import as_labels, finite_vector
+from postclick.metrics.inputs import as_labels
 from postclick.stats.interval import Interval, over_seeds, tail
 
 Counts = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class DeLong:
-    """AUCs `(k,)` on the same rows and the covariance `(k, k)` of their estimates."""
-
-    aucs: NDArray[np.float64]
-    covariance: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -40,56 +32,30 @@ class AucDifference:
     undefined: str | None = None
 
 
-def delong(scores: Sequence[ArrayLike], label: ArrayLike) -> DeLong:
-    """AUCs of `k` score vectors on the same rows, and the covariance of these estimates.
-
-    With `m` positives and `n` negatives, the structural component of a positive is the share of
-    negatives that it outranks, that of a negative the share of positives that outrank it, ties
-    half. The covariance is the sample covariance of the first over `m` plus that of the second
-    over `n`. Exact: pairs are counted in integers, after one sort of each class.
-
-    Shapes: `k` vectors `(rows,)` on any monotone scale, `label` `(rows,)` of 0/1. Raises
-    `InputError` for scores that are not finite, other labels, lengths that differ, and fewer than
-    2 positive or 2 negative rows.
-
-    Source: DeLong, DeLong and Clarke-Pearson, "Comparing the areas under two or more correlated
-    receiver operating characteristic curves: a nonparametric approach", 1988; in O(n log n) as in
-    Sun and Xu, "Fast implementation of DeLong's algorithm for comparing the areas under correlated
-    receiver operating characteristic curves", 2014 (a component is a difference of two mid-ranks:
-    the count of the other class below, ties half).
-
-    >>> found = delong([[0.1, 0.4, 0.35, 0.8], [0.2, 0.3, 0.3, 0.9]], [0, 0, 1, 1])
-    >>> print(found.aucs, found.covariance.diagonal())
-    [0.75  0.875] [0.125   0.03125]
-    """
-    positive = _classes(label)
-    if not len(scores):
-        raise InputError("there are no scores; give one vector or more")
-    vectors = [finite_vector(f"scores {k}", one, positive.size) for k, one in enumerate(scores)]
-    m = int(np.count_nonzero(positive))
-    n = positive.size - m
-    of_positives, of_negatives = np.empty((len(vectors), m)), np.empty((len(vectors), n))
-    aucs = np.empty(len(vectors))
-    for k, score in enumerate(vectors):
-        won, lost = _count(score, positive)
-        aucs[k] = int(won.sum()) / (2 * m * n)
-        of_positives[k], of_negatives[k] = _centred(won, 2 * n), _centred(lost, 2 * m)
-    covariance = of_positives @ of_positives.T / ((m - 1) * m)
-    covariance += of_negatives @ of_negatives.T / ((n - 1) * n)
-    return DeLong(aucs, covariance)
-
-
 def auc_interval(
     scores: ArrayLike | Sequence[ArrayLike], label: ArrayLike, level: float = 0.95
 ) -> Interval:
     """AUC with its standard error over test rows and a normal interval, cut at 0 and 1.
+
+    With `m` positives and `n` negatives, the structural component of a positive is the share of
+    negatives that it outranks, that of a negative the share of positives that outrank it, ties
+    half. The variance is the sample variance of the first over `m` plus that of the second over
+    `n`. Exact: pairs are counted in integers, after one sort of each class.
 
     `scores` may be a list with one vector for each seed: then it is the mean AUC over seeds. The
     trained models are taken as given; the interval says what other test rows could have shown,
     not what other seeds could. With every positive above every negative the standard error is 0
     and the interval says nothing.
 
-    Shapes and errors: as `delong`; `InputError` also for a level outside (0, 1).
+    Shapes: `(rows,)` on any monotone scale, `label` `(rows,)` of 0/1. Raises `InputError` for
+    scores that are not finite, other labels, lengths that differ, fewer than 2 positive or 2
+    negative rows, and a level outside (0, 1).
+
+    Source: DeLong, DeLong and Clarke-Pearson, "Comparing the areas under two or more correlated
+    receiver operating characteristic curves: a nonparametric approach", 1988; in O(n log n) as in
+    Sun and Xu, "Fast implementation of DeLong's algorithm for comparing the areas under correlated
+    receiver operating characteristic curves", 2014 (a component is a difference of two mid-ranks:
+    the count of the other class below, ties half).
 
     >>> found = auc_interval([0.1, 0.4, 0.35, 0.8, 0.9, 0.2], [0, 0, 1, 1, 1, 0])
     >>> round(found.value, 3), round(found.standard_error, 3), round(found.low, 3), found.high
@@ -118,7 +84,7 @@ def auc_difference(
     Two cases have no noise to test against and are told apart: without a difference p is 1, with
     one there is no p (`undefined`).
 
-    Shapes and errors: as `delong`; `InputError` also for a level outside (0, 1).
+    Shapes, errors and source: as `auc_interval`.
 
     >>> label = [0, 0, 0, 1, 1, 1]
     >>> a, b = [0.1, 0.2, 0.7, 0.3, 0.8, 0.9], [0.5, 0.2, 0.8, 0.3, 0.1, 0.9]

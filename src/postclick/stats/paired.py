@@ -10,7 +10,7 @@ from scipy.special import stdtr
 
 from postclick.errors import InputError
 from postclick.metrics.inputs import finite_vector
-from postclick.metrics.metric import Metric, badness
+from postclick.metrics.registry import Figure, badness
 
 _ROUNDING = 4 * float(np.finfo(np.float64).eps)
 
@@ -104,7 +104,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def losses_by_seed(
-    values: Mapping[str, Sequence[float]], metric: str | Metric
+    values: Mapping[str, Sequence[float]], metric: str | Figure
 ) -> dict[str, NDArray[np.float64]]:
     """Each method's metric by seed on a scale where lower is better (`badness`), shape (seeds,).
 
@@ -128,7 +128,7 @@ def losses_by_seed(
 
 
 def supported_best(
-    values: Mapping[str, Sequence[float]], metric: str | Metric, *, alpha: float = 0.05
+    values: Mapping[str, Sequence[float]], metric: str | Figure, *, alpha: float = 0.05
 ) -> str | None:
     """The method that is best on average and significantly better than every other, else None.
 

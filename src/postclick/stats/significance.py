@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from postclick.errors import InputError
-from postclick.metrics.metric import Metric, metric_named
+from postclick.metrics.registry import Figure, figure_named
 from postclick.stats.interval import tail
 from postclick.stats.paired import PairedResult, holm, losses_by_seed, paired_test
 from postclick.stats.seed_tests import WelchResult, WilcoxonResult, welch_test, wilcoxon_test
@@ -47,7 +47,7 @@ class Significance:
 
 def significance(
     values: Mapping[str, Sequence[float]],
-    metric: str | Metric,
+    metric: str | Figure,
     *,
     against: str | None = None,
     level: float = 0.95,
@@ -71,7 +71,7 @@ def significance(
     >>> round(found.effect_size, 2), round(found.paired.p, 4), found.wilcoxon.p
     (7.79, 0.0006, 0.125)
     """
-    entry = metric_named(metric) if isinstance(metric, str) else metric
+    entry = figure_named(metric) if isinstance(metric, str) else metric
     below = tail(level)
     losses = losses_by_seed(values, entry)
     if against is not None and against not in losses:

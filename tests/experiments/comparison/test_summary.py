@@ -122,3 +122,11 @@ def test_a_summary_is_json(small_log: PreparedLog) -> None:
 
 def test_an_unknown_row_is_none(small_log: PreparedLog) -> None:
     assert summary_of({CVR_AUC: CLEAR}, small_log, 4).row("cvr_auc", "entire") is None
+
+
+def test_groups_of_one_class_do_not_make_nll_degenerate(small_log: PreparedLog) -> None:
+    gauc = {"esmm": ["no group has both classes"] * 4, "evi": ["no group has both classes"] * 4}
+    figures = {("cvr_gauc", "clicked"): gauc, CVR_NLL: CLEAR}
+    row = summary_of(figures, small_log, 4).row(*CVR_NLL)
+    assert row is not None
+    assert (row.degenerate, row.best) == (False, "esmm")

@@ -6,10 +6,13 @@ import math
 import pytest
 from rich.console import Console
 
+from helpers.registered import NormalisedEntropy, forgotten
 from helpers.results import Figures, summary_of
 from postclick.data.prepared import PreparedLog
+from postclick.errors import InputError
 from postclick.experiments.comparison.summary import Summary
 from postclick.experiments.comparison.terminal_tables import footnotes, tables
+from postclick.metrics import register
 from postclick.metrics.metric import MetricValue
 
 CLEAR = {"esmm": [0.60, 0.62, 0.61, 0.63], "evi": [0.70, 0.73, 0.71, 0.72]}
@@ -107,3 +110,22 @@ def test_the_share_of_the_possible_gain_where_the_true_cvr_is_known(
     assert "the true CVR" in shown
     assert any(note.startswith("share of gain") for note in footnotes(summary))
     assert "share of" not in text(summary_of(figures, small_log, 2))
+
+
+def test_registered_metrics_of_others_have_columns_and_winners(small_log: PreparedLog) -> None:
+    figures = {**RECORDED, ("cvr_ne", "clicked"): CLEAR}
+    with forgotten():
+        register(NormalisedEntropy)
+        summary = summary_of(figures, small_log, 4)
+        row = summary.row("cvr_ne", "clicked")
+        assert row is not None and row.best == "esmm", "lower is better"
+        assert "cvr_ne" in text(summary)
+    assert "cvr_ne" not in text(summary_of(RECORDED, small_log, 4))
+    with pytest.raises(InputError, match="there is no metric 'cvr_ne'"):
+        summary_of(figures, small_log, 4)
+
+
+def test_groups_have_columns(small_log: PreparedLog) -> None:
+    shown = text(summary_of({**RECORDED, ("cvr_gauc", "clicked"): CLEAR}, small_log, 4))
+    header = next(line for line in shown.splitlines() if "cvr_gauc" in line)
+    assert header.index("ctr_auc") < header.index("cvr_gauc")

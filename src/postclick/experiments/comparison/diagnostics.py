@@ -2,8 +2,9 @@
 
 diagnostics.json holds `format`, `split`, `rows`, `clicks`, `conversions`, `seed` (of the runs that
 the curves are of), `truth` (the column that stands for it, or null), `propensity` (what the bias is
-bucketed by), and `protocols`: name -> `methods` (label -> runs and curves) and `differences` of
-CVR-AUC to the best method. Buckets are one list for each field of `metrics.buckets.Bucket`.
+bucketed by), and `protocols`: name -> `methods` (label -> runs and curves), `differences` of
+CVR-AUC to the best method, and `intervals` of each method's figures. Buckets are one list for each
+field of `metrics.buckets.Bucket`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from postclick.data.manifest import POTENTIAL, TRUE_CTR, TRUE_CVR
 from postclick.data.prepared import PreparedLog
+from postclick.experiments.comparison.intervals import LEVEL, over_impressions
 from postclick.judging.labels import SplitLabels, split_labels
 from postclick.logits import sigmoid
 from postclick.methods.base import PropensityConfig
@@ -29,17 +31,16 @@ from postclick.runs.run import Run
 from postclick.stats.delong import auc_difference
 
 DIAGNOSTICS, FORMAT = "diagnostics.json", 1
-LEVEL = 0.95
 # Protocol -> label of an arm -> its runs below the comparison's folder, by seed.
 RunFolders = Mapping[str, Mapping[str, Sequence[str]]]
 Values = NDArray[Any]
 
 
 def diagnose(log: PreparedLog, split: str, folder: Path, folders: RunFolders) -> dict[str, Any]:
-    """Curves of the first seed's runs, and differences of CVR-AUC over all seeds.
+    """Curves of the first seed's runs; differences of CVR-AUC and intervals over all seeds.
 
-    Every run in `folders` must have kept its predictions on `split`. One run is in memory at a
-    time, beside the CVR logits of clicked rows for two methods.
+    Every run in `folders` must have kept its predictions on `split`. The CVR logits of one method
+    are in memory at a time, beside those of clicked rows for two.
 
     Raises:
         InputError: predictions are missing, or labels cannot be read.
@@ -57,12 +58,23 @@ def diagnose(log: PreparedLog, split: str, folder: Path, folders: RunFolders) ->
         "truth": truth,
         "propensity": "true CTR" if has_true_ctr else "reference pCTR",
         "protocols": {
-            name: {
-                "methods": _curves(labels, truth, split, folder, runs),
-                "differences": _differences(labels, split, folder, runs),
-            }
-            for name, runs in folders.items()
+            name: _protocol(labels, truth, split, folder, runs) for name, runs in folders.items()
         },
+    }
+
+
+def _protocol(
+    labels: SplitLabels,
+    truth: str | None,
+    split: str,
+    folder: Path,
+    runs: Mapping[str, Sequence[str]],
+) -> dict[str, Any]:
+    differences = _differences(labels, split, folder, runs)
+    return {
+        "methods": _curves(labels, truth, split, folder, runs),
+        "differences": differences,
+        "intervals": over_impressions(labels, truth, split, folder, runs, differences["best"]),
     }
 
 

@@ -19,6 +19,7 @@ from postclick.experiments.comparison.results import (
 )
 from postclick.experiments.comparison.run_jobs import JobRunner, pool_if_needed
 from postclick.experiments.comparison.trials import trial_jobs
+from postclick.judging.feature_values import feature_names, feature_values
 from postclick.methods.base import Method
 from postclick.progress import Reporter, Silent
 from postclick.registry import require_importable
@@ -42,6 +43,7 @@ def run_comparison(
     workers: int | None = None,
     reporter: Reporter | None = None,
     track: Sequence[str] = (),
+    by: str | Sequence[str] = (),
     write_page: Callable[[Path], Path],
 ) -> Comparison:
     """Train, judge and summarise, and have `write_page` make a page of the folder at the end.
@@ -55,6 +57,9 @@ def run_comparison(
     if trials < 0:
         raise InputError(f"trials is {trials}: give 0 or more")
     log.split(split)
+    features = tuple(feature_names(by))
+    for name in features:
+        feature_values(log, name)  # refused before anything is trained
     make_folder(out)
     with locked(out / "compare.lock", out):
         plan.claim(out, log, trials)
@@ -66,7 +71,7 @@ def run_comparison(
             for arm in plan.arms:
                 require_importable(arm.method)
         with pool_if_needed(workers, most, reporter) as pool:
-            runner = JobRunner(log, out, split, pool, reporter, group.places)
+            runner = JobRunner(log, out, split, pool, reporter, group.places, features)
             runner.run(plan.jobs)
             protocols = {"fixed": fixed_runs(plan)}
             if trials:

@@ -32,10 +32,12 @@ def run_job(
     split: str,
     reporter: Reporter,
     track: Sequence[Destination] = (),
+    by: Sequence[str] = (),
 ) -> None:
     """Train one run and, if it is to be judged, evaluate it, unless that is already done.
 
-    A trial that diverges is told and left out; others are an error.
+    `by` names features, for each of whose values it is judged as well. A trial that diverges is
+    told and left out; others are an error.
     """
     log = open_log_once(data)
     folder = job.folder(out)
@@ -51,8 +53,10 @@ def run_job(
         reporter.line(f"left out: {error}")
         return
     kept = folder / PREDICTIONS / f"{split}.parquet"
-    if job.judged and (split not in run.metrics or not kept.exists()):
-        run.evaluate(log, split, keep_predictions=True)
+    found = run.metrics.get(split)
+    done = kept.exists() and found is not None and set(by) <= set(found.get("by", ()))
+    if job.judged and not done:
+        run.evaluate(log, split, keep_predictions=True, by=by)
     if job.judged and split != FITTED_ON:
         add_study(run, log, split)
 
@@ -63,11 +67,12 @@ def _run_in_worker(
     out: Path,
     split: str,
     track: tuple[Destination, ...],
+    by: tuple[str, ...],
     messages: Any,
     stop: Any,
 ) -> None:
     if not stop.is_set():
-        run_job(job, data, out, split, ForwardingReporter(job.name, messages, stop), track)
+        run_job(job, data, out, split, ForwardingReporter(job.name, messages, stop), track, by)
 
 
 @dataclass(frozen=True)
@@ -80,13 +85,15 @@ class JobRunner:
     pool: WorkerPool | None
     reporter: Reporter
     track: tuple[Destination, ...] = ()
+    by: tuple[str, ...] = ()
 
     def run(self, jobs: Sequence[Job]) -> None:
         """Run `jobs`, side by side, and tell each as it ends."""
         rows = sum(job.settings.epochs for job in jobs) * self.log.split("train").rows
         self.reporter.start(f"{len(jobs)} runs, at most", rows, "rows")
         data = self.log.folder.resolve()
-        ended = run_jobs(jobs, data, self.out, self.split, self.pool, self.reporter, self.track)
+        told = self.reporter, self.track, self.by
+        ended = run_jobs(jobs, data, self.out, self.split, self.pool, *told)
         for count, job in enumerate(ended, start=1):
             self.reporter.line(f"{job.name} done, {count} of {len(jobs)} runs")
 
@@ -99,15 +106,16 @@ def run_jobs(
     pool: WorkerPool | None,
     reporter: Reporter,
     track: tuple[Destination, ...] = (),
+    by: tuple[str, ...] = (),
 ) -> Iterator[Job]:
     """Run jobs, by the pool or one after the other in this process, and yield each as it ends."""
     if pool is None:
         for job in jobs:
-            run_job(job, data, out, split, LabelledReporter(job.name, reporter), track)
+            run_job(job, data, out, split, LabelledReporter(job.name, reporter), track, by)
             yield job
         return
     waiting: dict[Future[None], Job] = {
-        pool.submit(_run_in_worker, job, data, out, split, track): job for job in jobs
+        pool.submit(_run_in_worker, job, data, out, split, track, by): job for job in jobs
     }
     while waiting:
         for future in pool.ended(waiting):

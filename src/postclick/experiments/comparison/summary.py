@@ -9,7 +9,8 @@ import polars as pl
 from postclick.data.prepared import PreparedLog
 from postclick.experiments.comparison.plan import Plan
 from postclick.judging.oracle import baseline_value, share_of_gain
-from postclick.metrics.metric import METRICS, MetricValue
+from postclick.metrics.metric import MetricValue
+from postclick.metrics.registry import METRICS, figure_named
 from postclick.runs.training_config import TrainingConfig
 from postclick.stats.paired import supported_best
 
@@ -144,12 +145,9 @@ def _rows(
     results: pl.DataFrame, plan: Plan, perfect: Mapping[tuple[str, str], Perfect]
 ) -> Iterator[Row]:
     order = {name: k for k, name in enumerate(METRICS)}
-    one_class = results.filter(pl.col("metric").str.ends_with("_auc") & pl.col("value").is_null())
-    degenerate = {name.replace("_auc", "_nll") for name in one_class["metric"].unique()}
-    # Truth is soft or drawn at random; an undefined space there says nothing of the others.
-    degenerate = {name for name in degenerate if not name.startswith("true_")}
+    degenerate = _degenerate(results)
     pairs = results.select("metric", "space").unique(maintain_order=True).rows()
-    for metric, space in sorted(pairs, key=lambda pair: order[pair[0]]):
+    for metric, space in sorted(pairs, key=lambda pair: order[figure_named(pair[0]).name]):
         part = results.filter((pl.col("metric") == metric) & (pl.col("space") == space))
         by_method: dict[str, OverSeeds] = {}
         values: dict[str, list[float]] = {}
@@ -169,6 +167,19 @@ def _rows(
             best = supported_best(values, metric)
         known = perfect.get((metric, space))
         yield Row(metric, space, by_method, best, metric in degenerate, known)
+
+
+def _degenerate(results: pl.DataFrame) -> set[str]:
+    """Figures for which a constant is best, because all recorded labels are the same."""
+    undefined = results.filter(pl.col("value").is_null())["metric"].unique()
+    # Truth is soft or drawn at random; an undefined space there says nothing of the others.
+    found = [figure for name in undefined if not (figure := figure_named(name)).needs_truth]
+    one_class = {figure.quantity for figure in found if figure.metric.undefined_in_one_class}
+    return {
+        figure.name
+        for figure in METRICS.values()
+        if figure.quantity in one_class and figure.metric.constant_in_one_class
+    }
 
 
 def _number(value: Any) -> float | None:

@@ -6,12 +6,16 @@ from typing import Any
 from rich.table import Table
 
 from postclick.experiments.comparison.summary import OverSeeds, Row, Summary
+from postclick.metrics.registry import added, figure_named
 
-# What is shown, in this order; results.parquet and summary.json hold everything.
+# What is shown of our metrics, in this order; results.parquet and summary.json hold everything.
 RECORDED = (
     ("cvr_auc", "clicked"),
     ("ctcvr_auc", "entire"),
     ("ctr_auc", "entire"),
+    ("cvr_gauc", "clicked"),
+    ("ctcvr_gauc", "entire"),
+    ("ctr_gauc", "entire"),
     ("cvr_nll", "clicked"),
     ("ctcvr_nll", "entire"),
     ("cvr_pcoc", "clicked"),
@@ -27,12 +31,27 @@ GAIN = ("true_cvr_nll", "entire")
 SHORT = {"cvr_relative_bias": "bias %", "true_cvr_auc": "true AUC", "true_cvr_nll": "true NLL"}
 
 
+def recorded() -> tuple[tuple[str, str], ...]:
+    """What is shown on recorded labels, registered metrics of others at the end."""
+    return (*RECORDED, *_others(truth=False))
+
+
+def against_truth() -> tuple[tuple[str, str], ...]:
+    """What is shown against known truth, registered metrics of others at the end."""
+    return (*TRUTH, *_others(truth=True))
+
+
+def _others(truth: bool) -> list[tuple[str, str]]:
+    figures = [figure for figure in added() if figure.needs_truth == truth]
+    return [(figure.name, space) for figure in figures for space in figure.spaces]
+
+
 def tables(summary: Summary) -> list[Table]:
     """One table on recorded labels and, where truth is known, one against truth."""
     how = "tuned on validation" if summary.protocol["tuned"] else "same length for all"
     made = [
-        _table(summary, RECORDED, f"Recorded labels, {how}"),
-        _table(summary, TRUTH, f"Against known truth, {how}"),
+        _table(summary, recorded(), f"Recorded labels, {how}"),
+        _table(summary, against_truth(), f"Against known truth, {how}"),
     ]
     return [table for table in made if table is not None]
 
@@ -45,7 +64,7 @@ def _table(summary: Summary, columns: tuple[tuple[str, str], ...], title: str) -
     table.add_column("method", no_wrap=True)
     table.add_column("passes", justify="right")
     for row in shown:
-        table.add_column(f"{SHORT.get(row.metric, row.metric)}\n{row.space}", justify="right")
+        table.add_column(f"{_short(row.metric)}\n{row.space}", justify="right")
     gain = next((r for r in shown if (r.metric, r.space) == GAIN and r.perfect), None)
     if gain:
         table.add_column("share of\ngain %", justify="right")
@@ -57,6 +76,12 @@ def _table(summary: Summary, columns: tuple[tuple[str, str], ...], title: str) -
         perfect = [_number(row, row.perfect.value if row.perfect else None) for row in shown]
         table.add_row("the true CVR", "", *perfect, "100", style="dim")
     return table
+
+
+def _short(metric: str) -> str:
+    if metric in SHORT:
+        return SHORT[metric]
+    return f"{metric} %" if figure_named(metric).metric.as_percent else metric
 
 
 def _shown(summary: Summary, columns: tuple[tuple[str, str], ...]) -> list[Row]:
@@ -81,7 +106,7 @@ def _text(row: Row, found: OverSeeds, method: str) -> str:
 def _number(row: Row, value: float | None) -> str:
     if value is None:
         return ""
-    return f"{100 * value:.1f}" if row.metric == "cvr_relative_bias" else f"{value:.4f}"
+    return f"{100 * value:.1f}" if figure_named(row.metric).metric.as_percent else f"{value:.4f}"
 
 
 def _share(row: Row, method: str) -> str:
@@ -100,7 +125,7 @@ def footnotes(summary: Summary) -> list[str]:
         trials = ", ".join(f"{name} {_tuned(found)}" for name, found in protocol["tuned"].items())
         notes.append(f"chosen on validation: {trials}.")
     if summary.seeds > 1 and len(summary.methods) > 1:
-        marked = any(row.best for row in _shown(summary, RECORDED + TRUTH))
+        marked = any(row.best for row in _shown(summary, recorded() + against_truth()))
         notes.append(
             ("* beats every other method: " if marked else "No method is marked as best: ")
             + protocol["test"]
@@ -115,7 +140,7 @@ def footnotes(summary: Summary) -> list[str]:
         f"{row.metric} ({row.space}): {found.undefined}"
         for row in summary.rows
         for found in row.by_method.values()
-        if found.undefined and (row.metric, row.space) in RECORDED + TRUTH
+        if found.undefined and (row.metric, row.space) in recorded() + against_truth()
     }
     return notes + [f"undefined: {reason}" for reason in sorted(reasons)]
 

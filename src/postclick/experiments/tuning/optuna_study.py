@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from postclick.errors import InputError
 from postclick.experiments.tuning.search_space import Range
-from postclick.metrics.metric import METRICS
+from postclick.metrics.registry import figure_named
 from postclick.ranges import Interval
 from postclick.system.files import write_bytes
 
@@ -51,7 +51,7 @@ def open_study(out: Path, metric: str) -> optuna.Study:
     path = str((out / JOURNAL).resolve())
     storage = JournalStorage(JournalFileBackend(path, JournalFileOpenLock(path)))
     pruner = optuna.pruners.MedianPruner(UNPRUNED_TRIALS, n_warmup_steps=UNPRUNED_EPOCHS)
-    higher = METRICS[metric].higher_is_better
+    higher = figure_named(metric).higher_is_better
     return optuna.create_study(
         study_name=STUDY,
         storage=storage,
