@@ -103,6 +103,7 @@ class FeatureFitter:
                 size=vocabularies[f.name].size,
                 pooling=f.pooling,
                 weighted=f.weights is not None,
+                target=f.target,
             )
             for f in schema.multi
         ]
