@@ -44,6 +44,9 @@ def test_yaml_round_trip(tmp_path: Path) -> None:
         ({"numeric": [{"name": "price", "transform": "sqrt"}]}, "transform"),
         ({"min_count": 0}, "min_count"),
         ({"multi": [{"name": "history", "separator": ""}]}, "separator"),
+        ({"group": "v"}, "'v' is an outcome and the group"),
+        ({"group": ""}, "group"),
+        ({"group": ["user", "shop"]}, "group"),
         (
             {"multi": [{"name": "h", "pooling": "attention"}]},
             "'h' is pooled by attention to nothing",
@@ -53,9 +56,6 @@ def test_yaml_round_trip(tmp_path: Path) -> None:
             {"multi": [{"name": "h", "pooling": "attention", "target": "price"}]},
             "'h' has the target 'price', which is no categorical feature; there are user, shop",
         ),
-        ({"group": "v"}, "'v' is an outcome and the group"),
-        ({"group": ""}, "group"),
-        ({"group": ["user", "shop"]}, "group"),
     ],
 )
 def test_mistakes_are_told_in_one_line(change: dict[str, Any], says: str) -> None:

@@ -172,6 +172,11 @@ class LogSchema(_Strict):
                 )
             if name in self.ignore:
                 raise ValueError(f"{name!r} is a feature and under ignore: keep one of the two")
+        if self.group in outcomes:
+            raise ValueError(
+                f"{self.group!r} is an outcome and the group: name the column of a user or a "
+                "request, or take group out"
+            )
         ids = [feature.name for feature in self.categorical]
         for bag in self.multi:
             if bag.target is not None and bag.target not in ids:
@@ -179,11 +184,6 @@ class LogSchema(_Strict):
                     f"{bag.name!r} has the target {bag.target!r}, which is no categorical feature; "
                     f"there are {', '.join(ids) or 'none'}"
                 )
-        if self.group in outcomes:
-            raise ValueError(
-                f"{self.group!r} is an outcome and the group: name the column of a user or a "
-                "request, or take group out"
-            )
         return self
 
     @model_serializer(mode="wrap")
