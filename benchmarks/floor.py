@@ -41,6 +41,7 @@ from torch import Tensor, nn
 from postclick import RunSettings, train
 from postclick.data.batch import Batch
 from postclick.data.prepared import PreparedLog
+from postclick.losses import weighted_sum
 from postclick.methods.base import Labels, Step
 from postclick.optim.compiled_adam import CompiledAdam
 from postclick.progress import PlainReporter
@@ -121,7 +122,7 @@ class Bare:
             self.method.zero_grad()
             with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
                 outputs, terms = self.method.loss(batch)
-            loss = torch.stack([*terms.values()]).sum()
+            loss = weighted_sum(terms)
             clock.lap("forward and loss")
             loss.backward()
             clock.lap("backward")

@@ -14,8 +14,8 @@ from pathlib import Path
 import postclick
 from postclick.data.prepared import PreparedLog
 from postclick.datasets.simulated import write_simulated
-from postclick.experiments.comparison.gather import fixed_part, gather, tuned_part
 from postclick.experiments.comparison.plan import Plan
+from postclick.experiments.comparison.results import fixed_runs, gather_results, tuned_runs
 from postclick.experiments.comparison.summary import Summary
 from postclick.experiments.comparison.terminal_tables import GAIN
 from postclick.progress import PlainReporter
@@ -102,12 +102,12 @@ def collect(log: Log, folder: Path) -> tuple[Summary, Summary | None]:
     """Both tables, from the runs, which all are there."""
     data, out = PreparedLog(folder / "data"), folder / "results"
     plan = Plan.make(["all"], SEEDS)
-    fixed = gather(data, plan, {"fixed": fixed_part(plan)}, out, "test").summary
+    fixed = gather_results(data, plan, {"fixed": fixed_runs(plan)}, out, "test").summary
     if not log.tuned:
         return fixed, None
     few = Plan.make(TUNED_METHODS.split(","), SEEDS)
-    parts = {"fixed": fixed_part(few), "tuned": tuned_part(few, TRIALS, out)}
-    return fixed, gather(data, few, parts, out, "test").tuned
+    parts = {"fixed": fixed_runs(few), "tuned": tuned_runs(few, TRIALS, out)}
+    return fixed, gather_results(data, few, parts, out, "test").tuned
 
 
 def page(log: Log, folder: Path, fixed: Summary, tuned: Summary | None) -> list[str]:

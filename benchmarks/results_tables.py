@@ -29,9 +29,9 @@ def minutes(folder: Path, kinds: tuple[str, ...]) -> float:
 
 
 def cell(row: Row | None, method: str) -> str:
-    if row is None or row.cells[method].mean is None:
+    if row is None or row.by_method[method].mean is None:
         return ""
-    found = row.cells[method]
+    found = row.by_method[method]
     percent = row.metric == "cvr_relative_bias"
     scale, digits = (100, 1) if percent else (1, 4)
     spread = f" ±{scale * (found.sd or 0):.{digits}f}"
@@ -46,7 +46,7 @@ def table(summary: Summary) -> list[str]:
         for row, title in rows
         if row is not None
         and not row.degenerate
-        and any(c.mean is not None for c in row.cells.values())
+        and any(c.mean is not None for c in row.by_method.values())
     ]
     gain = next((row for row, _ in kept if row.metric == "true_cvr_nll" and row.perfect), None)
     header = ["method", "passes", *(title for _, title in kept)] + (["share %"] if gain else [])
@@ -81,7 +81,7 @@ def across(found: Mapping[str, Summary], metric: str, space: str, *, share: bool
         name: {
             m: value
             for m in methods
-            if (value := row.share(m) if share else row.cells[m].mean) is not None
+            if (value := row.share(m) if share else row.by_method[m].mean) is not None
         }
         for name, row in logs.items()
         if not row.degenerate
@@ -120,12 +120,12 @@ def defaults_against_tuned(pairs: Mapping[str, tuple[Summary, Summary]]) -> list
     for name, (fixed, tuned) in pairs.items():
         key = ("cvr_auc", "clicked")
         a, b = fixed.row(*key), tuned.row(*key)
-        if a is None or b is None or any(a.cells[m].mean is None for m in methods):
+        if a is None or b is None or any(a.by_method[m].mean is None for m in methods):
             key = ("true_cvr_auc", "entire")
             a, b = fixed.row(*key), tuned.row(*key)
         assert a is not None
         assert b is not None
-        cells = [f"{(b.cells[m].mean or 0) - (a.cells[m].mean or 0):+.4f}" for m in methods]
+        cells = [f"{(b.by_method[m].mean or 0) - (a.by_method[m].mean or 0):+.4f}" for m in methods]
         note = "" if key[0] == "cvr_auc" else " (true AUC)"
         lines.append(f"| {name}{note} | {' | '.join(cells)} |")
     return lines

@@ -29,9 +29,9 @@ import polars as pl
 from postclick import Bundle, export, score
 from postclick.data.encode.vocabulary import FOLDER, Vocabulary
 from postclick.data.read.opening import open_log
-from postclick.serving.bundle.format import MODEL
-from postclick.serving.bundle.runtime import Model
-from postclick.serving.score import PIECE_ROWS
+from postclick.serving.bundle.bundle_files import MODEL
+from postclick.serving.bundle.onnx_model import OnnxModel
+from postclick.serving.score_log import PIECE_ROWS
 from workload import ONE_PASS, WORKLOAD_B, print_table, train_run, write_workload
 
 CANDIDATES, REQUESTS = 500, 200
@@ -80,7 +80,7 @@ def measure(folder: Path, kind: str, rows: int, rounds: int, threads: int) -> di
     bundle_folder, raw = make_bundle(folder, kind), folder / "raw.parquet"
     write_raw(raw, kind, rows)
     bundle = Bundle.open(bundle_folder, threads=1)
-    model = Model(bundle_folder / MODEL, threads)
+    model = OnnxModel(bundle_folder / MODEL, threads)
     frame = pl.read_parquet(raw)
     encoded = bundle.encode(frame)
     pieces = list(frame.iter_slices(PIECE_ROWS))
@@ -124,7 +124,7 @@ def request(run: Path, out: Path, frame: pl.DataFrame) -> dict[str, float]:
     user, candidates = frame.select(theirs).head(1), frame.drop(theirs)
     export(run, out, user_features=theirs)
     whole, apart = Bundle.open(run.parent / "bundle", threads=1), Bundle.open(out, threads=1)
-    model = Model(out / MODEL, user_features=theirs)
+    model = OnnxModel(out / MODEL, user_features=theirs)
     of_user = apart.encode(user, theirs)
     own = apart.encode(candidates, WORKLOAD_B.fields[USER_FIELDS:])
     works: dict[str, Callable[[], Any]] = {
@@ -167,7 +167,17 @@ def main() -> None:
             if side != "request"
         }
     )
-    print_table({f"{kind}, request": sides["request"] for kind, sides in found.items()})
+    print_table(
+        {
+            f"{kind}, {point}": {
+                name.removesuffix(f"_{point}"): taken
+                for name, taken in sides["request"].items()
+                if name.endswith(point)
+            }
+            for kind, sides in found.items()
+            for point in ("p50", "p99")
+        }
+    )
     print(json.dumps({"rows": arguments.rows, "threads": arguments.threads, "ids": found}))
 
 

@@ -152,7 +152,7 @@ CASES: dict[str, Case] = {
     ),
     "unknown data set": (
         lambda p: ["prepare", "--dataset", "movies", "--source", p / "run", "--out", p / "new"],
-        ("no data set is called 'movies'", "hillstrom"),
+        ("there is no data set 'movies'", "hillstrom"),
     ),
     "data set without a source": (
         lambda p: ["prepare", "--dataset", "coat", "--out", p / "new"],

@@ -31,7 +31,7 @@ _PUBLIC = {
     "report": "postclick.reporting.page",
     "reproduce": "postclick.papers",
     "propose_schema": "postclick.data.check.propose",
-    "score": "postclick.serving.score",
+    "score": "postclick.serving.score_log",
     "simulate": "postclick.datasets.simulated",
     "train": "postclick.training.train",
     "tune": "postclick.experiments.tuning.tune",
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from postclick.runs.settings import RunSettings
     from postclick.serving.bundle.bundle import Bundle
     from postclick.serving.bundle.export import export
-    from postclick.serving.score import score
+    from postclick.serving.score_log import score
     from postclick.training.train import train
 
 __all__ = [

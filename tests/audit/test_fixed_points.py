@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from postclick.audit.fixed_point import solve
 from postclick.audit.population import POPULATIONS
-from postclick.audit.report import audit, every_method, has_ctcvr, verdict
-from postclick.audit.solver import solve
+from postclick.audit.run_audit import audit, every_method, has_ctcvr, verdict
 from postclick.errors import InputError
 from postclick.methods import METHODS, find_method
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from postclick.experiments.comparison.plan import Plan
+from postclick.losses import weighted_sum
 from postclick.methods.base import Labels, Step
 from postclick.runs.build import build_method
 
@@ -187,9 +188,8 @@ def test_plain_evi_is_the_same_model(evi: Any, tmp_path: Path) -> None:
         torch.testing.assert_close(logit, outputs.logits[head], rtol=1e-4, atol=1e-5)
     loss = plain.loss(ids, batch.numeric, *Labels.of(batch))
     assert loss.isfinite()
-    weights = method.weights()
-    assert weights == evi.WEIGHTS
-    assert loss.item() == pytest.approx(sum(weights[n] * t.item() for n, t in terms.items()), 1e-5)
+    assert {name: term.weight for name, term in terms.items()} == evi.WEIGHTS
+    assert loss.item() == pytest.approx(weighted_sum(terms).item(), 1e-5)
     assert sum(p.numel() for p in plain.parameters()) == sum(p.numel() for p in method.parameters())
 
 

@@ -12,8 +12,8 @@ import postclick
 from helpers.commands import run as command
 from helpers.commands import succeed
 from helpers.runs import small_settings
+from postclick.calibration.calibration_file import CALIBRATION
 from postclick.calibration.calibrator import KINDS, Calibrator
-from postclick.calibration.document import CALIBRATION
 from postclick.calibration.fit import cross_fitted, fit, propensity_weights
 from postclick.calibration.reliability import judge_calibrator
 from postclick.data.prepared import PreparedLog

@@ -44,6 +44,15 @@ def test_yaml_round_trip(tmp_path: Path) -> None:
         ({"numeric": [{"name": "price", "transform": "sqrt"}]}, "transform"),
         ({"min_count": 0}, "min_count"),
         ({"multi": [{"name": "history", "separator": ""}]}, "separator"),
+        (
+            {"multi": [{"name": "h", "pooling": "attention"}]},
+            "'h' is pooled by attention to nothing",
+        ),
+        ({"multi": [{"name": "h", "target": "user"}]}, "a target and pooling: mean: set pooling:"),
+        (
+            {"multi": [{"name": "h", "pooling": "attention", "target": "price"}]},
+            "'h' has the target 'price', which is no categorical feature; there are user, shop",
+        ),
     ],
 )
 def test_mistakes_are_told_in_one_line(change: dict[str, Any], says: str) -> None:
@@ -52,6 +61,15 @@ def test_mistakes_are_told_in_one_line(change: dict[str, Any], says: str) -> Non
     message = str(caught.value)
     assert says in message
     assert "\n" not in message
+
+
+def test_a_target_is_written_and_its_absence_is_not() -> None:
+    attended = [{"name": "history", "pooling": "attention", "target": "user"}]
+    schema = LogSchema.parse({**GOOD, "multi": attended})
+    assert LogSchema.parse(yaml.safe_load(schema.to_yaml())) == schema
+    assert schema.model_dump(mode="json")["multi"][0]["target"] == "user"
+    plain = LogSchema.parse(GOOD).model_dump(mode="json")["multi"][0]
+    assert list(plain) == ["name", "separator", "weights", "min_count", "pooling", "max_length"]
 
 
 def test_weights_may_not_be_an_outcome() -> None:

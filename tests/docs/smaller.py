@@ -8,11 +8,11 @@ page. The last of an option given twice counts, and of two settings of the same 
 from shlex import quote
 
 REPLACED = {
-    # 24 methods: two stand for them, one of which has heads of its own.
+    # Two stand for all methods, one of which has heads of its own.
     "--methods all": "--methods naive,choruscvr",
     # Four countries in the same format.
     "for country in FR ES US NL;": "for country in NL;",
-    # Each experiment runs in tests/experiments/test_reproduce.py.
+    # Each experiment runs in tests/papers/test_run.py.
     "for name in evi-table1 evi-table2 evi-fig2 evi-fig3;": "for name in evi-fig2;",
     # The copy of MovieLens-100K in an installed recbole: a small folder in the same format.
     "--source recbole": "--source ml-100k",

@@ -2,14 +2,26 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from docs.pages import PAGES, ROOT
+from docs.pages import PAGES, ROOT, blocks
 from postclick.methods.describe import to_markdown
+
+LONGEST_LINE = 118
+TABLES_ARE_WRAPPED = """() => [...document.querySelectorAll("article table")]
+  .every((table) => table.closest(".md-typeset__scrollwrap"))"""
+# Pixels that each page, block of code and table needs and has; a scroll bar appears beyond them.
+WIDTHS = """() => [
+    ...document.querySelectorAll("html, article pre > code, .md-typeset__scrollwrap")]
+  .map((place) => ({
+    what: place.tagName, begins: place.innerText.slice(0, 50),
+    needs: place.scrollWidth, has: place.clientWidth + 1,
+  }))"""
 
 
 def test_methods_page_is_generated() -> None:
@@ -30,12 +42,21 @@ def test_the_readme_leads_to_every_page() -> None:
     assert sorted(listed) == sorted(set(PAGES) - {"README.md", "index.md"})
 
 
-@pytest.mark.slow
-def test_the_site_builds(tmp_path: Path) -> None:
+def test_no_line_of_code_is_longer_than_the_site_shows() -> None:
+    """In a window of 1280 pixels; how wide a font is there, no test here can know."""
+    for name, page in PAGES.items():
+        for block in blocks(page.read_text(encoding="utf-8")):
+            for number, line in enumerate(block.text.splitlines(), start=block.line):
+                assert len(line) <= LONGEST_LINE, f"{name}, line {number}: wrap it"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All pages, as `make docs` builds them."""
     pytest.importorskip("material", reason="no mkdocs-material: pip install '.[docs]'")
-    site = tmp_path / "site"
+    folder = tmp_path_factory.mktemp("built") / "site"
     done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
         cwd=ROOT,
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
@@ -43,8 +64,53 @@ def test_the_site_builds(tmp_path: Path) -> None:
         timeout=600,
     )
     assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.slow
+def test_the_site_has_every_page(site: Path) -> None:
     front = (site / "index.html").read_text(encoding="utf-8")
     for name in set(PAGES) - {"README.md"}:
         html = Path(name).with_suffix(".html").name
         assert (site / html).is_file()
         assert f'href="{html}"' in front, f"{name} is not in the navigation of mkdocs.yml"
+
+
+@pytest.mark.slow
+def test_code_is_highlighted(site: Path) -> None:
+    """Pygments has told apart what is in a block of code; output in `text` is as it is."""
+    for name in set(PAGES) - {"README.md"}:
+        html = (site / Path(name).with_suffix(".html").name).read_text(encoding="utf-8")
+        shown = re.findall(r'<div class="language-(\w+) highlight">(.*?)</div>', html, re.DOTALL)
+        written = blocks(PAGES[name].read_text(encoding="utf-8"))
+        assert [language for language, _ in shown] == [block.language for block in written], name
+        for (language, content), block in zip(shown, written, strict=True):
+            where = f"{name}, line {block.line}"
+            kinds = set(re.findall(r'<span class="([a-z]+\d?)">', content))
+            if language in ("python", "yaml"):
+                kinds.discard("w")  # white space
+            assert bool(kinds) == (language != "text"), where
+
+
+@pytest.mark.slow
+def test_nothing_is_cut_in_a_window_of_1280_pixels(site: Path) -> None:
+    """No page, block of code or table is wider than the place that it has."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no chromium: apt-get install chromium")
+    measured, cut = 0, []
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        for html in sorted(site.glob("*.html")):
+            page.goto(html.as_uri())
+            if html.name != "404.html":
+                # Each table gets its container by the page's script.
+                page.wait_for_function(TABLES_ARE_WRAPPED)
+            found = page.evaluate(WIDTHS)
+            measured += len(found)
+            cut += [f"{html.name}: {entry}" for entry in found if entry["needs"] > entry["has"]]
+        browser.close()
+    assert measured > 200
+    assert cut == []

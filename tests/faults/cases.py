@@ -153,7 +153,7 @@ CASES = (
         "score",
         "scores.parquet",
         "scores.parquet",
-        ("postclick.serving.score", "onnxruntime"),
+        ("postclick.serving.score_log", "onnxruntime"),
         _scores,
     ),
 )

@@ -11,8 +11,8 @@ import polars as pl
 from helpers.runs import overrides
 from postclick.data.prepared import PreparedLog
 from postclick.experiments.comparison.diagnostics import DIAGNOSTICS, diagnose
-from postclick.experiments.comparison.gather import COLUMNS, RESULTS, SUMMARY
 from postclick.experiments.comparison.plan import Arm, Plan
+from postclick.experiments.comparison.results import COLUMNS, RESULTS, SUMMARY
 from postclick.experiments.comparison.summary import protocol, summarise
 from postclick.judging.labels import SplitLabels, split_labels
 from postclick.judging.oracle import oracle_metrics

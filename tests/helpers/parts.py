@@ -6,8 +6,8 @@ from typing import Any
 import polars as pl
 
 from postclick.data.prepared import PreparedLog
-from postclick.experiments.comparison.gather import COLUMNS
 from postclick.experiments.comparison.plan import Plan
+from postclick.experiments.comparison.results import COLUMNS
 from postclick.experiments.comparison.summary import protocol, summarise
 from postclick.reporting.folder import Part
 

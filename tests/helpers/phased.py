@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from postclick.losses import cross_entropy, mean_entire
+from postclick.losses import Term, cross_entropy, mean_entire
 from postclick.methods.base import Labels, Method, MethodConfig, Outputs, Phase, Step, Terms
 
 
@@ -16,7 +16,6 @@ class Phased(Method[MethodConfig]):
     reference = "none"
     Config = MethodConfig
     expect = "nothing"
-    spaces = {"ctr": "entire", "cvr": "entire"}
     trained_in = (("embedding", "net.backbone", "net.heads.ctr"), ("net.heads.cvr",))
 
     def schedule(self, epochs: int) -> tuple[Phase, ...]:
@@ -33,7 +32,4 @@ class Phased(Method[MethodConfig]):
             "ctr": cross_entropy(outputs.logits["ctr"], labels.click),
             "cvr": labels.click * cross_entropy(outputs.logits["cvr"], labels.conversion),
         }
-        return {name: mean_entire(loss) for name, loss in losses.items()}
-
-    def weights(self) -> dict[str, float]:
-        return {"ctr": 1.0, "cvr": 1.0}
+        return {name: Term(mean_entire(loss), 1.0, "entire") for name, loss in losses.items()}

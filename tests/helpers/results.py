@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from postclick.data.prepared import PreparedLog
-from postclick.experiments.comparison.gather import COLUMNS
 from postclick.experiments.comparison.plan import Plan
+from postclick.experiments.comparison.results import COLUMNS
 from postclick.experiments.comparison.summary import Summary, protocol, summarise
 from postclick.metrics.metric import MetricValue
 

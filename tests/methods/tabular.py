@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from postclick.losses import expectation
+from postclick.losses import expectation, weighted_sum
 from postclick.methods import METHODS, Labels, Outputs
 
-from .helpers import RATES, make_method
+from .helpers import RATES
 
 # Many impressions: the size of a subset is taken as 1 at the least.
 IMPRESSIONS = 1e9
@@ -44,19 +44,18 @@ def settle(
     )
     truth = {"ctr": true_ctr, "counterfactual": -true_cvr}
     config = METHODS[name].Config.parse(name, options)
-    method = make_method(name, options)
     logits = {
         head: truth.get(head, true_cvr).clone().requires_grad_()
         for head in METHODS[name].all_heads(config, RATES)
     }
-    tables, weights = [logits[head] for head in heads], method.weights()
+    tables = [logits[head] for head in heads]
     optimizer = torch.optim.Rprop(tables, lr=0.1, step_sizes=(1e-12, 1.0))
     with expectation(counts):
         for _ in range(steps):
             optimizer.zero_grad()
             outputs = Outputs({head: table.repeat(3) for head, table in logits.items()})
             found = METHODS[name].terms(config, outputs, Labels(click, conversion))
-            torch.stack([weights[term] * found[term] for term in terms or found]).sum().backward()
+            weighted_sum({term: found[term] for term in terms or found}).backward()
             optimizer.step()
     steepest = max(float(table.grad.abs().max()) for table in tables if table.grad is not None)
     ratio = (share * logits["cvr"].detach().sigmoid()).sum() / (share * r).sum()

@@ -98,7 +98,7 @@ def library(
     click, conversion = (torch.from_numpy(a) for a in labels)
     terms = method.terms(config, Outputs(dict(leaves)), Labels(click, click * conversion))
     result = {}
-    for term, value in terms.items():
+    for term, (value, _, _) in terms.items():
         assert value.dtype == torch.float64
         gradients = torch.autograd.grad(
             value, list(leaves.values()), retain_graph=True, allow_unused=True

@@ -21,7 +21,7 @@ from reference.losses import Array, sigmoid
 from reference.population import Labels as LabelArrays
 from reference.population import random_batch
 
-from .helpers import make_method
+from .helpers import make_method, weights_of
 from .reference_cases import ELSEWHERE, EXTRAS, GRIDS, REFERENCE, RUNS, VARIANTS, Run
 from .test_reference import DIFFERENCES, VALUE, library
 
@@ -201,9 +201,9 @@ def test_terms_of_features_and_earlier_models_equal_the_reference(run: Run) -> N
     expected, numeric = fn(z), finite_difference_terms(fn, z)
     assert expected.keys() == terms.keys()
     for term, value in expected.items():
-        assert deviation(run, "value", terms[term].item(), value) <= VALUE, term
+        assert deviation(run, "value", terms[term].value.item(), value) <= VALUE, term
         slopes = torch.autograd.grad(
-            terms[term], list(leaves.values()), retain_graph=True, allow_unused=True
+            terms[term].value, list(leaves.values()), retain_graph=True, allow_unused=True
         )
         for (head, gradient), slope in zip(numeric[term].items(), slopes, strict=True):
             ours = np.zeros_like(gradient) if slope is None else slope.numpy()
@@ -224,5 +224,5 @@ def test_nise_without_an_earlier_model_takes_its_own_predictions() -> None:
 def test_default_weights(name: str) -> None:
     method, _, variant = name.partition("/")
     options = Run(method, variant=variant or None).library_options()
-    weights = make_method(method, options).weights()
+    weights = weights_of(make_method(method, options))
     assert weights == pytest.approx(WEIGHTS[name], rel=1e-12)

@@ -11,8 +11,9 @@ import pytest
 
 from postclick.errors import InputError
 from postclick.methods import METHODS, find_method
+from postclick.nn.backbones import find_backbone
 
-from .helpers import BACKBONES, make_method
+from .helpers import BACKBONES, make_batch, make_method
 
 every_method = pytest.mark.parametrize("name", METHODS)
 
@@ -34,7 +35,7 @@ def test_the_class_says_what_it_is(name: str) -> None:
         phases = make_method(name).schedule(epochs)
         assert all(phase.epochs >= 1 and phase.steps for phase in phases)
         assert phases[-1].judged
-    assert method.backbone in BACKBONES
+    assert find_backbone(method.backbone).name in BACKBONES
 
 
 @every_method
@@ -60,7 +61,8 @@ def test_wrong_options_are_refused_in_one_line(name: str) -> None:
         assert next(iter(options)) in message
         assert "\n" not in message
     with pytest.raises(InputError, match=f"method {name}: every loss weight is 0") as caught:
-        make_method(name, dict.fromkeys(set(weights) - {"max_weight"}, 0.0))
+        method = make_method(name, dict.fromkeys(set(weights) - {"max_weight"}, 0.0))
+        method.require_a_loss(make_batch([], []))
     assert "\n" not in str(caught.value)
 
 

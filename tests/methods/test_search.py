@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from postclick.experiments.tuning.space import declared
+from helpers.foreign_backbone import FOREIGN
+from postclick.experiments.tuning.search_space import declared
+from postclick.losses import weighted_sum
 from postclick.methods import METHODS
 from postclick.ranges import Between, Choice, Factor, Interval, Times, Values
 from postclick.runs.settings import RunSettings, value_of, with_values
 
-from .helpers import make_batch, make_method, steps_of, total_loss
+from .helpers import BACKBONES, make_batch, make_method, steps_of
 
 NAMES = [n for m in METHODS.values() for n in (m.name, *(f"{m.name}/{v}" for v in m.variants))]
 every_name = pytest.mark.parametrize("name", NAMES)
@@ -62,7 +64,7 @@ def test_every_corner_is_valid(name: str) -> None:
         options = with_values(base, corner).options
         method = make_method(base.method.partition("/")[0], options)
         for step in steps_of(method):
-            assert np.isfinite(total_loss(method, method.loss(batch, step)[1]).item())
+            assert np.isfinite(weighted_sum(method.loss(batch, step)[1]).item())
 
 
 @every_name
@@ -124,7 +126,7 @@ def test_idle_options_change_no_loss(name: str) -> None:
                 losses = []
                 for method in (plain, other):
                     torch.manual_seed(0)  # for dropout
-                    losses.append(total_loss(method, method.loss(batch, step)[1]).item())
+                    losses.append(weighted_sum(method.loss(batch, step)[1]).item())
                 assert losses[0] == losses[1], (option, value)
 
 
@@ -135,6 +137,17 @@ def test_backbones_bring_their_own() -> None:
     )
     assert "network.bottom" in share - mixed
     assert {"network.experts", "network.expert_width", "network.expert_dropout"} <= mixed - share
+
+
+@pytest.mark.parametrize("kind", [*BACKBONES, FOREIGN])
+def test_every_corner_of_a_backbone_is_valid(kind: str) -> None:
+    base, ranges = ranges_of("naive", f"backbone={kind}")
+    own = {f"network.{name}" for name in base.backbone.Options.search}
+    assert own and own <= set(ranges)
+    for corner in corners(ranges):
+        settings = with_values(base, corner)
+        for key, value in corner.items():
+            assert value_of(settings, key) == value, key
 
 
 @pytest.mark.parametrize(

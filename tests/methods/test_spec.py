@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from postclick.methods import METHODS, Labels, Method, Outputs
-from postclick.methods.base import PropensityConfig, Terms
+from postclick.methods.base import PropensityConfig
 from postclick.nn.embedding import FeatureEmbedding
 from postclick.nn.heads import Head
 from reference.population import ROWS, STRATA_P, STRATA_R, exact_population, logit, random_batch
 
-from .helpers import CLIPS, PATTERNS, dense, make_batch, make_method
+from .helpers import CLIPS, PATTERNS, dense, make_batch, make_method, values
 
 HEADS = ("ctr", "cvr", "uncvr", "teacher", "imputation", "propensity", "ctcvr")
 HEADS += ("counterfactual", "domain", "cvr_second", "conversion")
@@ -26,32 +26,19 @@ WEIGHTED = [name for name, method in METHODS.items() if issubclass(method.Config
 
 def terms_of(
     name: str, z: dict[str, Any], labels: Any, **options: Any
-) -> tuple[Terms, dict[str, Tensor]]:
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Terms at the given logits, and the logits as leaves."""
     method = METHODS[name]
     leaves = {head: torch.as_tensor(a).clone().requires_grad_() for head, a in z.items()}
     click, conversion = (torch.as_tensor(a) for a in labels)
     config = method.Config.parse(name, options)
-    return method.terms(config, Outputs(dict(leaves)), Labels(click, conversion)), leaves
-
-
-# The head of the propensity where that is not pCTR's.
-WEIGHT_HEAD = {"mrdr_gpl": "propensity"}
-# The weighted CVR term where it is not called cvr.
-CVR_TERM = {"dcmt": "factual", "ddpo": "cvr_clicked"}
-# Terms that train the propensity by design, and those that never do, whatever the option says.
-ALWAYS_ATTACHED = {"ips_v2": {"balance"}, "dr_v2": {"balance"}}
-NEVER_ATTACHED = {
-    name: {"imputation"} for name in ("dr_jl", "mrdr", "dr_bias", "dr_mse", "mrdr_gpl")
-}
+    terms = method.terms(config, Outputs(dict(leaves)), Labels(click, conversion))
+    return values(terms), leaves
 
 
 # Imputation heads that predict an error start at that of a constant pCVR of .3.
 ERROR_HEADS = {("multi_dr", "imputation"), ("escm2_dr", "imputation")}
 MEAN_ERROR = -0.3 * math.log(0.3) - 0.7 * math.log(0.7)
-# Terms that have no gradient at the start: AITM's constraint holds there, and UKD's gradient
-# reversal has no strength yet.
-IDLE = {("aitm", "constraint"), ("ukd", "adversarial")}
 
 
 def networks_heads(method: Method[Any]) -> dict[str, Head]:
@@ -89,15 +76,16 @@ def test_16_1_mean_clicked_is_n_over_clicks_times_mean_entire(
 def test_16_2_weighted_terms_do_not_train_the_ctr_head_unless_attached(name: str) -> None:
     """A weighted term is one that a narrower clip changes."""
     z, labels = random_batch(0, HEADS)
+    contract = METHODS[name].contract
     wide = {"clip": CLIPS[0]}
     terms, leaves = terms_of(name, z, labels, **wide)
     narrow, _ = terms_of(name, z, labels, clip=CLIPS[1])
     attached, attached_leaves = terms_of(name, z, labels, **wide, detach_propensity=False)
     weighted = [term for term in terms if not torch.equal(terms[term], narrow[term])]
-    assert CVR_TERM.get(name, "cvr") in weighted
+    assert contract.weighted_cvr in weighted
     assert not {"ctr", "ctcvr", "ctuncvr", "teacher"} & set(weighted)
-    head = WEIGHT_HEAD.get(name, "ctr")
-    always, never = ALWAYS_ATTACHED.get(name, set()), NEVER_ATTACHED.get(name, set())
+    head = METHODS[name].propensity_head
+    always, never = set(contract.trains_propensity), set(contract.spares_propensity)
     assert always | never <= set(weighted)
     for term in weighted:
         assert (slopes(terms[term], leaves)[head] != 0).any() == (term in always), term
@@ -112,8 +100,8 @@ def test_16_2_holds_for_the_parameters_of_the_ctr_tower(name: str, detach: bool)
     method = make_method(name, {"detach_propensity": detach})
     batch = make_batch(*PATTERNS["mixed"])
     terms = method.terms(method.config, method(batch), Labels.of(batch))
-    tower = dict(networks_heads(method)[WEIGHT_HEAD.get(name, "ctr")].named_parameters())
-    term = terms[CVR_TERM.get(name, "cvr")]
+    tower = dict(networks_heads(method)[method.propensity_head].named_parameters())
+    term = terms[method.contract.weighted_cvr].value
     gradients = torch.autograd.grad(term, list(tower.values()), allow_unused=True)
     reached = [g is not None and bool((g != 0).any()) for g in gradients]
     assert reached == [not detach] * len(tower)
@@ -216,7 +204,7 @@ def test_all_terms_together_train_the_embedding(name: str) -> None:
     method = make_method(name)
     batch = make_batch(*PATTERNS["mixed"])
     tables = [m.table for m in method.modules() if isinstance(m, FeatureEmbedding)]
-    for term, value in method.loss(batch)[1].items():
+    for term, value in values(method.loss(batch)[1]).items():
         found = torch.autograd.grad(value, tables, retain_graph=True, allow_unused=True)
         reached = any((dense(gradient) != 0).any() for gradient in found if gradient is not None)
-        assert reached == ((name, term) not in IDLE), term
+        assert reached == (term not in method.contract.flat_at_start), term

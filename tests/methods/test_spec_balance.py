@@ -11,7 +11,7 @@ from postclick.methods.dr_v2 import DrV2, IpsV2
 from reference.losses import Array
 from reference.population import ROWS, STRATA_P, STRATA_R, exact_population, logit, random_batch
 
-from .helpers import PATTERNS, make_batch, make_method
+from .helpers import PATTERNS, make_batch, make_method, weights_of
 from .test_spec import slopes, terms_of
 
 GPL_HEADS = ("ctr", "propensity", "cvr", "imputation")
@@ -96,10 +96,10 @@ def test_gpl_is_mrdr_with_another_weight_head() -> None:
 
 
 def test_gpl_regulariser_weights_are_shares_of_a() -> None:
-    weights = make_method("mrdr_gpl", {"regulariser_weight": 0.5, "bias_share": 0.2}).weights()
+    weights = weights_of(make_method("mrdr_gpl", {"regulariser_weight": 0.5, "bias_share": 0.2}))
     assert weights["bias"] == pytest.approx(0.1)
     assert weights["variance"] == pytest.approx(0.4)
-    default = make_method("mrdr_gpl").weights()
+    default = weights_of(make_method("mrdr_gpl"))
     assert default["bias"] == pytest.approx(0.49)
     assert default["variance"] == pytest.approx(0.21)
 
@@ -217,7 +217,7 @@ def test_features_are_balanced_column_by_column_and_not_trained(phi: str, bmse: 
     config = IpsV2.Config.parse("ips_v2", {"phi": phi, "bmse": bmse})
     outputs = Outputs({h: torch.from_numpy(a) for h, a in z.items()}, {"features": features})
     labels = Labels(torch.from_numpy(c), torch.from_numpy(v))
-    found = IpsV2.terms(config, outputs, labels)["balance"]
+    found = IpsV2.terms(config, outputs, labels)["balance"].value
     p, q = (1 / (1 + np.exp(-z[head])) for head in HEADS[:2])
     columns = {"prediction": [q], "features": [*x.T], "both": [q, *x.T]}[phi]
     gaps = np.array([((c / p - (1 - c) / (1 - p)) * column).mean() for column in columns])
@@ -238,4 +238,4 @@ def test_dr_v2_of_the_evi_repository_has_an_absolute_error_and_no_ctcvr() -> Non
     assert terms["balance"].item() == pytest.approx(balance, rel=1e-10)
     method = make_method("dr_v2", options)
     assert "ctcvr" not in method.loss(make_batch(*PATTERNS["mixed"]))[1]
-    assert method.weights()["balance"] == 0.5
+    assert weights_of(method)["balance"] == 0.5

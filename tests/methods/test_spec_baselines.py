@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from postclick.methods import METHODS, Outputs, find_method
-from postclick.nn.backbone import MMoE
+from postclick.nn.backbones.mmoe import MMoE
 from reference.population import ROWS, STRATA_P, STRATA_R, exact_population, logit, random_batch
 
-from .helpers import PATTERNS, make_batch, make_method
+from .helpers import PATTERNS, make_batch, make_method, weights_of
 from .test_spec import slopes, terms_of
 
 CAUSAL = ("multi_ipw", "multi_dr", "snips", "clipped_ips", "escm2_dr")
@@ -52,7 +52,7 @@ def test_aitm_attention_has_no_bias_and_joins_the_tower_tops() -> None:
 def test_aitm_conversion_loss_trains_the_ctr_tower_but_not_its_last_layer(head: str) -> None:
     method = make_method("aitm", {"head": head})
     batch = make_batch(*PATTERNS["mixed"])
-    loss = method.loss(batch)[1][head]
+    loss = method.loss(batch)[1][head].value
     parameters = dict(method.net.heads["ctr"].named_parameters())
     found = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
     reached = {n: g is not None for n, g in zip(parameters, found, strict=True)}
@@ -108,7 +108,7 @@ def test_aitm_evi_repo_holds_pcvr_below_pctr_on_clicked_rows_only() -> None:
     active = (labels[0] == 1) & (z["cvr"] > z["ctr"])
     gradient = slopes(terms["constraint"], leaves)["cvr"].numpy()
     np.testing.assert_array_equal(gradient != 0, active)
-    assert make_method("aitm", METHODS["aitm"].variants["cvr_head"]).weights()["constraint"] == 0
+    assert weights_of(make_method("aitm", METHODS["aitm"].variants["cvr_head"]))["constraint"] == 0
 
 
 # --- CTnoCVR
@@ -144,7 +144,7 @@ def test_multi_ipw_is_escm2_ipw_without_its_ctcvr_term() -> None:
         ours, _ = terms_of("multi_ipw", z, labels, ipw_norm=norm)
         other, _ = terms_of("escm2_ipw", z, labels, ipw_norm=norm)
         assert {**ours, "ctcvr": other["ctcvr"]} == other
-    assert make_method("multi_ipw").weights() == {"ctr": 1, "cvr": 1}
+    assert weights_of(make_method("multi_ipw")) == {"ctr": 1, "cvr": 1}
 
 
 def test_snips_does_not_move_with_the_scale_of_the_weights_and_multi_ipw_does() -> None:

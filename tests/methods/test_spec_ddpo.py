@@ -102,7 +102,7 @@ def test_16_11_fixed_point_of_the_full_loss() -> None:
 def reached(method: Method[Any], term: str) -> set[str]:
     """Parameters with a non-zero gradient from one term."""
     batch = make_batch(*PATTERNS["mixed"])
-    value = method.terms(method.config, method(batch), Labels.of(batch))[term]
+    value = method.terms(method.config, method(batch), Labels.of(batch))[term].value
     named = dict(method.named_parameters())
     found = torch.autograd.grad(value, list(named.values()), allow_unused=True)
     return {
@@ -147,7 +147,7 @@ def test_towers_of_any_depth_work(tower: tuple[int, ...]) -> None:
     method = make_method("ddpo", {}, "share_bottom", tower=tower)
     outputs, terms = method.loss(make_batch(*PATTERNS["mixed"]))
     assert set(outputs.logits) == set(HEADS)
-    assert all(torch.isfinite(term) for term in terms.values())
+    assert all(torch.isfinite(term.value) for term in terms.values())
 
 
 def test_serving_leaves_out_the_conversion_head_but_not_its_transfer() -> None:

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from postclick.data.prepared import BaseRates
 from postclick.losses import expectation
+from postclick.losses.doubly_robust import imputed_error
 from postclick.methods import METHODS
-from postclick.methods.error_imputation import imputed_error
 from reference.population import logit, random_batch
 
-from .helpers import PATTERNS, make_batch, make_method
+from .helpers import PATTERNS, make_batch, make_method, weights_of
 from .test_spec import slopes, terms_of
 
 SERVED = ("ctr", "cvr")
@@ -31,7 +31,7 @@ def weighted_slopes(
 ) -> dict[str, np.ndarray]:
     """Gradient of the whole loss for each head's logits."""
     terms, leaves = terms_of(name, z, labels, **options)
-    weights = make_method(name, options).weights()
+    weights = weights_of(make_method(name, options))
     total = torch.stack([weights[term] * value for term, value in terms.items()]).sum()
     return {head: gradient.numpy() for head, gradient in slopes(total, leaves).items()}
 
@@ -141,7 +141,7 @@ def test_dr_of_the_evi_authors_loses_the_sign_of_the_correction() -> None:
 
 @pytest.mark.parametrize("name", ["escm2_dr", "multi_dr"])
 def test_the_imputation_loss_stays_in_the_sum(name: str) -> None:
-    weights = make_method(name).weights()
+    weights = weights_of(make_method(name))
     assert weights["imputation"] == weights["cvr"] > 0
     assert "imputation" in make_method(name).loss(make_batch(*PATTERNS["mixed"]))[1]
 

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from postclick.errors import InputError
+from postclick.losses import weighted_sum
 from postclick.methods import Labels, Method, Outputs
 from postclick.methods.evi import Evi, EviConfig
 from postclick.methods.networks.conditioning import OuterProductLinear
 
-from .helpers import BACKBONES, PATTERNS, TINY, dense, make_batch, make_method, total_loss
+from .helpers import BACKBONES, PATTERNS, TINY, dense, make_batch, make_method, weights_of
 
 START_VARIANCE = math.log1p(math.exp(5.0)) + 1e-3  # 5.0077
 
@@ -26,7 +27,7 @@ def evi(backbone: str = "auto", **options: Any) -> Method[Any]:
 def reached(method: Method[Any], term: str, prefix: str) -> set[str]:
     """Parameters under `prefix` that get a non-zero gradient from one term."""
     batch = make_batch(*PATTERNS["mixed"])
-    value = method.terms(method.config, method(batch), Labels.of(batch))[term]
+    value = method.terms(method.config, method(batch), Labels.of(batch))[term].value
     named = {n: p for n, p in method.named_parameters() if p.requires_grad}
     gradients = torch.autograd.grad(value, list(named.values()), allow_unused=True)
     return {
@@ -69,7 +70,7 @@ def test_16_6_the_variance_is_learned_unless_frozen(options: dict[str, Any], fro
     torch.testing.assert_close(variances(), torch.full_like(variances(), START_VARIANCE))
     optimizer = torch.optim.SGD([p for p in method.parameters() if p.requires_grad], lr=0.1)
     _, terms = method.loss(make_batch(*PATTERNS["mixed"]))
-    total_loss(method, terms).backward()
+    weighted_sum(terms).backward()
     before = variances().detach()
     optimizer.step()
     assert torch.equal(variances() == before, torch.full_like(before, frozen, dtype=torch.bool))
@@ -143,7 +144,7 @@ def test_transfer_layers_match_the_last_k_of_the_tower(layers: int) -> None:
     if layers == 0:
         assert not hasattr(method, "vie")
         assert "vie" not in outputs.extra
-        assert "vie" not in method.weights()
+        assert "vie" not in weights_of(method)
         return
     widths = list(TINY["tower"])[-layers:]
     assert [(m.in_features, m.out_features) for m in method.vie.mean] == [(w, w) for w in widths]
@@ -158,7 +159,7 @@ def test_more_transfer_layers_than_the_tower_has_are_refused() -> None:
     with pytest.raises(InputError, match=r"transfer_layers=4.* 3 layers") as caught:
         evi(transfer_layers=4)
     assert "\n" not in str(caught.value)
-    assert evi(transfer_layers=4, vie_weight=0.0).weights().keys() == {
+    assert weights_of(evi(transfer_layers=4, vie_weight=0.0)).keys() == {
         *("ctr", "cvr", "ctcvr", "teacher")
     }
 
@@ -168,7 +169,7 @@ def test_a_network_without_towers_has_nothing_to_transfer_and_works(condition_at
     options = {"condition_at": condition_at, "transfer_layers": 0}
     method = make_method("evi", options, "share_bottom", tower=())
     _, terms = method.loss(make_batch(*PATTERNS["mixed"]))
-    total_loss(method, terms).backward()
+    weighted_sum(terms).backward()
     assert len(outer_layers(method)) == (condition_at != "none")
 
 
@@ -209,9 +210,6 @@ def settle(config: EviConfig, heads: tuple[str, ...]) -> tuple[float, float]:
     truth = {"ctr": true_ctr, "cvr": true_cvr, "teacher": true_cvr}
     logits = {head: z.clone().requires_grad_() for head, z in truth.items()}
     tables = [logits[head] for head in heads]
-    weights = {
-        name: getattr(config, f"{name}_weight") for name in ("ctr", "teacher", "cvr", "ctcvr")
-    }
     optimizer = torch.optim.Rprop(tables, lr=0.1, step_sizes=(1e-12, 1.0))
     for _ in range(250):
         for table in tables:
@@ -219,7 +217,7 @@ def settle(config: EviConfig, heads: tuple[str, ...]) -> tuple[float, float]:
         for (click, conversion), chance in zip(OUTCOMES, probability, strict=True):
             labels = Labels(torch.full_like(u, click), torch.full_like(u, conversion))
             terms = Evi.terms(config, Outputs(logits), labels)
-            total = sum(weights[name] * term for name, term in terms.items())
+            total = weighted_sum(terms)
             for table, slope in zip(tables, torch.autograd.grad(total, tables), strict=True):
                 assert table.grad is not None
                 table.grad += len(u) * chance * slope

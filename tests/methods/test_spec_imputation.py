@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from postclick.losses import weighted_sum
+from postclick.losses.log_propensity import LARGEST_WEIGHT, LogPropensity
 from postclick.methods import Method, Step
-from postclick.methods.log_propensity import LARGEST_WEIGHT, LogPropensity
 from reference.population import ROWS, STRATA_P, STRATA_R, exact_population, logit, random_batch
 
-from .helpers import PATTERNS, dense, make_batch, make_method, steps_of, total_loss
+from .helpers import PATTERNS, dense, make_batch, make_method, steps_of, weights_of
 from .test_spec import slopes, terms_of
 
 HEADS = ("ctr", "cvr", "imputation")
@@ -168,7 +169,7 @@ def reached(method: Method[Any], step: Step) -> set[str]:
     """Parameters that get a gradient from a step."""
     method.zero_grad()
     _, terms = method.loss(make_batch(*PATTERNS["mixed"]), step)
-    total_loss(method, terms).backward()
+    weighted_sum(terms).backward()
     found: dict[str, Tensor | None] = {n: p.grad for n, p in method.named_parameters()}
     return {name for name, gradient in found.items() if gradient is not None}
 
@@ -200,7 +201,7 @@ def test_pctr_is_frozen_after_its_phase(name: str) -> None:
     for step in method.train().schedule(4)[1].steps:
         for parameter in method.parameters():
             parameter.grad = None
-        total_loss(method, method.loss(batch, step)[1]).backward()
+        weighted_sum(method.loss(batch, step)[1]).backward()
         for parameter in method.parameters():
             if parameter.grad is not None:
                 parameter.grad = dense(parameter.grad)
@@ -216,7 +217,7 @@ def test_steps_whose_terms_weigh_nothing_are_left_out(name: str) -> None:
     names = [step.name for step in steps_of(make_method(name, {"imputation_weight": 0.0}))]
     assert "imputation" not in names
     assert names[-1] == "prediction"
-    alone = dict.fromkeys((t + "_weight" for t in make_method(name).weights()), 0.0)
+    alone = dict.fromkeys((t + "_weight" for t in weights_of(make_method(name))), 0.0)
     alone = {k: v for k, v in alone.items() if k in type(make_method(name).config).model_fields}
     gpl = {"regulariser_weight": 0.0} if name == "mrdr_gpl" else {}
     (phase,) = make_method(name, {**alone, **gpl, "ctr_weight": 1.0}).schedule(7)

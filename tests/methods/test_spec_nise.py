@@ -12,11 +12,12 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from postclick.data.batch import Batch
+from postclick.losses import weighted_sum
 from postclick.methods import Method, Phase
 from postclick.methods.nise import LONGEST_DECAY
 from reference.population import random_batch
 
-from .helpers import PATTERNS, make_batch, make_method, total_loss
+from .helpers import PATTERNS, make_batch, make_method
 from .tabular import settle
 from .test_spec import slopes, terms_of
 
@@ -140,7 +141,7 @@ def test_as_released_it_collapses_on_clicked_rows_too() -> None:
         )
         for _ in range(150):
             optimizer.zero_grad()
-            total_loss(method, method.loss(batch)[1]).backward()
+            weighted_sum(method.loss(batch)[1]).backward()
             optimizer.step()
         cvr = method.predict(batch).cvr.detach().sigmoid()
         return float((click * cvr).sum() / click.sum())
@@ -156,7 +157,7 @@ def test_as_released_it_collapses_on_clicked_rows_too() -> None:
 def step(method: Method[Any], batch: Batch, seed: int = 0) -> Tensor:
     """One step of plain gradient descent; the loss before it."""
     method.zero_grad()
-    loss = total_loss(method, method.loss(batch)[1])
+    loss = weighted_sum(method.loss(batch)[1])
     loss.backward()
     with torch.no_grad():
         for parameter in method.parameters():

@@ -10,12 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from postclick.losses import weighted_sum
 from postclick.methods import Labels, Method, Outputs
 from postclick.methods.networks.ukd import reversal_strength, reverse_gradient
 from postclick.methods.ukd import STUDENT, TEACHER, Ukd, divergence
 from reference.population import random_batch
 
-from .helpers import BACKBONES, PATTERNS, dense, make_batch, make_method, total_loss
+from .helpers import BACKBONES, PATTERNS, dense, make_batch, make_method, weights_of
 from .tabular import settle
 from .test_spec import slopes, terms_of
 
@@ -89,7 +90,9 @@ def test_the_discriminator_is_fitted_and_the_representation_made_to_fool_it(back
     def gradients(progress: float) -> dict[str, Tensor]:
         method.progress = progress
         _, terms = method.loss(batch, TEACHER)
-        found = torch.autograd.grad(terms["adversarial"], list(named.values()), allow_unused=True)
+        found = torch.autograd.grad(
+            terms["adversarial"].value, list(named.values()), allow_unused=True
+        )
         return {n: dense(g) for n, g in zip(named, found, strict=True) if g is not None}
 
     start, half, end = (gradients(progress) for progress in (0.0, 0.1, 1.0))
@@ -107,12 +110,12 @@ def test_the_discriminator_is_fitted_and_the_representation_made_to_fool_it(back
     for part, better in (("teacher.discriminator.", True), ("teacher.head.tower.", False)):
         fresh = make_method("ukd", {}, backbone)
         fresh.progress = 1.0
-        before = fresh.loss(batch, TEACHER)[1]["adversarial"]
+        before = fresh.loss(batch, TEACHER)[1]["adversarial"].value
         with torch.no_grad():
             for name, parameter in fresh.named_parameters():
                 if name.startswith(part) and name in end:
                     parameter.sub_(0.01 * end[name])
-        after = fresh.loss(batch, TEACHER)[1]["adversarial"]
+        after = fresh.loss(batch, TEACHER)[1]["adversarial"].value
         assert bool(after < before) == better, part
 
 
@@ -124,8 +127,8 @@ def test_the_teacher_has_embeddings_of_its_own_and_each_step_its_parameters() ->
     assert own | rest == {name for name, _ in method.named_parameters()}
     assert not own & rest
     batch = make_batch(*PATTERNS["mixed"])
-    assert with_gradient(method, total_loss(method, method.loss(batch, TEACHER)[1])) <= own
-    assert with_gradient(method, total_loss(method, method.loss(batch, STUDENT)[1])) <= rest
+    assert with_gradient(method, weighted_sum(method.loss(batch, TEACHER)[1])) <= own
+    assert with_gradient(method, weighted_sum(method.loss(batch, STUDENT)[1])) <= rest
 
 
 def test_the_teacher_is_frozen_in_the_student_phase() -> None:
@@ -218,7 +221,7 @@ def test_the_students_agree_where_nobody_clicked_or_everywhere(
 
 
 def test_the_evi_repository_differs_in_weights_and_space() -> None:
-    weights = make_method("ukd", Ukd.variants["evi_repo"]).weights()
+    weights = weights_of(make_method("ukd", Ukd.variants["evi_repo"]))
     assert (weights["cvr_first"], weights["cvr_second"], weights["ctr"]) == (0.2, 0.2, 0.2)
     assert Ukd.variants["evi_repo"]["kl_space"] == "all"
 
@@ -262,7 +265,7 @@ def test_terms_follow_from_the_heads_that_there_are() -> None:
     method = make_method("ukd")
     outputs = Outputs({head: torch.from_numpy(a) for head, a in z.items()})
     found = method.terms(method.config, outputs, Labels(*map(torch.from_numpy, labels)))
-    assert set(found) == set(method.weights())
+    assert set(found) == set(weights_of(method))
 
 
 @pytest.mark.parametrize("options", [{}, {"uncertainty": False}, {"kl_space": "all"}])

@@ -11,7 +11,7 @@ import pytest
 from helpers.runs import FAST
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
-from postclick.experiments.comparison.gather import COLUMNS, Comparison
+from postclick.experiments.comparison.results import COLUMNS, Comparison
 from postclick.metrics import METRICS
 from postclick.progress import Silent
 from postclick.reporting.compare import compare
@@ -83,7 +83,7 @@ def test_the_summary_is_written_and_says_the_backbone(comparison: Comparison) ->
     mine = comparison.results.filter(
         (pl.col("metric") == "ctr_auc") & (pl.col("method") == "naive")
     )
-    assert row.cells["naive"].mean == pytest.approx(mine["value"].mean())
+    assert row.by_method["naive"].mean == pytest.approx(mine["value"].mean())
 
 
 @pytest.mark.slow

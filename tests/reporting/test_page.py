@@ -14,8 +14,8 @@ from helpers.comparison import HOSTILE
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.experiments.comparison.diagnostics import DIAGNOSTICS
-from postclick.experiments.comparison.gather import RESULTS, SUMMARY
 from postclick.experiments.comparison.plan import PLAN, Plan
+from postclick.experiments.comparison.results import RESULTS, SUMMARY
 from postclick.reporting.answer import answer
 from postclick.reporting.commands import compare_again
 from postclick.reporting.folder import read_comparison

@@ -76,8 +76,8 @@ def test_truth_has_a_row_of_what_is_possible(tuned: Part) -> None:
     bias = column(truth_table(tuned, "test"), "cvr_relative_bias %", "entire")
     assert bias["the true CVR"].text in ("0.0", "-0.0")
     row = tuned.summary.row("cvr_relative_bias", "entire")
-    assert row is not None and row.cells["naive"].mean is not None
-    assert bias["naive"].text.startswith(f"{100 * row.cells['naive'].mean:.1f} ±")
+    assert row is not None and row.by_method["naive"].mean is not None
+    assert bias["naive"].text.startswith(f"{100 * row.by_method['naive'].mean:.1f} ±")
 
 
 def test_shares_of_the_gain(tuned: Part) -> None:

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 import yaml
 
+from helpers.foreign_backbone import FOREIGN, Gated
 from postclick.errors import InputError
 from postclick.methods import METHODS
 from postclick.methods.base import MethodConfig
-from postclick.runs.settings import RunSettings, _override, load_config
+from postclick.runs.settings import RunSettings, _override, load_config, value_of
 
 
 def test_overrides_find_their_section() -> None:
@@ -58,7 +59,69 @@ def test_options_of_another_method_in_the_file_are_not_taken_over() -> None:
     assert RunSettings.make("choruscvr", config=config).options == {"align_weight": 0.5}
 
 
+def test_options_of_backbones_are_flat() -> None:
+    made = RunSettings.make(
+        "esmm", overrides=["backbone=mmoe", "experts=4", "network.expert_width=8"]
+    )
+    assert made.backbone.name == "mmoe"
+    assert made.network.options_of("mmoe").model_dump() == {
+        "experts": 4,
+        "expert_width": 8,
+        "expert_dropout": 0.3,
+    }
+    assert RunSettings.make("esmm", config={"network": {"experts": 4}}).network.options == {
+        "bottom": (),
+        "experts": 4,
+    }
+
+
+def test_auto_is_the_papers_own_backbone() -> None:
+    """One setting for methods of different backbones has a say where there is one."""
+    esmm, evi = (RunSettings.make(name, overrides=["experts=4"]) for name in ("esmm", "evi"))
+    assert (esmm.backbone.name, evi.backbone.name) == ("share_bottom", "mmoe")
+    assert evi.network.model_dump()["expert_width"] == 256
+    assert "expert_width" not in esmm.network.model_dump()
+    assert value_of(esmm, "network.experts") == value_of(evi, "network.experts") == 4
+    assert esmm.network.model_fields_set == evi.network.model_fields_set == {"experts"}
+
+
+def test_a_foreign_backbone_brings_its_settings() -> None:
+    made = RunSettings.make("esmm", overrides=["gate_width=8", f"backbone={FOREIGN}"])
+    assert made.backbone is Gated
+    assert made.network.options == {"gate_width": 8}
+    assert RunSettings.make("esmm", config={"network": {"backbone": Gated}}).backbone is Gated
+    with pytest.raises(InputError, match="'gate_width' is not a known setting"):
+        RunSettings.make("esmm", overrides=["gate_width=8"])
+    with pytest.raises(InputError, match="network.gate_width: .*found 0"):
+        RunSettings.make("esmm", overrides=["gate_width=0", f"backbone={FOREIGN}"])
+
+
+OLD = """
+method: esmm
+options: {}
+network: {backbone: auto, embedding_dim: 8, embedding_std: 0.01, numeric: concat, bottom: [],
+  tower: [64, 32], dropout: 0.0, batch_norm: false, experts: 8, expert_width: 256,
+  expert_dropout: 0.3}
+training: {epochs: 3}
+seed: 1
+"""
+
+
+def test_config_files_of_before_are_read(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(OLD)
+    found = RunSettings.model_validate(load_config(tmp_path / "config.yaml"))
+    assert (found.network.tower, found.network.embedding_dim) == ((64, 32), 8)
+    assert found.network.options_of("mmoe").model_dump()["experts"] == 8
+    assert RunSettings.make(config=load_config(tmp_path / "config.yaml")).seed == 1
+
+
 WRONG = [
+    (["backbone=resnet"], "network.backbone: there is no backbone 'resnet'; there are share_bot"),
+    (["experts=0"], "network.experts: Input should be greater than or equal to 1, found 0"),
+    (["network.experts=many"], "network.experts: .*valid integer.*found 'many'"),
+    (["network.expertz=4"], "network.expertz: is not a known setting: remove or correct it"),
+    (["expertz=4"], "'expertz' is not a known setting: did you mean 'experts'?"),
+    (["structure=parallel", "deep=[]"], r"network: structure=parallel leaves .* set deep=.128."),
     (["lrr=1"], "'lrr' is not a known setting"),
     (["training.lrr=1"], "training.lrr: is not a known setting"),
     (["net.dropout=1"], "no section 'net'"),

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from postclick.serving.bundle.bundle import Bundle
-from postclick.serving.bundle.format import READABLE
+from postclick.serving.bundle.bundle_files import READABLE
 
 DATA = Path(__file__).parent / "data"
 

@@ -13,7 +13,7 @@ from postclick.errors import InputError, RunFailedError, RunStoppedError
 from postclick.runs.run import Run
 from postclick.runs.settings import RunSettings
 from postclick.tracking.destination import Destination, trackers_of
-from postclick.tracking.group import Group
+from postclick.tracking.tracked_group import TrackedGroup
 from postclick.tracking.tracker import dropped, metrics_of
 from postclick.training.train import train
 
@@ -152,7 +152,7 @@ def test_a_group_whose_place_fails_is_told_once(
 
     said = Lines()
     monkeypatch.setattr(Destination, "open_group", down)
-    group = Group(["mlflow", "tensorboard"], tmp_path, said)
+    group = TrackedGroup(["mlflow", "tensorboard"], tmp_path, said)
     assert group.places == ()
     assert [line.split(" (")[0] for line in said.said] == [
         "warning: mlflow tracking failed",

@@ -3,27 +3,28 @@
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
+from postclick.losses import Term, Terms
 from postclick.methods.base import Labels, Outputs
 from postclick.training.meter import EpochMeter
 
 CLIP = (0.1, 0.9)
+HALF = {"ctr": Term(torch.tensor(0.5), 1.0, "entire")}
 
 
-def batch(rows: int, seed: int) -> tuple[dict[str, Tensor], float, Outputs, Labels]:
+def batch(rows: int, seed: int) -> tuple[Terms, float, Outputs, Labels]:
     rng = np.random.default_rng(seed)
-    terms = {name: torch.tensor(rng.random()) for name in ("ctr", "cvr")}
+    terms = {name: Term(torch.tensor(rng.random()), 1.0, "entire") for name in ("ctr", "cvr")}
     click = torch.from_numpy((rng.random(rows) < 0.5).astype(np.float32))
     logit = torch.from_numpy(rng.normal(scale=2.5, size=rows).astype(np.float32))
-    return terms, 3 * float(terms["ctr"]), Outputs({"ctr": logit}), Labels(click, click)
+    return terms, 3 * float(terms["ctr"].value), Outputs({"ctr": logit}), Labels(click, click)
 
 
 def test_terms_are_means_per_impression_not_per_batch() -> None:
     meter = EpochMeter()
     for rows, value in ((10, 1.0), (30, 2.0)):
         labels = Labels(torch.ones(rows), torch.zeros(rows))
-        meter.add({"ctr": torch.tensor(value)}, 2 * value, Outputs({}), labels)
+        meter.add({"ctr": Term(torch.tensor(value), 1.0, "entire")}, 2 * value, Outputs({}), labels)
     report = meter.report()
     assert report == {"loss": pytest.approx(3.5), "terms": {"ctr": pytest.approx(1.75)}}
 
@@ -49,7 +50,12 @@ def test_propensity_diagnostics_by_hand() -> None:
 def test_equal_weights_make_every_click_count() -> None:
     meter = EpochMeter(CLIP)
     labels = Labels(torch.tensor([1.0, 0.0, 1.0, 1.0]), torch.zeros(4))
-    meter.add({"ctr": torch.tensor(0.5)}, 0.5, Outputs({"ctr": torch.zeros(4)}), labels)
+    meter.add(
+        {"ctr": Term(torch.tensor(0.5), 1.0, "entire")},
+        0.5,
+        Outputs({"ctr": torch.zeros(4)}),
+        labels,
+    )
     assert meter.report()["effective_sample_size"] == pytest.approx(3.0)
     assert meter.report()["clip_share"] == 0.0
 
@@ -58,7 +64,12 @@ def test_no_click_and_no_row_are_no_division_by_zero() -> None:
     meter = EpochMeter(CLIP)
     assert meter.report()["effective_sample_size"] == 0.0
     labels = Labels(torch.zeros(3), torch.zeros(3))
-    meter.add({"ctr": torch.tensor(0.5)}, 0.5, Outputs({"ctr": torch.zeros(3)}), labels)
+    meter.add(
+        {"ctr": Term(torch.tensor(0.5), 1.0, "entire")},
+        0.5,
+        Outputs({"ctr": torch.zeros(3)}),
+        labels,
+    )
     report = meter.report()
     assert (report["effective_sample_size"], report["clicks"]) == (0.0, 0.0)
 
@@ -75,7 +86,7 @@ def test_an_interrupted_epoch_goes_on_from_its_sums() -> None:
         whole.add(*batch(20, seed))
     for seed in range(2):
         first.add(*batch(20, seed))
-    second = EpochMeter(CLIP, dict(first.sums), first.rows)
+    second = EpochMeter(CLIP, "ctr", dict(first.sums), first.rows)
     for seed in range(2, 4):
         second.add(*batch(20, seed))
     assert second.report() == whole.report()
@@ -84,6 +95,6 @@ def test_an_interrupted_epoch_goes_on_from_its_sums() -> None:
 def test_the_meter_keeps_no_graph() -> None:
     logit = torch.zeros(4, requires_grad=True)
     meter = EpochMeter(CLIP)
-    term = logit.mean()
-    meter.add({"ctr": term}, term.item(), Outputs({"ctr": logit}), Labels(torch.ones(4), logit))
+    terms = {"ctr": Term(logit.mean(), 1.0, "entire")}
+    meter.add(terms, 0.0, Outputs({"ctr": logit}), Labels(torch.ones(4), logit))
     assert all(isinstance(value, float) for value in meter.sums.values())

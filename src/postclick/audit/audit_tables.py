@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from postclick.audit.population import POPULATIONS
-from postclick.audit.report import AuditEntry
+from postclick.audit.run_audit import AuditEntry
 
 COLUMNS = (
     "method",
@@ -23,7 +23,7 @@ COLUMNS = (
 HIDDEN = "hidden"
 
 
-def cells(entry: AuditEntry) -> tuple[str, ...]:
+def table_row(entry: AuditEntry) -> tuple[str, ...]:
     """One row: ratios to truth; deciles of the true propensity as error in per cent."""
     return (
         entry.method,
@@ -45,7 +45,7 @@ def terminal_table(entries: Sequence[AuditEntry]) -> Table:
         words = column in ("method", "population", "loss", "verdict")
         table.add_column(column, justify="left" if words else "right", no_wrap=column == "method")
     for entry in entries:
-        table.add_row(*cells(entry))
+        table.add_row(*table_row(entry))
     return table
 
 

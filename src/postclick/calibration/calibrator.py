@@ -1,4 +1,4 @@
-"""A monotone map from CVR logit to calibrated CVR logit. NumPy alone: scorers without torch use it.
+"""A monotone map from CVR logit to calibrated CVR logit. NumPy alone: serving has no torch.
 
 The calibrated logit of a logit z is, by kind:
 

@@ -60,11 +60,11 @@ def fit(
     z = finite_vector("cvr_logit", cvr_logit).astype(np.float64)
     v = as_labels("conversion", conversion, z.size)
     w = np.ones(z.size) if weight is None else in_range("weight", weight, 1e-300, np.inf, z.size)
-    enough(v)
+    require_enough(v)
     return _fit(kind, z, v, w.astype(np.float64))
 
 
-def enough(conversion: Mask) -> None:
+def require_enough(conversion: Mask) -> None:
     """Raise `InputError` unless there are `FEWEST` rows with and without a conversion."""
     positives = int(conversion.sum())
     if min(positives, conversion.size - positives) < FEWEST:
@@ -89,7 +89,7 @@ def cross_fitted(
     >>> cross_fitted("none", z, v, np.ones(120))[:3].tolist()
     [-2.0, 0.0, 1.0]
     """
-    enough(v)
+    require_enough(v)
     rng, fold = np.random.default_rng(seed), np.empty(v.size, dtype=np.int64)
     for label in (False, True):
         rows = rng.permutation(np.flatnonzero(v == label))

@@ -54,7 +54,7 @@ class TruthFigures:
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedCalibrator:
     """Figures of one calibrator on one split; `None` where there are no clicks or conversions.
 
     Attributes:
@@ -62,7 +62,7 @@ class Judged:
         reliability: bins of equal numbers of clicked rows, by pCVR.
         truth: by space; empty where no truth is known.
 
-    >>> Judged(0, None, None, None, (), {}).truth
+    >>> JudgedCalibrator(0, None, None, None, (), {}).truth
     {}
     """
 
@@ -113,7 +113,7 @@ def reliability(
 
 def judge_calibrator(
     calibrator: Calibrator, cvr_logit: NDArray[np.floating], labels: SplitLabels
-) -> Judged:
+) -> JudgedCalibrator:
     """Judge calibrated predictions for every row of a split, or for its clicked rows alone.
 
     Shape: `cvr_logit` `(n,)` in the order of `labels`. The truth is `true_cvr` where there is one,
@@ -135,7 +135,7 @@ def judge_calibrator(
     v = labels.conversion[c]
     clicks, conversions = int(c.sum()), int(v.sum())
     bins = reliability(q[c], v)
-    return Judged(
+    return JudgedCalibrator(
         clicks,
         float(q[c].sum()) / conversions if conversions else None,
         float(cross_entropy(z[c], v).mean()) if clicks else None,

@@ -10,8 +10,8 @@ from postclick.cli.shared import Data, Json, app
 from postclick.console import one_line_errors, print_json
 
 if TYPE_CHECKING:
-    from postclick.calibration.document import Calibration
-    from postclick.calibration.reliability import Judged
+    from postclick.calibration.calibration_file import Calibration
+    from postclick.calibration.reliability import JudgedCalibrator
 
 
 @app.command()
@@ -39,7 +39,7 @@ def calibrate(
     \b
     Example: postclick calibrate run data --kind isotonic --judge test
     """
-    from postclick.calibration.document import CALIBRATION
+    from postclick.calibration.calibration_file import CALIBRATION
     from postclick.runs.calibrate import calibrate as fit
 
     with one_line_errors():
@@ -84,7 +84,7 @@ def _fitted(document: "Calibration") -> list[str]:
     return lines
 
 
-def _judged(split: str, before: "Judged", after: "Judged") -> list[str]:
+def _judged(split: str, before: "JudgedCalibrator", after: "JudgedCalibrator") -> list[str]:
     lines = [
         _line(split, "clicked", "PCOC", before.pcoc, after.pcoc),
         _line(split, "clicked", "NLL", before.nll, after.nll),

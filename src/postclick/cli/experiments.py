@@ -19,7 +19,7 @@ def compare(
     seeds: Annotated[int, typer.Option(help="Runs per method.")] = 5,
     sets: Sets = [],  # noqa: B006
     backbone: Annotated[
-        str, typer.Option(help="share_bottom or mmoe for all, or auto: each paper's own.")
+        str, typer.Option(help="The same for all, such as mmoe, or auto: each paper's own.")
     ] = "share_bottom",
     split: Annotated[str, typer.Option(help="The split to judge on.")] = "test",
     trials: Annotated[

@@ -19,12 +19,12 @@ def methods(
     \b
     Example: postclick methods
     """
-    from postclick.methods import METHODS
+    from postclick.methods import REGISTRY
     from postclick.methods.describe import describe, to_markdown
 
     if markdown:
         return print(to_markdown(), end="")
-    entries = [describe(method) for method in METHODS.values()]
+    entries = [describe(method) for _, method in REGISTRY.items()]
     if json:
         return print_json(entries)
     for entry in entries:
@@ -38,7 +38,10 @@ def methods(
 def train(
     data: Data,
     out: Out,
-    method: Annotated[str | None, typer.Option(help="A name from 'postclick methods'.")] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(help="A name from 'postclick methods', or package.module:Class."),
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="Settings (YAML), as a run writes.")] = None,
     sets: Sets = [],  # noqa: B006
     seed: Annotated[int | None, typer.Option(help="Same seed, same weights.")] = None,

@@ -73,9 +73,9 @@ def deploy(
     """
     with one_line_errors():
         from postclick.serving.bundle.bundle import Bundle as Loaded
-        from postclick.serving.http.model.contract import open_checked
-        from postclick.serving.http.model.pointer import point, target_of
+        from postclick.serving.http.model.bundle_link import point_link, target_of
+        from postclick.serving.http.model.served_bundle import open_checked
 
-        scorer = open_checked(target_of(bundle).folder, Loaded.open, 1)
-        point(link, bundle)
-    print(f"{link}: version {scorer.version} ({scorer.method}); a server loads it on SIGHUP")
+        checked = open_checked(target_of(bundle).folder, Loaded.open, 1)
+        point_link(link, bundle)
+    print(f"{link}: version {checked.version} ({checked.method}); a server loads it on SIGHUP")

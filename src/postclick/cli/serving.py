@@ -80,7 +80,7 @@ def score(
     \b
     Example: postclick score bundle log.csv --out scores.parquet --keep user,item
     """
-    from postclick.serving.score import score as run_score
+    from postclick.serving.score_log import score as run_score
 
     with one_line_errors(), reporting(json) as reporter:
         done = run_score(bundle, logs, out, keep=names(keep), threads=threads, reporter=reporter)

@@ -17,6 +17,24 @@ app = typer.Typer(
     cls=OneLineGroup,
 )
 
+
+@app.callback()
+def _root(
+    imports: Annotated[
+        list[str],
+        typer.Option(
+            "--import",
+            metavar="PACKAGE",
+            help="Let methods, networks, metrics and data sets come from this installed package.",
+        ),
+    ] = [],  # noqa: B006
+) -> None:
+    if imports:
+        from postclick.registry import allow
+
+        allow(*imports)
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write; must not exist.")]
 Kept = Annotated[Path, typer.Option("--out", help="Folder; finished runs in it are kept.")]

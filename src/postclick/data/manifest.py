@@ -4,10 +4,17 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from postclick.data.encode.vocabulary import FOLDER as VOCABULARIES
-from postclick.data.schema import LogSchema, first_message
+from postclick.data.schema import LogSchema, Pooling, first_message, without_no_target
 from postclick.errors import InputError
 from postclick.system.checksums import check_file, json_digest
 
@@ -47,12 +54,20 @@ class NumericColumn(_Strict):
 
 
 class BagColumn(_Strict):
-    """A list of int32 ids per row, with a list of float32 weights beside it if `weighted`."""
+    """A list of int32 ids per row, with a list of float32 weights beside it if `weighted`.
+
+    Where it is pooled by attention, `target` is the id column that its elements are weighed by.
+    """
 
     name: str
     size: int
-    pooling: Literal["mean", "sum"]
+    pooling: Pooling
     weighted: bool = False
+    target: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_no_target(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_no_target(serialize(self))
 
 
 class Shard(_Strict):

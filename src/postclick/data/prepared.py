@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from postclick.data.arrays import RowArrays, read_rows
-from postclick.data.batch import Batch
+from postclick.data.batch import Bag, Batch
 from postclick.data.manifest import Manifest, Split
 from postclick.system.checksums import check_file
 
@@ -34,11 +34,29 @@ class InputSpec:
         field_sizes: embedding rows of each id column, row 0 of a field included.
         bag_sizes: embedding rows of each multi-valued column.
         numerics: number of numeric inputs.
+        bag_targets: for each multi-valued column the id column that its elements are weighed by,
+            if it is pooled by attention; none are, if it is empty.
     """
 
     field_sizes: tuple[int, ...]
     bag_sizes: tuple[int, ...]
     numerics: int
+    bag_targets: tuple[int | None, ...] = ()
+
+    def empty_batch(self) -> Batch:
+        """A batch of no rows.
+
+        >>> len(InputSpec((3, 2), (), 1).empty_batch())
+        0
+        """
+        none, real = torch.empty(0, dtype=torch.long), torch.empty(0)
+        return Batch(
+            none.reshape(0, len(self.field_sizes)),
+            real.reshape(0, self.numerics),
+            tuple(Bag(none, none, real) for _ in self.bag_sizes),
+            real,
+            real,
+        )
 
 
 class PreparedLog:
@@ -62,10 +80,12 @@ class PreparedLog:
     @cached_property
     def inputs(self) -> InputSpec:
         manifest = self.manifest
+        place = {column.name: number for number, column in enumerate(manifest.ids)}
         return InputSpec(
             tuple(c.size for c in manifest.ids),
             tuple(c.size for c in manifest.bags),
             len(manifest.numerics),
+            tuple(None if c.target is None else place[c.target] for c in manifest.bags),
         )
 
     @cached_property

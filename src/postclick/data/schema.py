@@ -5,9 +5,25 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from postclick.errors import InputError
+
+Pooling = Literal["mean", "sum", "attention"]
+
+
+def without_no_target(data: dict[str, Any]) -> dict[str, Any]:
+    """A list's entry in files: those without a target are written as they always were."""
+    return {key: value for key, value in data.items() if key != "target" or value is not None}
 
 
 class _Strict(BaseModel):
@@ -46,13 +62,31 @@ class MultiCategorical(_Feature):
 
     The column is a list, or text split at `separator`. `weights` names a column of the same
     shape whose numbers multiply the embeddings. At most `max_length` leading ids are kept.
+    `attention` weighs each id by how it fits the value of the categorical feature `target`.
     """
 
     separator: str | None = Field(default=None, min_length=1)
     weights: str | None = None
     min_count: int | None = Field(default=None, ge=1)
-    pooling: Literal["mean", "sum"] = "mean"
+    pooling: Pooling = "mean"
+    target: str | None = None
     max_length: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _attention_has_a_target(self) -> Self:
+        if (self.pooling == "attention") != (self.target is not None):
+            raise ValueError(
+                f"{self.name!r} is pooled by attention to nothing: give it target, a categorical "
+                "feature, or another pooling"
+                if self.target is None
+                else f"{self.name!r} has a target and pooling: {self.pooling}: set pooling: "
+                "attention, or take the target out"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_no_target(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_no_target(serialize(self))
 
 
 class Truth(_Strict):
@@ -133,6 +167,13 @@ class LogSchema(_Strict):
                 )
             if name in self.ignore:
                 raise ValueError(f"{name!r} is a feature and under ignore: keep one of the two")
+        ids = [feature.name for feature in self.categorical]
+        for bag in self.multi:
+            if bag.target is not None and bag.target not in ids:
+                raise ValueError(
+                    f"{bag.name!r} has the target {bag.target!r}, which is no categorical feature; "
+                    f"there are {', '.join(ids) or 'none'}"
+                )
         return self
 
     @classmethod

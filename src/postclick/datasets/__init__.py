@@ -8,15 +8,21 @@ from postclick.datasets.coat import COAT
 from postclick.datasets.hillstrom import HILLSTROM
 from postclick.datasets.movielens import MOVIELENS
 from postclick.datasets.simulated import SimulatedLog, simulate, write_simulated
-from postclick.errors import InputError
+from postclick.registry import Registry, asked_for
 
 DATASETS: dict[str, DataSet] = {
     dataset.name: dataset for dataset in (HILLSTROM, COAT, ALICCP, ALIEXPRESS, MOVIELENS)
 }
 
 
+# Ours, and those that installed packages register as entry points `postclick.datasets`.
+REGISTRY: Registry[DataSet] = Registry(
+    "data set", "postclick.datasets", DATASETS, DataSet, instances=True
+)
+
+
 def get_dataset(name: str) -> DataSet:
-    """The data set called `name`.
+    """The data set called `name`, or at a place (`package.module:NAME`).
 
     Raises:
         InputError: there is none of that name.
@@ -24,16 +30,12 @@ def get_dataset(name: str) -> DataSet:
     >>> get_dataset("coat").name
     'coat'
     """
-    try:
-        return DATASETS[name]
-    except KeyError:
-        raise InputError(
-            f"no data set is called {name!r}: choose one of {', '.join(DATASETS)}"
-        ) from None
+    return REGISTRY.find(asked_for(name))
 
 
 __all__ = [
     "DATASETS",
+    "REGISTRY",
     "DataSet",
     "LogSplits",
     "Options",

@@ -1,6 +1,16 @@
-"""Losses on logits, element by element, and the reductions by name."""
+"""Losses on logits: element by element, reductions by name, terms that papers share.
 
+Each paper's whole loss is `Method.loss_on` of its method, e.g. `postclick.methods.Escm2Ipw`.
+"""
+
+from postclick.losses.doubly_robust import (
+    DoublyRobust,
+    error_imputation,
+    error_start,
+    imputed_error,
+)
 from postclick.losses.elementwise import (
+    Clip,
     cross_entropy,
     gaussian_nll,
     log_product,
@@ -8,6 +18,7 @@ from postclick.losses.elementwise import (
     propensity,
     pseudo_label,
 )
+from postclick.losses.log_propensity import LogPropensity
 from postclick.losses.reductions import (
     expectation,
     mean_clicked,
@@ -18,11 +29,24 @@ from postclick.losses.reductions import (
     total,
     weighted_mean,
 )
+from postclick.losses.shared import clicked_ipw_loss, ctcvr_loss, ctr_loss
+from postclick.losses.terms import Term, Terms, weighted_sum
 
 __all__ = [
+    "Clip",
+    "DoublyRobust",
+    "LogPropensity",
+    "Term",
+    "Terms",
+    "clicked_ipw_loss",
     "cross_entropy",
+    "ctcvr_loss",
+    "ctr_loss",
+    "error_imputation",
+    "error_start",
     "expectation",
     "gaussian_nll",
+    "imputed_error",
     "log_product",
     "mean_clicked",
     "mean_entire",
@@ -34,4 +58,5 @@ __all__ = [
     "self_normalised",
     "total",
     "weighted_mean",
+    "weighted_sum",
 ]

@@ -12,6 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+# Lowest and highest propensity.
+Clip = tuple[float, float]
+
 
 def cross_entropy(logit: Tensor, target: Tensor) -> Tensor:
     """Binary cross-entropy l(sigmoid(logit); target), soft targets allowed.
@@ -49,7 +52,7 @@ def product_cross_entropy(logit_a: Tensor, logit_b: Tensor, target: Tensor) -> T
     return -(target * log_t + (1 - target) * log_rest)
 
 
-def propensity(ctr_logit: Tensor, clip: tuple[float, float], *, detach: bool = True) -> Tensor:
+def propensity(ctr_logit: Tensor, clip: Clip, *, detach: bool = True) -> Tensor:
     """Click propensity for use in a weight: pCTR, detached and clipped to [low, high].
 
     >>> propensity(torch.tensor([-9.0, 0.0]), (0.01, 0.99))

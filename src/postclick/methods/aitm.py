@@ -7,14 +7,14 @@ from pydantic import Field
 from torch import Tensor
 
 from postclick.data.prepared import BaseRates
-from postclick.losses import cross_entropy, mean_entire, total
+from postclick.losses import Term, Terms, cross_entropy, ctr_loss, mean_entire, total
 from postclick.methods.base import (
+    Contract,
     Labels,
     Method,
     MethodConfig,
     Outputs,
     Prediction,
-    Terms,
     Weight,
 )
 from postclick.nn.attention import CausalTransfer
@@ -72,16 +72,12 @@ class Aitm(Method[AitmConfig]):
         "`aitm/cvr_head` is that head without the constraint, and as biased as `naive`."
     )
     Config = AitmConfig
-    spaces = {
-        "ctr": "entire",
-        "ctcvr": "entire",
-        "cvr": "clicked, over the size of the batch (head=cvr)",
-        "constraint": "entire, or clicked with head=cvr",
-    }
     variants = {
         "cvr_head": {"head": "cvr", "constraint_weight": 0.0},
         "evi_repo": {"head": "cvr", "constraint_reduction": "mean"},
     }
+    # With fresh weights pCTCVR is at its base rate, far below pCTR.
+    contract = Contract(flat_at_start=("constraint",))
 
     @staticmethod
     def start(config: AitmConfig, rates: BaseRates) -> dict[str, float]:
@@ -114,18 +110,16 @@ class Aitm(Method[AitmConfig]):
         if config.head == "cvr":
             loss, excess = click * loss, click * excess
         summed = config.constraint_reduction == "sum"
+        entire = config.head == "ctcvr"
+        space = "entire" if entire else "clicked, over the size of the batch"
         return {
-            "ctr": mean_entire(cross_entropy(ctr, click)),
-            config.head: mean_entire(loss),
-            "constraint": total(excess) if summed else mean_entire(excess),
-        }
-
-    def weights(self) -> dict[str, float]:
-        config = self.config
-        return {
-            "ctr": config.ctr_weight,
-            config.head: config.conversion_weight,
-            "constraint": config.constraint_weight,
+            "ctr": Term(ctr_loss(ctr, click), config.ctr_weight, "entire"),
+            config.head: Term(mean_entire(loss), config.conversion_weight, space),
+            "constraint": Term(
+                total(excess) if summed else mean_entire(excess),
+                config.constraint_weight,
+                "entire" if entire else "clicked",
+            ),
         }
 
     @staticmethod

@@ -1,19 +1,22 @@
-"""The contract between a method and everything else.
+"""`Method`: what a way to train a CVR model has to be, for everything else to work with it.
 
 A method is a config, a network that maps a batch to named head logits, and a pure loss that
-returns named scalar terms. Nothing outside `methods/` knows a method by name.
+returns named terms. Nothing outside `methods/` knows a method by name.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from postclick.data.batch import Batch
 from postclick.data.prepared import BaseRates, InputSpec
 from postclick.errors import InputError
+from postclick.losses import Term, Terms
+from postclick.methods.contract import Contract
 from postclick.methods.options import (
     CLIP_RANGE,
     DEFAULT_CLIP,
@@ -23,6 +26,7 @@ from postclick.methods.options import (
     Weight,
 )
 from postclick.methods.prediction import Prediction as Prediction
+from postclick.nn.backbones import Backbone
 from postclick.nn.config import NetworkConfig
 from postclick.nn.embedding import FeatureEmbedding
 from postclick.nn.heads import HeadNetwork
@@ -32,6 +36,7 @@ __all__ = [
     "DEFAULT_CLIP",
     "SERVING_HEADS",
     "Clip",
+    "Contract",
     "Labels",
     "Method",
     "MethodConfig",
@@ -40,12 +45,12 @@ __all__ = [
     "Prediction",
     "PropensityConfig",
     "Step",
+    "Term",
     "Terms",
     "Weight",
     "preparing_epochs",
 ]
 
-Terms = dict[str, Tensor]
 SERVING_HEADS = ("ctr", "cvr")
 
 
@@ -124,7 +129,8 @@ class Method(nn.Module, ABC, Generic[C]):
         same_as: the method that this one is if both have the same backbone.
         Config: the options.
         variants: named sets of options (ablations, other readings), `name/variant`.
-        spaces: for each loss term, the impressions that it is a mean over.
+        propensity_head: the head whose probability is the propensity in weights.
+        contract: what `postclick.testing.check_method` has to know of the method to check it.
 
     Attributes:
         progress: how much of the present phase is done, 0 to 1; set by the training loop.
@@ -136,11 +142,12 @@ class Method(nn.Module, ABC, Generic[C]):
     summary: ClassVar[str]
     reference: ClassVar[str]
     expect: ClassVar[str]
-    backbone: ClassVar[str] = "share_bottom"
+    backbone: ClassVar[Backbone] = "share_bottom"
     same_as: ClassVar[str | None] = None
     Config: ClassVar[type[MethodConfig]]
     variants: ClassVar[dict[str, dict[str, Any]]] = {}
-    spaces: ClassVar[dict[str, str]]
+    propensity_head: ClassVar[str] = "ctr"
+    contract: ClassVar[Contract] = Contract()
 
     def __init__(
         self, config: C, network: NetworkConfig, inputs: InputSpec, rates: BaseRates, dim: int
@@ -150,16 +157,16 @@ class Method(nn.Module, ABC, Generic[C]):
         self.progress = 0.0
         self.ctr_shift = 0.0
         self.network = network
-        self.kind = self.backbone if network.backbone == "auto" else network.backbone
+        self.kind = network.backbone_of(self.backbone)
         self.embedding = FeatureEmbedding(
-            inputs.field_sizes, inputs.bag_sizes, inputs.numerics, dim, network
+            inputs.field_sizes,
+            inputs.bag_sizes,
+            inputs.numerics,
+            dim,
+            network,
+            inputs.bag_targets,
         )
         self.build(rates)
-        if not any(self.weights().values()):
-            raise InputError(
-                f"method {self.name}: every loss weight is 0, nothing would be trained: "
-                f"set one of {', '.join(n for n in type(config).model_fields if 'weight' in n)}"
-            )
 
     @staticmethod
     def start(config: Any, rates: BaseRates) -> dict[str, float]:
@@ -185,11 +192,62 @@ class Method(nn.Module, ABC, Generic[C]):
     @staticmethod
     @abstractmethod
     def terms(config: Any, outputs: Outputs, labels: Labels) -> Terms:
-        """The loss: named scalar terms, unweighted. A pure function of its arguments."""
+        """The loss as named terms. A pure function of its arguments.
 
-    @abstractmethod
-    def weights(self) -> dict[str, float]:
-        """The weight of each term in the sum that is minimised."""
+        Where a method trains in steps, its terms are those of the heads that `outputs` has.
+        """
+
+    @classmethod
+    def extras(cls, config: Any) -> tuple[str, ...]:
+        """What `terms` needs besides logits, as names in `Outputs.extra`."""
+        return ()
+
+    @classmethod
+    def loss_on(
+        cls,
+        logits: Mapping[str, Tensor],
+        click: Tensor,
+        conversion: Tensor,
+        *,
+        extra: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Terms:
+        """The paper's loss on the logits of any network, for a training loop of one's own.
+
+        `postclick.losses.weighted_sum` of what it returns is what to minimise; methods that train
+        in turns say so in their documentation, and their terms can be taken one by one.
+
+        Args:
+            logits: a tensor [n] for each head of the method.
+            click, conversion: float 0 or 1, [n]; a conversion counts only with a click.
+            extra: what the loss needs besides logits, see `extras`.
+            options: the method's own, as after `--set`.
+
+        Raises:
+            InputError: a head or an extra is missing, or an option is wrong.
+
+        >>> import torch
+        >>> from postclick.losses import weighted_sum
+        >>> from postclick.methods import Escm2Ipw
+        >>> z, click = torch.zeros(4), torch.tensor([1.0, 0.0, 1.0, 0.0])
+        >>> terms = Escm2Ipw.loss_on({"ctr": z, "cvr": z}, click, torch.zeros(4), cvr_weight=0.5)
+        >>> terms["cvr"].weight, terms["cvr"].space
+        (0.5, 'clicked, weight 1/pi')
+        >>> weighted_sum(terms)
+        tensor(1.3274)
+        """
+        config = cls.Config.parse(cls.name, options)
+        needed = tuple(cls.all_heads(config, BaseRates(0.1, 0.1)))
+        given = {"logits": (needed, logits), "extra": (cls.extras(config), extra or {})}
+        for what, (names, found) in given.items():
+            missing = [name for name in names if name not in found]
+            if missing:
+                raise InputError(
+                    f"method {cls.name}: {what} lacks {missing[0]!r}; with these options the loss "
+                    f"needs {', '.join(names)}"
+                )
+        outputs = Outputs(dict(logits), dict(extra or {}))
+        return cls.terms(config, outputs, Labels(click, click * conversion))
 
     def embed(self, batch: Batch) -> Tensor:
         x: Tensor = self.embedding(batch.ids, batch.numeric, batch.bags)
@@ -220,9 +278,23 @@ class Method(nn.Module, ABC, Generic[C]):
         """Outputs and the terms of `step` on a batch; terms of weight 0 are left out."""
         outputs = self(batch, step)
         terms = self.terms(self.config, outputs, Labels.of(batch))
-        weights = self.weights()
         wanted = step.terms or tuple(terms)
-        return outputs, {name: terms[name] for name in wanted if weights[name] > 0}
+        return outputs, {name: terms[name] for name in wanted if terms[name].weight > 0}
+
+    def require_a_loss(self, batch: Batch) -> None:
+        """Raise `InputError` if no step on `batch` would train anything: every weight is 0."""
+        steps = {step for phase in self.schedule(1) for step in phase.steps}
+        was_training = self.training
+        self.eval()  # draws no random numbers
+        with torch.no_grad():
+            trained = any(self.loss(batch, step)[1] for step in steps)
+        self.train(was_training)
+        if not trained:
+            options = type(self.config).model_fields
+            raise InputError(
+                f"method {self.name}: every loss weight is 0, nothing would be trained: "
+                f"set one of {', '.join(name for name in options if 'weight' in name)}"
+            )
 
     @staticmethod
     def serve(config: Any, outputs: Outputs) -> Prediction:

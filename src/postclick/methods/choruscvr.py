@@ -6,16 +6,21 @@ from torch import Tensor
 
 from postclick.data.prepared import BaseRates
 from postclick.losses import (
+    Term,
+    Terms,
     cross_entropy,
+    ctcvr_loss,
+    ctr_loss,
     mean_entire,
     product_cross_entropy,
     propensity,
     pseudo_label,
     weighted_mean,
 )
-from postclick.methods.base import Labels, Method, Outputs, PropensityConfig, Terms, Weight
-from postclick.methods.esmm import ctcvr_loss
+from postclick.methods.base import Contract, Labels, Method, Outputs, PropensityConfig, Weight
 from postclick.ranges import READING, SWITCH, UNIT, WEIGHT, Choice
+
+CLICKED, UNCLICKED = "clicked, weight 1/pi", "unclicked, weight 1/(1-pi)"
 
 
 class ChorusCvrConfig(PropensityConfig):
@@ -84,18 +89,18 @@ class ChorusCvr(Method[ChorusCvrConfig]):
         "CTunCVR too little weight to matter; `ipw_norm=entire` avoids both."
     )
     Config = ChorusCvrConfig
-    spaces = {
-        "ctr": "entire",
-        "ctcvr": "entire",
-        "cvr": "clicked, weight 1/pi",
-        "ctuncvr": "entire",
-        "uncvr": "clicked, weight 1/pi",
-        "align_cvr_clicked": "clicked, weight 1/pi",
-        "align_cvr_unclicked": "unclicked, weight 1/(1-pi)",
-        "align_uncvr_clicked": "clicked, weight 1/pi",
-        "align_uncvr_unclicked": "unclicked, weight 1/(1-pi)",
-    }
     variants = {"no_ndm": {"ctuncvr_weight": 0.0}, "no_sam": {"align_weight": 0.0}}
+    contract = Contract(
+        drops={
+            "no_ndm": ("ctuncvr",),
+            "no_sam": (
+                "align_cvr_clicked",
+                "align_cvr_unclicked",
+                "align_uncvr_clicked",
+                "align_uncvr_unclicked",
+            ),
+        }
+    )
 
     @staticmethod
     def start(config: ChorusCvrConfig, rates: BaseRates) -> dict[str, float]:
@@ -124,32 +129,33 @@ class ChorusCvr(Method[ChorusCvrConfig]):
         def unclicked(loss: Tensor) -> Tensor:
             return weighted_mean(loss, 1 / (1 - pi), 1 - click, norm)
 
+        def align(value: Tensor, space: str) -> Term:
+            return Term(value, config.align_weight, space)
+
         align_cvr = cross_entropy(cvr, 1 - pseudo_label(uncvr))
         align_uncvr = cross_entropy(uncvr, 1 - pseudo_label(cvr))
         return {
-            "ctr": mean_entire(cross_entropy(ctr, click)),
-            "ctcvr": ctcvr_loss(outputs, labels, config.detach_ctr_in_ctcvr),
-            "cvr": clicked(cross_entropy(cvr, conversion), config.ipw_cvr),
-            "ctuncvr": mean_entire(
-                product_cross_entropy(product_ctr, uncvr, click * (1 - conversion))
+            "ctr": Term(ctr_loss(ctr, click), config.ctr_weight, "entire"),
+            "ctcvr": Term(
+                ctcvr_loss(ctr, cvr, *labels, detach_ctr=config.detach_ctr_in_ctcvr),
+                config.ctcvr_weight,
+                "entire",
             ),
-            "uncvr": clicked(cross_entropy(uncvr, 1 - conversion), config.ipw_uncvr),
-            "align_cvr_clicked": clicked(align_cvr),
-            "align_cvr_unclicked": unclicked(align_cvr),
-            "align_uncvr_clicked": clicked(align_uncvr),
-            "align_uncvr_unclicked": unclicked(align_uncvr),
-        }
-
-    def weights(self) -> dict[str, float]:
-        config = self.config
-        return {
-            "ctr": config.ctr_weight,
-            "ctcvr": config.ctcvr_weight,
-            "cvr": config.cvr_weight,
-            "ctuncvr": config.ctuncvr_weight,
-            "uncvr": config.uncvr_weight,
-            "align_cvr_clicked": config.align_weight,
-            "align_cvr_unclicked": config.align_weight,
-            "align_uncvr_clicked": config.align_weight,
-            "align_uncvr_unclicked": config.align_weight,
+            "cvr": Term(
+                clicked(cross_entropy(cvr, conversion), config.ipw_cvr), config.cvr_weight, CLICKED
+            ),
+            "ctuncvr": Term(
+                mean_entire(product_cross_entropy(product_ctr, uncvr, click * (1 - conversion))),
+                config.ctuncvr_weight,
+                "entire",
+            ),
+            "uncvr": Term(
+                clicked(cross_entropy(uncvr, 1 - conversion), config.ipw_uncvr),
+                config.uncvr_weight,
+                CLICKED,
+            ),
+            "align_cvr_clicked": align(clicked(align_cvr), CLICKED),
+            "align_cvr_unclicked": align(unclicked(align_cvr), UNCLICKED),
+            "align_uncvr_clicked": align(clicked(align_uncvr), CLICKED),
+            "align_uncvr_unclicked": align(unclicked(align_uncvr), UNCLICKED),
         }

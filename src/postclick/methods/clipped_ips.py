@@ -2,17 +2,8 @@
 
 from pydantic import Field
 
-from postclick.losses import cross_entropy, mean_entire, propensity, weighted_mean
-from postclick.methods.base import (
-    CLIP_RANGE,
-    Clip,
-    Labels,
-    Method,
-    MethodConfig,
-    Outputs,
-    Terms,
-    Weight,
-)
+from postclick.losses import Term, Terms, cross_entropy, ctr_loss, propensity, weighted_mean
+from postclick.methods.base import CLIP_RANGE, Clip, Labels, Method, MethodConfig, Outputs, Weight
 from postclick.ranges import READING, UNIT, WEIGHT, Between
 
 
@@ -55,7 +46,6 @@ class ClippedIps(Method[ClippedIpsConfig]):
     )
     backbone = "mmoe"
     Config = ClippedIpsConfig
-    spaces = {"ctr": "entire", "cvr": "clicked, weight 1/max(p, floor)"}
 
     @property
     def clip(self) -> Clip:
@@ -69,9 +59,10 @@ class ClippedIps(Method[ClippedIpsConfig]):
         pi = propensity(ctr, (config.floor, 1.0), detach=config.detach_propensity)
         loss = cross_entropy(cvr, conversion)
         return {
-            "ctr": mean_entire(cross_entropy(ctr, click)),
-            "cvr": weighted_mean(loss, 1 / pi, click, "entire"),
+            "ctr": Term(ctr_loss(ctr, click), config.ctr_weight, "entire"),
+            "cvr": Term(
+                weighted_mean(loss, 1 / pi, click, "entire"),
+                config.cvr_weight,
+                "clicked, weight 1/max(p, floor)",
+            ),
         }
-
-    def weights(self) -> dict[str, float]:
-        return {"ctr": self.config.ctr_weight, "cvr": self.config.cvr_weight}

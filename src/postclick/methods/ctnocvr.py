@@ -1,8 +1,8 @@
 """CTnoCVR: ESMM with a second product, clicking without converting."""
 
-from postclick.losses import cross_entropy, mean_entire, product_cross_entropy
-from postclick.methods.base import Labels, Method, Outputs, Terms, Weight
-from postclick.methods.esmm import EsmmConfig, ctcvr_loss
+from postclick.losses import Term, Terms, ctcvr_loss, ctr_loss, mean_entire, product_cross_entropy
+from postclick.methods.base import Labels, Method, Outputs, Weight
+from postclick.methods.esmm import EsmmConfig
 from postclick.ranges import WEIGHT
 
 
@@ -38,7 +38,6 @@ class CtNoCvr(Method[CtNoCvrConfig]):
         "unCVR head of `choruscvr`."
     )
     Config = CtNoCvrConfig
-    spaces = {"ctr": "entire", "ctcvr": "entire", "ctnocvr": "entire"}
 
     @staticmethod
     def terms(config: CtNoCvrConfig, outputs: Outputs, labels: Labels) -> Terms:
@@ -47,15 +46,11 @@ class CtNoCvr(Method[CtNoCvrConfig]):
         factor = ctr.detach() if config.detach_ctr_in_ctcvr else ctr
         neither = product_cross_entropy(factor, -cvr, click * (1 - conversion))
         return {
-            "ctr": mean_entire(cross_entropy(ctr, click)),
-            "ctcvr": ctcvr_loss(outputs, labels, config.detach_ctr_in_ctcvr),
-            "ctnocvr": mean_entire(neither),
-        }
-
-    def weights(self) -> dict[str, float]:
-        config = self.config
-        return {
-            "ctr": config.ctr_weight,
-            "ctcvr": config.ctcvr_weight,
-            "ctnocvr": config.ctnocvr_weight,
+            "ctr": Term(ctr_loss(ctr, click), config.ctr_weight, "entire"),
+            "ctcvr": Term(
+                ctcvr_loss(ctr, cvr, *labels, detach_ctr=config.detach_ctr_in_ctcvr),
+                config.ctcvr_weight,
+                "entire",
+            ),
+            "ctnocvr": Term(mean_entire(neither), config.ctnocvr_weight, "entire"),
         }

@@ -6,9 +6,18 @@ from pydantic import Field
 from torch import Tensor
 
 from postclick.data.prepared import BaseRates
-from postclick.losses import cross_entropy, mean_entire, propensity, total, weighted_mean
-from postclick.methods.base import Labels, Method, Outputs, PropensityConfig, Terms, Weight
-from postclick.methods.esmm import ctcvr_loss
+from postclick.losses import (
+    Term,
+    Terms,
+    cross_entropy,
+    ctcvr_loss,
+    ctr_loss,
+    mean_entire,
+    propensity,
+    total,
+    weighted_mean,
+)
+from postclick.methods.base import Contract, Labels, Method, Outputs, PropensityConfig, Weight
 from postclick.ranges import READING, SWITCH, UNIT, WEIGHT
 
 
@@ -78,13 +87,6 @@ class Dcmt(Method[DcmtConfig]):
         "pCVR down there; at its weight of .001 that hardly shows, a larger one biases."
     )
     Config = DcmtConfig
-    spaces = {
-        "ctr": "entire",
-        "ctcvr": "entire",
-        "factual": "clicked, weight 1/pi",
-        "counterfactual": "unclicked, weight 1/(1-pi)",
-        "constraint": "entire",
-    }
     variants = {
         "evi_repo": {
             "clip": (0.001, 0.999),
@@ -92,6 +94,8 @@ class Dcmt(Method[DcmtConfig]):
             "counterfactual_label": "recorded",
         }
     }
+
+    contract = Contract(weighted_cvr="factual")
 
     @staticmethod
     def start(config: DcmtConfig, rates: BaseRates) -> dict[str, float]:
@@ -108,21 +112,23 @@ class Dcmt(Method[DcmtConfig]):
         # 1 - k = sigmoid(-logit), without rounding 1 - k to 0.
         gap = cvr.sigmoid() - (-counterfactual).sigmoid()
         return {
-            "ctr": mean_entire(cross_entropy(ctr, click)),
-            "ctcvr": ctcvr_loss(outputs, labels, config.detach_ctr_in_ctcvr),
-            "factual": _inverse(config, cross_entropy(cvr, conversion), 1 / pi, click),
-            "counterfactual": _inverse(config, opposite, 1 / (1 - pi), 1 - click),
-            "constraint": mean_entire(gap.abs()),
-        }
-
-    def weights(self) -> dict[str, float]:
-        config = self.config
-        return {
-            "ctr": config.ctr_weight,
-            "ctcvr": config.ctcvr_weight,
-            "factual": config.factual_weight,
-            "counterfactual": config.counterfactual_weight,
-            "constraint": config.constraint_weight,
+            "ctr": Term(ctr_loss(ctr, click), config.ctr_weight, "entire"),
+            "ctcvr": Term(
+                ctcvr_loss(ctr, cvr, *labels, detach_ctr=config.detach_ctr_in_ctcvr),
+                config.ctcvr_weight,
+                "entire",
+            ),
+            "factual": Term(
+                _inverse(config, cross_entropy(cvr, conversion), 1 / pi, click),
+                config.factual_weight,
+                "clicked, weight 1/pi",
+            ),
+            "counterfactual": Term(
+                _inverse(config, opposite, 1 / (1 - pi), 1 - click),
+                config.counterfactual_weight,
+                "unclicked, weight 1/(1-pi)",
+            ),
+            "constraint": Term(mean_entire(gap.abs()), config.constraint_weight, "entire"),
         }
 
 

@@ -6,15 +6,18 @@ from torch import Tensor
 
 from postclick.data.prepared import BaseRates
 from postclick.losses import (
+    Term,
+    Terms,
     cross_entropy,
+    ctcvr_loss,
+    ctr_loss,
     mean_entire,
     propensity,
     pseudo_label,
     total,
     weighted_mean,
 )
-from postclick.methods.base import Clip, Labels, Method, Outputs, PropensityConfig, Terms, Weight
-from postclick.methods.esmm import ctcvr_loss
+from postclick.methods.base import Clip, Contract, Labels, Method, Outputs, PropensityConfig, Weight
 from postclick.methods.networks.ddpo import CausalNetwork
 from postclick.ranges import READING, SWITCH, UNIT, WEIGHT
 
@@ -95,13 +98,6 @@ class Ddpo(Method[DdpoConfig]):
         "then pulls pCTR some 5 % too low. `ddpo/no_dsl` is consistent."
     )
     Config = DdpoConfig
-    spaces = {
-        "ctr": "entire",
-        "conversion": "clicked, over n",
-        "ctcvr": "entire",
-        "cvr_clicked": "clicked, weight 1/pi",
-        "cvr_unclicked": "unclicked, weight 1/(1-pi)",
-    }
     variants = {
         "no_convn": {"conversion_head": False},
         "no_ctm": {"transfer": False},
@@ -115,6 +111,11 @@ class Ddpo(Method[DdpoConfig]):
             "transfer_bias": False,
         },
     }
+
+    contract = Contract(
+        drops={"no_convn": ("conversion", "cvr_unclicked"), "no_ctm": (), "no_dsl": ()},
+        weighted_cvr="cvr_clicked",
+    )
 
     @staticmethod
     def start(config: DdpoConfig, rates: BaseRates) -> dict[str, float]:
@@ -152,32 +153,33 @@ class Ddpo(Method[DdpoConfig]):
         def clicked(target: Tensor) -> Tensor:
             return scale * weighted_mean(cross_entropy(cvr, target), 1 / pi, click, norm)
 
+        def fitted(target: Tensor) -> Term:
+            return Term(clicked(target), config.cvr_clicked_weight, "clicked, weight 1/pi")
+
         terms = {
-            "ctr": mean_entire(cross_entropy(ctr, click)),
-            "ctcvr": ctcvr_loss(outputs, labels, config.detach_ctr_in_ctcvr),
+            "ctr": Term(ctr_loss(ctr, click), config.ctr_weight, "entire"),
+            "ctcvr": Term(
+                ctcvr_loss(ctr, cvr, *labels, detach_ctr=config.detach_ctr_in_ctcvr),
+                config.ctcvr_weight,
+                "entire",
+            ),
         }
         if not config.conversion_head:
-            return {**terms, "cvr_clicked": clicked(conversion)}
+            return {**terms, "cvr_clicked": fitted(conversion)}
         soft = pseudo_label(outputs.logits["conversion"])
         dynamic = conversion + (1 - conversion) * soft
         loss = cross_entropy(cvr, soft)
         return {
             **terms,
-            "conversion": mean_entire(
-                click * cross_entropy(outputs.logits["conversion"], conversion)
+            "conversion": Term(
+                mean_entire(click * cross_entropy(outputs.logits["conversion"], conversion)),
+                config.conversion_weight,
+                "clicked, over n",
             ),
-            "cvr_clicked": clicked(dynamic if config.soft_label == "dynamic" else conversion),
-            "cvr_unclicked": scale * weighted_mean(loss, 1 / (1 - pi), 1 - click, norm),
+            "cvr_clicked": fitted(dynamic if config.soft_label == "dynamic" else conversion),
+            "cvr_unclicked": Term(
+                scale * weighted_mean(loss, 1 / (1 - pi), 1 - click, norm),
+                config.cvr_unclicked_weight,
+                "unclicked, weight 1/(1-pi)",
+            ),
         }
-
-    def weights(self) -> dict[str, float]:
-        config = self.config
-        weights = {
-            "ctr": config.ctr_weight,
-            "ctcvr": config.ctcvr_weight,
-            "cvr_clicked": config.cvr_clicked_weight,
-        }
-        if config.conversion_head:
-            weights["conversion"] = config.conversion_weight
-            weights["cvr_unclicked"] = config.cvr_unclicked_weight
-        return weights

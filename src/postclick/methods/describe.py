@@ -8,6 +8,7 @@ from pydantic.fields import FieldInfo
 from postclick.data.prepared import BaseRates
 from postclick.methods import METHODS
 from postclick.methods.base import Method
+from postclick.nn.backbones import name_of
 
 HEADER = """# Methods
 
@@ -29,7 +30,7 @@ def describe(method: type[Method[Any]]) -> dict[str, Any]:
         "method": method.name,
         "summary": method.summary,
         "reference": method.reference,
-        "backbone": method.backbone,
+        "backbone": name_of(method.backbone),
         "heads": list(method.all_heads(config, BaseRates(0.1, 0.1))),
         "options": {name: _option(field) for name, field in method.Config.model_fields.items()},
         "variants": {f"{method.name}/{name}": dict(o) for name, o in method.variants.items()},

@@ -3,11 +3,11 @@
 from pydantic import Field
 from torch import Tensor
 
-from postclick.methods.base import Labels, Outputs, Terms
+from postclick.losses import LogPropensity, Terms
+from postclick.methods.base import Labels, Outputs
 from postclick.methods.imputation import ImputationMethod
 from postclick.methods.imputation_losses import ImputationConfig, imputation_terms
-from postclick.methods.log_propensity import LogPropensity
-from postclick.methods.mrdr import SPACES, variance_weight
+from postclick.methods.mrdr import variance_weight
 from postclick.ranges import Between
 
 
@@ -51,11 +51,11 @@ class DrBias(ImputationMethod[ImputationConfig]):
         "the family: a higher lower clip helps."
     )
     Config = ImputationConfig
-    spaces = {**SPACES, "imputation": "clicked, weight (1-pi)^2/pi^3"}
 
     @staticmethod
     def terms(config: ImputationConfig, outputs: Outputs, labels: Labels) -> Terms:
-        return imputation_terms(config, outputs, labels, squared_bias_weight)
+        weight = "(1-pi)^2/pi^3"
+        return imputation_terms(config, outputs, labels, squared_bias_weight, weight)
 
 
 class DrMse(ImputationMethod[DrMseConfig]):
@@ -77,7 +77,6 @@ class DrMse(ImputationMethod[DrMseConfig]):
         "the bias part rules, since its weight is larger by (1 - pi) / pi."
     )
     Config = DrMseConfig
-    spaces = {**SPACES, "imputation": "clicked, weights (1-pi)^2/pi^3 and (1-pi)/pi^2 mixed"}
 
     @staticmethod
     def terms(config: DrMseConfig, outputs: Outputs, labels: Labels) -> Terms:
@@ -85,4 +84,6 @@ class DrMse(ImputationMethod[DrMseConfig]):
             share = config.bias_weight
             return share * squared_bias_weight(pi) + (1 - share) * variance_weight(pi)
 
-        return imputation_terms(config, outputs, labels, mixed)
+        return imputation_terms(
+            config, outputs, labels, mixed, "(1-pi)^2/pi^3 and (1-pi)/pi^2, mixed"
+        )

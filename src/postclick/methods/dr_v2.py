@@ -7,24 +7,28 @@ from pydantic import Field
 from torch import Tensor
 
 from postclick.data.prepared import BaseRates
-from postclick.losses import cross_entropy, mean_entire, pseudo_label
+from postclick.losses import (
+    DoublyRobust,
+    LogPropensity,
+    Term,
+    Terms,
+    cross_entropy,
+    ctcvr_loss,
+    error_imputation,
+    error_start,
+    imputed_error,
+    mean_entire,
+    pseudo_label,
+)
 from postclick.methods.base import (
     CLIP_RANGE,
+    Contract,
     Labels,
     Method,
     Outputs,
     PropensityConfig,
-    Terms,
     Weight,
 )
-from postclick.methods.error_imputation import (
-    DoublyRobust,
-    error_imputation,
-    error_start,
-    imputed_error,
-)
-from postclick.methods.esmm import ctcvr_loss
-from postclick.methods.log_propensity import LogPropensity
 from postclick.ranges import READING, SWITCH, UNIT, WEIGHT, Choice
 
 RELEASED: dict[str, Any] = {"attach": "all", "clip": CLIP_RANGE}
@@ -103,12 +107,16 @@ class DrV2Config(IpsV2Config):
 def common_terms(config: IpsV2Config, outputs: Outputs, labels: Labels) -> Terms:
     """The CTR and CTCVR terms."""
     ctr, cvr = outputs.logits["ctr"], outputs.logits["cvr"]
-    ctcvr = ctcvr_loss(outputs, labels, config.detach_ctr_in_ctcvr)
+    ctcvr = ctcvr_loss(ctr, cvr, *labels, detach_ctr=config.detach_ctr_in_ctcvr)
     if config.error == "mse":
         click = pseudo_label(ctr, detach=config.detach_ctr_in_ctcvr)
         both = labels.click * labels.conversion
         ctcvr = mean_entire((click * cvr.sigmoid() - both).square())
-    return {"ctr": mean_entire(config.loss(ctr, labels.click)), "ctcvr": ctcvr}
+    clicks = mean_entire(config.loss(ctr, labels.click))
+    return {
+        "ctr": Term(clicks, config.ctr_weight, "entire"),
+        "ctcvr": Term(ctcvr, config.ctcvr_weight, "entire"),
+    }
 
 
 def click_weight(config: IpsV2Config, outputs: Outputs, labels: Labels) -> Tensor:
@@ -118,7 +126,7 @@ def click_weight(config: IpsV2Config, outputs: Outputs, labels: Labels) -> Tenso
     return labels.click * pi.inverse()
 
 
-def balance_loss(config: IpsV2Config, outputs: Outputs, labels: Labels) -> Tensor:
+def balance_term(config: IpsV2Config, outputs: Outputs, labels: Labels) -> Term:
     """(mean_D[w phi])^2 or |mean_D[w phi]| with w = c / p - (1 - c) / (1 - p), attached."""
     pi = LogPropensity.of(outputs.logits["ctr"], config.clip, detach=False)
     weight = labels.click * pi.inverse() - (1 - labels.click) * pi.inverse_rest()
@@ -128,7 +136,9 @@ def balance_loss(config: IpsV2Config, outputs: Outputs, labels: Labels) -> Tenso
     if config.phi in ("features", "both"):
         phi.extend(outputs.extra["features"].detach().unbind(dim=1))
     imbalance = torch.stack([mean_entire(weight * column) for column in phi])
-    return (imbalance.square() if config.bmse == "square" else imbalance.abs()).mean()
+    penalty = (imbalance.square() if config.bmse == "square" else imbalance.abs()).mean()
+    space = "clicked with weight 1/p against unclicked with weight 1/(1-p)"
+    return Term(penalty, config.balance_weight, space)
 
 
 def label_imputation(
@@ -151,9 +161,10 @@ B = TypeVar("B", bound=IpsV2Config)
 
 
 class Balanced(Method[B]):
-    """What both methods share: the features as a further output, and the weights."""
+    """What both methods share: the features as a further output."""
 
     backbone = "mmoe"
+    contract = Contract(trains_propensity=("balance",))
 
     def heads(self, x: Tensor, *, serving: bool) -> Outputs:
         outputs = super().heads(x, serving=serving)
@@ -161,14 +172,10 @@ class Balanced(Method[B]):
             return outputs
         return Outputs(outputs.logits, {"features": x})
 
-    def weights(self) -> dict[str, float]:
-        config = self.config
-        return {
-            "ctr": config.ctr_weight,
-            "ctcvr": config.ctcvr_weight,
-            "cvr": config.cvr_weight,
-            "balance": config.balance_weight,
-        }
+    @classmethod
+    def extras(cls, config: B) -> tuple[str, ...]:
+        """`features`: what is balanced, [n, columns]."""
+        return () if config.phi == "prediction" else ("features",)
 
 
 class IpsV2(Balanced[IpsV2Config]):
@@ -191,12 +198,6 @@ class IpsV2(Balanced[IpsV2Config]):
         "make the weights small: do not serve its pCTR."
     )
     Config = IpsV2Config
-    spaces = {
-        "ctr": "entire",
-        "ctcvr": "entire",
-        "cvr": "clicked, weight 1/pi",
-        "balance": "clicked with weight 1/p against unclicked with weight 1/(1-p)",
-    }
     variants = {"released": RELEASED}
 
     @staticmethod
@@ -204,8 +205,12 @@ class IpsV2(Balanced[IpsV2Config]):
         error = config.loss(outputs.logits["cvr"], labels.conversion)
         return {
             **common_terms(config, outputs, labels),
-            "cvr": mean_entire(click_weight(config, outputs, labels) * error),
-            "balance": balance_loss(config, outputs, labels),
+            "cvr": Term(
+                mean_entire(click_weight(config, outputs, labels) * error),
+                config.cvr_weight,
+                "clicked, weight 1/pi",
+            ),
+            "balance": balance_term(config, outputs, labels),
         }
 
 
@@ -231,11 +236,6 @@ class DrV2(Balanced[DrV2Config]):
         "and is biased too."
     )
     Config = DrV2Config
-    spaces = {
-        **IpsV2.spaces,
-        "cvr": "entire with the imputed label, corrected on clicked with weight 1/pi",
-        "imputation": "clicked, weight 1/pi",
-    }
     variants = {
         "released": RELEASED,
         "evi_repo": {
@@ -264,11 +264,11 @@ class DrV2(Balanced[DrV2Config]):
             doubly = error_imputation(error, imputed, weight, "released", absolute=True)
         else:
             doubly = label_imputation(config, outputs, labels, weight)
+        corrected = "entire with the imputed label, corrected on clicked with weight 1/pi"
+        weight_of = config.imputation_weight
         return {
             **common_terms(config, outputs, labels),
-            **doubly._asdict(),
-            "balance": balance_loss(config, outputs, labels),
+            "cvr": Term(doubly.cvr, config.cvr_weight, corrected),
+            "imputation": Term(doubly.imputation, weight_of, "clicked, weight 1/pi"),
+            "balance": balance_term(config, outputs, labels),
         }
-
-    def weights(self) -> dict[str, float]:
-        return {**super().weights(), "imputation": self.config.imputation_weight}

@@ -1,16 +1,21 @@
 """ESCM2-IPW: ESMM with an inverse-propensity weighted CVR loss on clicked impressions."""
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from pydantic import Field
-from torch import Tensor
 
-from postclick.losses import cross_entropy, mean_entire, propensity, total, weighted_mean
-from postclick.methods.base import Labels, Method, Outputs, PropensityConfig, Terms, Weight
-from postclick.methods.esmm import ctcvr_loss
+from postclick.losses import (
+    Term,
+    Terms,
+    clicked_ipw_loss,
+    cross_entropy,
+    ctcvr_loss,
+    ctr_loss,
+    propensity,
+)
+from postclick.losses.shared import IpwNorm
+from postclick.methods.base import Labels, Method, Outputs, PropensityConfig, Weight
 from postclick.ranges import SWITCH, UNIT, WEIGHT, Choice
-
-IpwNorm = Literal["entire", "clicked", "self", "released"]
 
 
 class Escm2IpwConfig(PropensityConfig):
@@ -48,14 +53,6 @@ class Escm2IpwConfig(PropensityConfig):
     }
 
 
-def clicked_ipw_loss(loss: Tensor, pi: Tensor, click: Tensor, norm: IpwNorm) -> Tensor:
-    """Inverse-propensity weighted loss on clicked impressions, normalised by name."""
-    if norm == "released":
-        clicks = total(click).clamp(min=1.0)
-        return total(click * loss * (1 / (pi * clicks)).clamp(max=15.0))
-    return weighted_mean(loss, 1 / pi, click, "subset" if norm == "clicked" else norm)
-
-
 class Escm2Ipw(Method[Escm2IpwConfig]):
     """ESCM2 with inverse propensity weighting.
 
@@ -72,7 +69,6 @@ class Escm2Ipw(Method[Escm2IpwConfig]):
     )
     backbone = "mmoe"
     Config = Escm2IpwConfig
-    spaces = {"ctr": "entire", "cvr": "clicked, weight 1/pi", "ctcvr": "entire"}
 
     @staticmethod
     def terms(config: Escm2IpwConfig, outputs: Outputs, labels: Labels) -> Terms:
@@ -81,15 +77,15 @@ class Escm2Ipw(Method[Escm2IpwConfig]):
         pi = propensity(ctr, clip, detach=config.detach_propensity)
         loss = cross_entropy(cvr, labels.conversion)
         return {
-            "ctr": mean_entire(cross_entropy(ctr, labels.click)),
-            "cvr": clicked_ipw_loss(loss, pi, labels.click, config.ipw_norm),
-            "ctcvr": ctcvr_loss(outputs, labels, config.detach_ctr_in_ctcvr),
-        }
-
-    def weights(self) -> dict[str, float]:
-        config = self.config
-        return {
-            "ctr": config.ctr_weight,
-            "cvr": config.cvr_weight,
-            "ctcvr": config.ctcvr_weight,
+            "ctr": Term(ctr_loss(ctr, labels.click), config.ctr_weight, "entire"),
+            "cvr": Term(
+                clicked_ipw_loss(loss, pi, labels.click, config.ipw_norm),
+                config.cvr_weight,
+                "clicked, weight 1/pi",
+            ),
+            "ctcvr": Term(
+                ctcvr_loss(ctr, cvr, *labels, detach_ctr=config.detach_ctr_in_ctcvr),
+                config.ctcvr_weight,
+                "entire",
+            ),
         }

@@ -6,17 +6,22 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from postclick.data.prepared import BaseRates
-from postclick.losses import cross_entropy, mean_entire, propensity, pseudo_label
-from postclick.methods.base import Labels, Method, Outputs, PropensityConfig, Terms, Weight
-from postclick.methods.error_imputation import (
-    Activation,
-    DetachMode,
+from postclick.losses import (
     DoublyRobust,
+    Term,
+    Terms,
+    cross_entropy,
+    ctcvr_loss,
+    ctr_loss,
     error_imputation,
     error_start,
     imputed_error,
+    mean_entire,
+    propensity,
+    pseudo_label,
 )
-from postclick.methods.esmm import ctcvr_loss
+from postclick.losses.doubly_robust import Activation, DetachMode
+from postclick.methods.base import Labels, Method, Outputs, PropensityConfig, Weight
 from postclick.methods.imputation_losses import imputation_gap
 from postclick.ranges import READING, SWITCH, UNIT, WEIGHT, Choice
 
@@ -121,12 +126,6 @@ class Escm2Dr(Method[Escm2DrConfig]):
     )
     backbone = "mmoe"
     Config = Escm2DrConfig
-    spaces = {
-        "ctr": "entire",
-        "cvr": "entire (imputed error), clicked with weight 1/pi (correction)",
-        "imputation": "clicked, weight 1/pi",
-        "ctcvr": "entire",
-    }
     variants = {
         "label": {"imputation": "label"},
         "released": {"detach_mode": "released", "max_weight": 15.0, "clip": (1e-6, 1 - 1e-7)},
@@ -164,17 +163,14 @@ class Escm2Dr(Method[Escm2DrConfig]):
                 config.detach_mode,
                 absolute=config.absolute,
             )
+        corrected = "entire (imputed error), clicked with weight 1/pi (correction)"
         return {
-            "ctr": mean_entire(cross_entropy(ctr, click)),
-            **found._asdict(),
-            "ctcvr": ctcvr_loss(outputs, labels, config.detach_ctr_in_ctcvr),
-        }
-
-    def weights(self) -> dict[str, float]:
-        config = self.config
-        return {
-            "ctr": config.ctr_weight,
-            "cvr": config.cvr_weight,
-            "imputation": config.imputation_weight,
-            "ctcvr": config.ctcvr_weight,
+            "ctr": Term(ctr_loss(ctr, click), config.ctr_weight, "entire"),
+            "cvr": Term(found.cvr, config.cvr_weight, corrected),
+            "imputation": Term(found.imputation, config.imputation_weight, "clicked, weight 1/pi"),
+            "ctcvr": Term(
+                ctcvr_loss(ctr, cvr, *labels, detach_ctr=config.detach_ctr_in_ctcvr),
+                config.ctcvr_weight,
+                "entire",
+            ),
         }

@@ -1,9 +1,7 @@
 """ESMM: CVR learned through the product pCTR x pCVR over all impressions."""
 
-from torch import Tensor
-
-from postclick.losses import cross_entropy, mean_entire, product_cross_entropy
-from postclick.methods.base import Labels, Method, MethodConfig, Outputs, Terms, Weight
+from postclick.losses import Term, Terms, ctcvr_loss, ctr_loss
+from postclick.methods.base import Labels, Method, MethodConfig, Outputs, Weight
 from postclick.ranges import SWITCH, UNIT, WEIGHT
 
 
@@ -23,13 +21,6 @@ class EsmmConfig(MethodConfig):
     detach_ctr_in_ctcvr: bool = False
 
 
-def ctcvr_loss(outputs: Outputs, labels: Labels, detach_ctr: bool) -> Tensor:
-    """mean_D l(p q; c v), the entire-space CTCVR term that most methods share."""
-    ctr, cvr = outputs.logits["ctr"], outputs.logits["cvr"]
-    both = labels.click * labels.conversion
-    return mean_entire(product_cross_entropy(ctr.detach() if detach_ctr else ctr, cvr, both))
-
-
 class Esmm(Method[EsmmConfig]):
     """Entire Space Multi-Task Model: no direct CVR loss.
 
@@ -44,14 +35,15 @@ class Esmm(Method[EsmmConfig]):
         "learns slowly and needs about three passes where others need two."
     )
     Config = EsmmConfig
-    spaces = {"ctr": "entire", "ctcvr": "entire"}
 
     @staticmethod
     def terms(config: EsmmConfig, outputs: Outputs, labels: Labels) -> Terms:
+        ctr, cvr = outputs.logits["ctr"], outputs.logits["cvr"]
         return {
-            "ctr": mean_entire(cross_entropy(outputs.logits["ctr"], labels.click)),
-            "ctcvr": ctcvr_loss(outputs, labels, config.detach_ctr_in_ctcvr),
+            "ctr": Term(ctr_loss(ctr, labels.click), config.ctr_weight, "entire"),
+            "ctcvr": Term(
+                ctcvr_loss(ctr, cvr, *labels, detach_ctr=config.detach_ctr_in_ctcvr),
+                config.ctcvr_weight,
+                "entire",
+            ),
         }
-
-    def weights(self) -> dict[str, float]:
-        return {"ctr": self.config.ctr_weight, "ctcvr": self.config.ctcvr_weight}

@@ -6,9 +6,17 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from postclick.data.prepared import BaseRates
-from postclick.losses import cross_entropy, mean_entire, propensity, pseudo_label
-from postclick.methods.base import Clip, Labels, Method, Outputs, PropensityConfig, Terms
-from postclick.methods.esmm import ctcvr_loss
+from postclick.losses import (
+    Term,
+    Terms,
+    cross_entropy,
+    ctcvr_loss,
+    ctr_loss,
+    mean_entire,
+    propensity,
+    pseudo_label,
+)
+from postclick.methods.base import Clip, Contract, Labels, Method, Outputs, PropensityConfig
 from postclick.methods.networks.evi import Teacher, VariationalTransfer, vie_loss
 from postclick.nn.heads import HeadNetwork
 from postclick.ranges import READING, SWITCH, UNIT, WEIGHT, Choice
@@ -132,13 +140,6 @@ class Evi(Method[EviConfig]):
     )
     backbone = "mmoe"
     Config = EviConfig
-    spaces = {
-        "ctr": "entire",
-        "teacher": "entire (recorded label), or clicked with teacher_space=click",
-        "cvr": "clicked with weight 1/pi, unclicked with weight 1/(1-pi)",
-        "ctcvr": "entire",
-        "vie": "entire",
-    }
     variants = {
         "no_vie": {"vie_weight": 0.0},
         "no_vie_cect": {"vie_weight": 0.0, "condition_at": "none"},
@@ -146,6 +147,9 @@ class Evi(Method[EviConfig]):
         "click_teacher": {"teacher_space": "click"},
         "released": {"preset": "released"},
     }
+    contract = Contract(
+        drops={"no_vie": ("vie",), "no_vie_cect": ("vie",), "no_teacher": ("vie", "teacher")}
+    )
 
     @classmethod
     def all_heads(cls, config: EviConfig, rates: BaseRates) -> dict[str, float]:
@@ -180,6 +184,11 @@ class Evi(Method[EviConfig]):
         pairs = self.vie(teacher.activations, student.activations)
         return Outputs(logits, {"vie": pairs})
 
+    @classmethod
+    def extras(cls, config: EviConfig) -> tuple[str, ...]:
+        """`vie`: `ActivationPair`s of matched tower layers."""
+        return ("vie",) if config.teacher and config.transfers else ()
+
     @staticmethod
     def soft_label(config: EviConfig, outputs: Outputs) -> Tensor | None:
         return outputs.logits.get("teacher")
@@ -190,34 +199,29 @@ class Evi(Method[EviConfig]):
         ctr, cvr = outputs.logits["ctr"], outputs.logits["cvr"]
         pi = propensity(ctr, config.clip, detach=config.detach_propensity)
         student = mean_entire(click * cross_entropy(cvr, conversion) / pi)
-        terms: Terms = {"ctr": mean_entire(cross_entropy(ctr, click))}
+        terms = {"ctr": Term(ctr_loss(ctr, click), config.ctr_weight, "entire")}
+        space = "clicked, weight 1/pi"
         if config.teacher:
             teacher = outputs.logits["teacher"]
             target = pseudo_label(teacher, detach=config.detach_pseudo_label)
             distilled = (1 - click) * cross_entropy(cvr, target) / (1 - pi)
             student = student + config.unclicked_weight * mean_entire(distilled)
-            seen = click if config.teacher_space == "click" else click.new_ones(())
-            terms["teacher"] = mean_entire(seen * cross_entropy(teacher, click * conversion))
-        terms["cvr"] = 0.5 * student if config.half else student
-        terms["ctcvr"] = ctcvr_loss(outputs, labels, config.detach_ctr_in_ctcvr)
+            space += ", unclicked with weight 1/(1-pi)"
+            on_clicks = config.teacher_space == "click"
+            seen = click if on_clicks else click.new_ones(())
+            fitted = mean_entire(seen * cross_entropy(teacher, click * conversion))
+            where = "clicked" if on_clicks else "entire, recorded label"
+            terms["teacher"] = Term(fitted, config.teacher_weight, where)
+        student = 0.5 * student if config.half else student
+        terms["cvr"] = Term(student, config.cvr_weight, space)
+        ctcvr = ctcvr_loss(ctr, cvr, *labels, detach_ctr=config.detach_ctr_in_ctcvr)
+        terms["ctcvr"] = Term(ctcvr, config.ctcvr_weight, "entire")
         if "vie" in outputs.extra:
-            terms["vie"] = vie_loss(
+            vie = vie_loss(
                 outputs.extra["vie"],
                 detach_teacher=config.detach_teacher_in_vie,
                 reduction=config.vie_reduction,
                 softplus_is=config.softplus_is,
             )
+            terms["vie"] = Term(vie, config.vie_weight, "entire")
         return terms
-
-    def weights(self) -> dict[str, float]:
-        config = self.config
-        weights = {
-            "ctr": config.ctr_weight,
-            "cvr": config.cvr_weight,
-            "ctcvr": config.ctcvr_weight,
-        }
-        if config.teacher:
-            weights["teacher"] = config.teacher_weight
-        if config.transfers:
-            weights["vie"] = config.vie_weight
-        return weights

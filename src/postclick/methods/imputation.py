@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from postclick.data.batch import Batch
 from postclick.data.prepared import BaseRates, InputSpec
 from postclick.methods.base import (
+    Contract,
     Method,
     Outputs,
     Phase,
@@ -23,6 +24,7 @@ from postclick.methods.base import (
     preparing_epochs,
 )
 from postclick.methods.imputation_losses import CLICK_TERMS, ImputationConfig
+from postclick.nn.backbones import Backbone
 from postclick.nn.config import NetworkConfig
 from postclick.nn.embedding import FeatureEmbedding
 from postclick.nn.heads import HeadNetwork
@@ -38,7 +40,7 @@ class EmbeddedNetwork(nn.Module):
         embedding: FeatureEmbedding,
         start: dict[str, float],
         network: NetworkConfig,
-        kind: str,
+        kind: Backbone,
     ) -> None:
         super().__init__()
         self.embedding = embedding
@@ -56,6 +58,7 @@ class ImputationMethod(Method[C]):
     phase; `embedding` and `net` are the prediction model, `imputation` the imputation model.
     """
 
+    contract = Contract(spares_propensity=("imputation",))
     click_models: tuple[str, ...] = ("click_model",)
     # How many steps `later_steps` has.
     round_length = 2
@@ -65,7 +68,13 @@ class ImputationMethod(Method[C]):
     ) -> None:
         # Before the base class, which calls `build`.
         self.new_embedding = partial(
-            FeatureEmbedding, inputs.field_sizes, inputs.bag_sizes, inputs.numerics, dim, network
+            FeatureEmbedding,
+            inputs.field_sizes,
+            inputs.bag_sizes,
+            inputs.numerics,
+            dim,
+            network,
+            inputs.bag_targets,
         )
         super().__init__(config, network, inputs, rates, dim)
 
@@ -125,27 +134,22 @@ class ImputationMethod(Method[C]):
         logits["cvr"] = self.net(self.embed(batch))["cvr"].logit
         return self.serve(self.config, Outputs(logits))
 
-    def weights(self) -> dict[str, float]:
-        config = self.config
-        return {
-            "ctr": config.ctr_weight,
-            "cvr": config.cvr_weight,
-            "imputation": config.imputation_weight,
-        }
-
-    def first_step(self) -> Step:
-        """What the propensity phase trains."""
-        return Step("propensity", ("ctr",), ("click_model.",))
+    def first_steps(self) -> tuple[Step, ...]:
+        """What the propensity phase trains; nothing if its terms weigh nothing."""
+        step = Step("propensity", ("ctr",), ("click_model.",))
+        return (step,) if self.config.ctr_weight else ()
 
     def later_steps(self) -> tuple[Step, ...]:
-        """One round of what follows, in order."""
-        own = self.config.imputation_embeddings == "own"
-        attached = () if self.config.detach_propensity else (f"{self.click_models[-1]}.",)
-        read = "imputation_embedding." if own else "embedding."
-        return (
-            Step("imputation", ("imputation",), (read, "imputation.")),
-            Step("prediction", ("cvr",), ("embedding.", "net.", *attached)),
-        )
+        """One round of what follows, in order, without steps whose terms weigh nothing."""
+        config, steps = self.config, []
+        if config.imputation_weight:
+            own = config.imputation_embeddings == "own"
+            read = "imputation_embedding." if own else "embedding."
+            steps.append(Step("imputation", ("imputation",), (read, "imputation.")))
+        if config.cvr_weight:
+            attached = () if config.detach_propensity else (f"{self.click_models[-1]}.",)
+            steps.append(Step("prediction", ("cvr",), ("embedding.", "net.", *attached)))
+        return tuple(steps)
 
     @classmethod
     def extra_epochs(cls, config: Any, epochs: int) -> int:
@@ -155,8 +159,7 @@ class ImputationMethod(Method[C]):
 
     def schedule(self, epochs: int) -> tuple[Phase, ...]:
         """A propensity phase, then the rest; steps whose terms weigh nothing are left out."""
-        first = self._weighty((self.first_step(),))
-        later = self._weighty(self.later_steps())
+        first, later = self.first_steps(), self.later_steps()
         count = preparing_epochs(self.config.propensity_share, epochs)
         phases: tuple[Phase, ...] = ()
         if first:
@@ -167,10 +170,6 @@ class ImputationMethod(Method[C]):
             return (*phases, Phase("alternate", epochs, later))
         one_round = tuple(Phase(s.name, 1, (s,), judged=s == later[-1]) for s in later)
         return phases + one_round * epochs
-
-    def _weighty(self, steps: tuple[Step, ...]) -> tuple[Step, ...]:
-        weights = self.weights()
-        return tuple(step for step in steps if any(weights[term] for term in step.terms))
 
     def begin(self, phase: Phase) -> None:
         """Under `epoch_copy`, start every imputation pass from the prediction model."""

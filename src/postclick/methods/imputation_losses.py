@@ -6,14 +6,24 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor
 
-from postclick.losses import cross_entropy, mean_entire, pseudo_label, weighted_mean
-from postclick.methods.base import Labels, Outputs, PropensityConfig, Terms, Weight
-from postclick.methods.log_propensity import LogPropensity
+from postclick.losses import (
+    LogPropensity,
+    Term,
+    Terms,
+    cross_entropy,
+    ctr_loss,
+    mean_entire,
+    pseudo_label,
+    weighted_mean,
+)
+from postclick.methods.base import Labels, Outputs, PropensityConfig, Weight
 from postclick.ranges import ALONE, READING, Choice
 
 # Terms that need no other model than those that predict clicks.
 CLICK_TERMS = ("ctr", "propensity")
 Weigh = Callable[[LogPropensity], Tensor]
+# The space of the prediction term.
+CORRECTED = "entire with the imputed label, corrected on clicked with weight 1/pi"
 
 
 class ImputationConfig(PropensityConfig):
@@ -86,26 +96,21 @@ def imputation_loss(
     return weighted_mean(loss, weight.detach(), labels.click, norm)
 
 
-def click_terms(outputs: Outputs, labels: Labels) -> Terms:
-    """Cross-entropy of every head that predicts clicks."""
-    logits = outputs.logits
-    return {
-        name: mean_entire(cross_entropy(logits[name], labels.click))
-        for name in CLICK_TERMS
-        if name in logits
-    }
-
-
 def imputation_terms(
-    config: ImputationConfig, outputs: Outputs, labels: Labels, weigh: Weigh
+    config: ImputationConfig, outputs: Outputs, labels: Labels, weigh: Weigh, weight: str
 ) -> Terms:
     """Terms of a method whose imputation loss has the weight `weigh(pi)` on clicked rows.
 
     With nothing but the CTR head, as in the propensity phase, there is the CTR term only.
+    `weight` is that weight in words.
     """
-    terms = click_terms(outputs, labels)
+    ctr = outputs.logits["ctr"]
+    terms = {"ctr": Term(ctr_loss(ctr, labels.click), config.ctr_weight, "entire")}
     if "cvr" in outputs.logits:
-        pi = LogPropensity.of(outputs.logits["ctr"], config.clip, detach=config.detach_propensity)
-        terms["cvr"] = prediction_loss(outputs, labels, pi)
-        terms["imputation"] = imputation_loss(config, outputs, labels, weigh(pi))
+        pi = LogPropensity.of(ctr, config.clip, detach=config.detach_propensity)
+        predicted = prediction_loss(outputs, labels, pi)
+        terms["cvr"] = Term(predicted, config.cvr_weight, CORRECTED)
+        imputed = imputation_loss(config, outputs, labels, weigh(pi))
+        space = f"clicked, weight {weight}"
+        terms["imputation"] = Term(imputed, config.imputation_weight, space)
     return terms

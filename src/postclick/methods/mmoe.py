@@ -1,5 +1,6 @@
 """MMOE: the naive losses on a mixture of experts; only the sharing of parameters differs."""
 
+from postclick.methods.contract import Contract
 from postclick.methods.naive import Naive
 
 
@@ -19,3 +20,4 @@ class Mmoe(Naive):
     backbone = "mmoe"
     same_as = "naive"
     variants = {}
+    contract = Contract()

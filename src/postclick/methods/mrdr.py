@@ -2,15 +2,10 @@
 
 from torch import Tensor
 
-from postclick.methods.base import Labels, Outputs, Terms
+from postclick.losses import LogPropensity, Terms
+from postclick.methods.base import Labels, Outputs
 from postclick.methods.imputation import ImputationMethod
 from postclick.methods.imputation_losses import ImputationConfig, imputation_terms
-from postclick.methods.log_propensity import LogPropensity
-
-SPACES = {
-    "ctr": "entire",
-    "cvr": "entire with the imputed label, corrected on clicked with weight 1/pi",
-}
 
 
 def joint_learning_weight(pi: LogPropensity) -> Tensor:
@@ -43,11 +38,10 @@ class DrJl(ImputationMethod[ImputationConfig]):
         "with pCVR. Squared imputation loss is dominated by rows whose pCVR is far from 1/2."
     )
     Config = ImputationConfig
-    spaces = {**SPACES, "imputation": "clicked, weight 1/pi"}
 
     @staticmethod
     def terms(config: ImputationConfig, outputs: Outputs, labels: Labels) -> Terms:
-        return imputation_terms(config, outputs, labels, joint_learning_weight)
+        return imputation_terms(config, outputs, labels, joint_learning_weight, "1/pi")
 
 
 class Mrdr(ImputationMethod[ImputationConfig]):
@@ -69,8 +63,7 @@ class Mrdr(ImputationMethod[ImputationConfig]):
         "imputation_norm=entire, or give the imputation its own embeddings."
     )
     Config = ImputationConfig
-    spaces = {**SPACES, "imputation": "clicked, weight (1-pi)/pi^2"}
 
     @staticmethod
     def terms(config: ImputationConfig, outputs: Outputs, labels: Labels) -> Terms:
-        return imputation_terms(config, outputs, labels, variance_weight)
+        return imputation_terms(config, outputs, labels, variance_weight, "(1-pi)/pi^2")

@@ -7,28 +7,26 @@ from pydantic import Field
 from torch import Tensor
 
 from postclick.data.prepared import BaseRates
-from postclick.losses import cross_entropy, mean_entire, total
-from postclick.methods.base import (
-    CLIP_RANGE,
-    Labels,
-    Outputs,
-    Phase,
-    Prediction,
-    Step,
+from postclick.losses import (
+    LogPropensity,
+    Term,
     Terms,
-    Weight,
+    cross_entropy,
+    ctr_loss,
+    error_start,
+    mean_entire,
+    total,
 )
-from postclick.methods.error_imputation import error_start
+from postclick.methods.base import CLIP_RANGE, Labels, Outputs, Phase, Prediction, Step, Weight
 from postclick.methods.imputation import ImputationMethod
 from postclick.methods.imputation_losses import (
+    CORRECTED,
     ImputationConfig,
-    click_terms,
     imputation_gap,
     imputation_loss,
     prediction_loss,
 )
-from postclick.methods.log_propensity import LogPropensity
-from postclick.methods.mrdr import SPACES, variance_weight
+from postclick.methods.mrdr import variance_weight
 from postclick.ranges import READING, UNIT, WEIGHT, Between, Choice
 
 
@@ -82,7 +80,14 @@ def regulariser_terms(
     # (c - p)^2 / p^2 and c / p^2.
     bias = mean_entire((click * inverse - 1).square() * delta.square())
     variance = mean_entire(click * inverse.square() * delta.square()) / n
-    return {"bias": bias / n if config.bias_norm == "n2" else bias, "variance": variance}
+    bias = bias / n if config.bias_norm == "n2" else bias
+    weight, share = config.regulariser_weight, config.bias_share
+    # With the released form's |m - e| the bias counts unclicked rows too.
+    clicked = "clicked" if config.form == "paper" else "entire"
+    return {
+        "bias": Term(bias, weight * share, f"{clicked}, weight (1-g)^2/g^2"),
+        "variance": Term(variance, weight * (1 - share), "clicked, weight 1/g^2"),
+    }
 
 
 class MrdrGpl(ImputationMethod[MrdrGplConfig]):
@@ -109,13 +114,6 @@ class MrdrGpl(ImputationMethod[MrdrGplConfig]):
         "its pCVR is biased."
     )
     Config = MrdrGplConfig
-    spaces = {
-        **SPACES,
-        "propensity": "entire",
-        "bias": "clicked, weight (1-g)^2/g^2",
-        "variance": "clicked, weight 1/g^2",
-        "imputation": "clicked, weight (1-pi)/pi^2",
-    }
     variants = {
         "evi_repo": {
             "form": "evi_repo",
@@ -128,6 +126,7 @@ class MrdrGpl(ImputationMethod[MrdrGplConfig]):
             "bias_norm": "n2",
         }
     }
+    propensity_head = "propensity"
     click_models = ("click_model", "propensity_model")
 
     @staticmethod
@@ -146,36 +145,33 @@ class MrdrGpl(ImputationMethod[MrdrGplConfig]):
 
     @staticmethod
     def terms(config: MrdrGplConfig, outputs: Outputs, labels: Labels) -> Terms:
-        terms = click_terms(outputs, labels)
+        propensity, click = outputs.logits["propensity"], labels.click
+        terms = {
+            "ctr": Term(ctr_loss(outputs.logits["ctr"], click), config.ctr_weight, "entire"),
+            "propensity": Term(ctr_loss(propensity, click), config.propensity_weight, "entire"),
+        }
         if "cvr" not in outputs.logits:
             return terms
-        propensity = outputs.logits["propensity"]
         pi = LogPropensity.of(propensity, config.clip, detach=config.detach_propensity)
         if config.form == "evi_repo":
             imputed = outputs.logits["imputation"].sigmoid()
             gap = (imputed - cross_entropy(outputs.logits["cvr"], labels.conversion)).abs()
             ipw = labels.click * pi.inverse()
             odds = LogPropensity.of(propensity, CLIP_RANGE, detach=config.detach_propensity)
-            terms["cvr"] = mean_entire(imputed + ipw * gap)
-            terms["imputation"] = mean_entire(ipw * odds.weight(1, 1) * gap.square())
+            predicted = mean_entire(imputed + ipw * gap)
+            fitted = mean_entire(ipw * odds.weight(1, 1) * gap.square())
             delta = gap
         else:
-            terms["cvr"] = prediction_loss(outputs, labels, pi)
-            terms["imputation"] = imputation_loss(config, outputs, labels, variance_weight(pi))
-            delta = labels.click * imputation_gap(outputs, labels).detach()
-        return {**terms, **regulariser_terms(config, propensity, delta, labels.click)}
+            predicted = prediction_loss(outputs, labels, pi)
+            fitted = imputation_loss(config, outputs, labels, variance_weight(pi))
+            delta = click * imputation_gap(outputs, labels).detach()
+        terms["cvr"] = Term(predicted, config.cvr_weight, CORRECTED)
+        terms["imputation"] = Term(fitted, config.imputation_weight, "clicked, weight (1-pi)/pi^2")
+        return {**terms, **regulariser_terms(config, propensity, delta, click)}
 
-    def weights(self) -> dict[str, float]:
-        config = self.config
-        return {
-            **super().weights(),
-            "propensity": config.propensity_weight,
-            "bias": config.regulariser_weight * config.bias_share,
-            "variance": config.regulariser_weight * (1 - config.bias_share),
-        }
-
-    def first_step(self) -> Step:
-        return Step("propensity", ("ctr", "propensity"), ("click_model.", "propensity_model."))
+    def first_steps(self) -> tuple[Step, ...]:
+        step = Step("propensity", ("ctr", "propensity"), ("click_model.", "propensity_model."))
+        return (step,) if self.config.ctr_weight or self.config.propensity_weight else ()
 
     round_length = 3
 
@@ -185,7 +181,9 @@ class MrdrGpl(ImputationMethod[MrdrGplConfig]):
 
     def later_steps(self) -> tuple[Step, ...]:
         terms = ("propensity", "bias", "variance")
-        return (Step("regularise", terms, ("propensity_model.",)), *super().later_steps())
+        step = Step("regularise", terms, ("propensity_model.",))
+        config, later = self.config, super().later_steps()
+        return (step, *later) if config.propensity_weight or config.regulariser_weight else later
 
     def schedule(self, epochs: int) -> tuple[Phase, ...]:
         joint = self.config.turns == "joint"

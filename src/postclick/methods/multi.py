@@ -3,16 +3,19 @@
 from typing import Literal
 
 from postclick.data.prepared import BaseRates
-from postclick.losses import cross_entropy, mean_entire, propensity
-from postclick.methods.base import Labels, Method, Outputs, PropensityConfig, Terms, Weight
-from postclick.methods.error_imputation import (
-    Activation,
-    DetachMode,
+from postclick.losses import (
+    Term,
+    Terms,
+    clicked_ipw_loss,
+    cross_entropy,
+    ctr_loss,
     error_imputation,
     error_start,
     imputed_error,
+    propensity,
 )
-from postclick.methods.escm2 import clicked_ipw_loss
+from postclick.losses.doubly_robust import Activation, DetachMode
+from postclick.methods.base import Labels, Method, Outputs, PropensityConfig, Weight
 from postclick.ranges import READING, UNIT, WEIGHT, Choice
 
 REFERENCE = "Zhang et al., Large-scale Causal Approaches to Debiasing CVR, WWW 2020"
@@ -54,7 +57,6 @@ class MultiIpw(Method[MultiIpwConfig]):
     )
     backbone = "mmoe"
     Config = MultiIpwConfig
-    spaces = {"ctr": "entire", "cvr": "clicked, weight 1/pi"}
 
     @staticmethod
     def terms(config: MultiIpwConfig, outputs: Outputs, labels: Labels) -> Terms:
@@ -62,12 +64,13 @@ class MultiIpw(Method[MultiIpwConfig]):
         pi = propensity(ctr, config.clip, detach=config.detach_propensity)
         loss = cross_entropy(cvr, labels.conversion)
         return {
-            "ctr": mean_entire(cross_entropy(ctr, labels.click)),
-            "cvr": clicked_ipw_loss(loss, pi, labels.click, config.ipw_norm),
+            "ctr": Term(ctr_loss(ctr, labels.click), config.ctr_weight, "entire"),
+            "cvr": Term(
+                clicked_ipw_loss(loss, pi, labels.click, config.ipw_norm),
+                config.cvr_weight,
+                "clicked, weight 1/pi",
+            ),
         }
-
-    def weights(self) -> dict[str, float]:
-        return {"ctr": self.config.ctr_weight, "cvr": self.config.cvr_weight}
 
 
 class MultiDrConfig(PropensityConfig):
@@ -121,11 +124,6 @@ class MultiDr(Method[MultiDrConfig]):
     )
     backbone = "mmoe"
     Config = MultiDrConfig
-    spaces = {
-        "ctr": "entire",
-        "cvr": "entire (imputed error), clicked with weight 1/pi (correction)",
-        "imputation": "clicked, weight 1/pi",
-    }
 
     @staticmethod
     def start(config: MultiDrConfig, rates: BaseRates) -> dict[str, float]:
@@ -141,12 +139,9 @@ class MultiDr(Method[MultiDrConfig]):
         found = error_imputation(
             cross_entropy(cvr, conversion), imputed, click / pi, config.detach_mode
         )
-        return {"ctr": mean_entire(cross_entropy(ctr, click)), **found._asdict()}
-
-    def weights(self) -> dict[str, float]:
-        config = self.config
+        corrected = "entire (imputed error), clicked with weight 1/pi (correction)"
         return {
-            "ctr": config.ctr_weight,
-            "cvr": config.cvr_weight,
-            "imputation": config.imputation_weight,
+            "ctr": Term(ctr_loss(ctr, click), config.ctr_weight, "entire"),
+            "cvr": Term(found.cvr, config.cvr_weight, corrected),
+            "imputation": Term(found.imputation, config.imputation_weight, "clicked, weight 1/pi"),
         }

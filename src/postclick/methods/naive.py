@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from postclick.losses import cross_entropy, mean_clicked, mean_entire
-from postclick.methods.base import Labels, Method, MethodConfig, Outputs, Terms, Weight
+from postclick.losses import Term, Terms, cross_entropy, ctr_loss, mean_clicked, mean_entire
+from postclick.methods.base import Contract, Labels, Method, MethodConfig, Outputs, Weight
 from postclick.ranges import UNIT, WEIGHT, Choice
 
 
@@ -38,8 +38,8 @@ class Naive(Method[NaiveConfig]):
         "features do not say so; the baseline that every other method has to beat."
     )
     Config = NaiveConfig
-    spaces = {"ctr": "entire", "cvr": "clicked"}
     variants = {"no_ctr": {"ctr_weight": 0.0}}
+    contract = Contract(drops={"no_ctr": ("ctr",)})
 
     @staticmethod
     def terms(config: NaiveConfig, outputs: Outputs, labels: Labels) -> Terms:
@@ -48,9 +48,10 @@ class Naive(Method[NaiveConfig]):
         loss = cross_entropy(cvr, conversion)
         clicked = config.reduction == "mean_clicked"
         return {
-            "ctr": mean_entire(cross_entropy(ctr, click)),
-            "cvr": mean_clicked(loss, click) if clicked else mean_entire(click * loss),
+            "ctr": Term(ctr_loss(ctr, click), config.ctr_weight, "entire"),
+            "cvr": Term(
+                mean_clicked(loss, click) if clicked else mean_entire(click * loss),
+                config.cvr_weight,
+                "clicked",
+            ),
         }
-
-    def weights(self) -> dict[str, float]:
-        return {"ctr": self.config.ctr_weight, "cvr": self.config.cvr_weight}

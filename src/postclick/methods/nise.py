@@ -9,15 +9,15 @@ from torch import Tensor, nn
 
 from postclick.data.batch import Batch
 from postclick.data.prepared import BaseRates
-from postclick.losses import cross_entropy, mean_entire, pseudo_label
+from postclick.losses import Term, Terms, cross_entropy, ctr_loss, mean_entire, pseudo_label
 from postclick.methods.base import (
+    Contract,
     Labels,
     Method,
     MethodConfig,
     Outputs,
     Phase,
     Step,
-    Terms,
     Weight,
 )
 from postclick.ranges import READING, UNIT, WEIGHT
@@ -95,11 +95,6 @@ class Nise(Method[NiseConfig]):
         "selection beyond that."
     )
     Config = NiseConfig
-    spaces = {
-        "ctr": "entire",
-        "cvr": "entire: clicked with v, unclicked with a pseudo-label",
-        "teacher": "clicked, over n (pseudo=click_tower)",
-    }
     variants = {
         "no_ctr": {"ctr_task": False},
         "no_unclicked": {"unclicked": False},
@@ -109,6 +104,9 @@ class Nise(Method[NiseConfig]):
         "previous_epoch": {"pseudo": "previous_epoch"},
         "click_tower": {"pseudo": "click_tower"},
     }
+    contract = Contract(
+        drops={"no_ctr": ("ctr",), "no_unclicked": ()}, scales={"no_ctr": ("cvr_weight",)}
+    )
 
     @staticmethod
     def start(config: NiseConfig, rates: BaseRates) -> dict[str, float]:
@@ -154,6 +152,11 @@ class Nise(Method[NiseConfig]):
             self._average()
         return super().loss(batch, step)
 
+    @classmethod
+    def extras(cls, config: NiseConfig) -> tuple[str, ...]:
+        """`earlier`: CVR logit [n] of the past model, which in a first epoch there is none of."""
+        return ("earlier",) if config.pseudo == "ema" else ()
+
     @torch.no_grad()
     def _earlier(self, x: Tensor) -> Tensor:
         """CVR logit of the frozen network, without dropout and with its own batch statistics."""
@@ -192,26 +195,24 @@ class Nise(Method[NiseConfig]):
     def terms(config: NiseConfig, outputs: Outputs, labels: Labels) -> Terms:
         click, conversion = labels
         ctr, cvr = outputs.logits["ctr"], outputs.logits["cvr"]
-        ctr_loss = mean_entire(cross_entropy(ctr, click))
+        of_clicks = ctr_loss(ctr, click)
         loss = mean_entire(click * cross_entropy(cvr, conversion))
         label = Nise.soft_label(config, outputs)
         if label is not None:
             attached = config.pseudo == "self_attached"
             pseudo = cross_entropy(cvr, pseudo_label(label, detach=not attached))
             loss = loss + mean_entire((1 - click) * pseudo)
-        terms: Terms = {"ctr": ctr_loss} if config.ctr_task else {}
+        terms: Terms = {}
+        if config.ctr_task:
+            terms["ctr"] = Term(of_clicks, config.ctr_weight, "entire")
         if config.pseudo == "click_tower":
-            teacher = cross_entropy(outputs.logits["teacher"], conversion)
-            terms["teacher"] = mean_entire(click * teacher)
-        terms["cvr"] = _balance(config, ctr_loss.detach(), loss.detach()) * loss
+            teacher = mean_entire(click * cross_entropy(outputs.logits["teacher"], conversion))
+            terms["teacher"] = Term(teacher, config.cvr_weight, "clicked, over n")
+        balanced = _balance(config, of_clicks.detach(), loss.detach()) * loss
+        pseudo_labelled = "clicked with v, unclicked with a pseudo-label"
+        space = "clicked, over n" if label is None else pseudo_labelled
+        terms["cvr"] = Term(balanced, config.cvr_weight, space)
         return terms
-
-    def weights(self) -> dict[str, float]:
-        config = self.config
-        weights = {"ctr": config.ctr_weight} if config.ctr_task else {}
-        if config.pseudo == "click_tower":
-            weights["teacher"] = config.cvr_weight
-        return {**weights, "cvr": config.cvr_weight}
 
 
 def _balance(config: NiseConfig, ctr_loss: Tensor, cvr_loss: Tensor) -> Tensor:

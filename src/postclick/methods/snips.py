@@ -1,7 +1,15 @@
 """SNIPS: a self-normalised inverse-propensity weighted CVR loss."""
 
-from postclick.losses import cross_entropy, mean_entire, propensity, self_normalised, total
-from postclick.methods.base import Labels, Method, Outputs, PropensityConfig, Terms, Weight
+from postclick.losses import (
+    Term,
+    Terms,
+    cross_entropy,
+    ctr_loss,
+    propensity,
+    self_normalised,
+    total,
+)
+from postclick.methods.base import Labels, Method, Outputs, PropensityConfig, Weight
 from postclick.ranges import READING, UNIT, WEIGHT
 
 
@@ -43,7 +51,6 @@ class Snips(Method[SnipsConfig]):
     )
     backbone = "mmoe"
     Config = SnipsConfig
-    spaces = {"ctr": "entire", "cvr": "clicked, weight 1/pi"}
     variants = {
         "evi_repo": {
             "extra_batch_mean": True,
@@ -60,7 +67,7 @@ class Snips(Method[SnipsConfig]):
         loss = self_normalised(cross_entropy(cvr, conversion), 1 / pi, click)
         if config.extra_batch_mean:
             loss = loss / total(click.new_ones(click.shape)).clamp(min=1.0)
-        return {"ctr": mean_entire(cross_entropy(ctr, click)), "cvr": loss}
-
-    def weights(self) -> dict[str, float]:
-        return {"ctr": self.config.ctr_weight, "cvr": self.config.cvr_weight}
+        return {
+            "ctr": Term(ctr_loss(ctr, click), config.ctr_weight, "entire"),
+            "cvr": Term(loss, config.cvr_weight, "clicked, weight 1/pi"),
+        }

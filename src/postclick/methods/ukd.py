@@ -11,13 +11,17 @@ from torch import Tensor
 from postclick.data.batch import Batch
 from postclick.data.prepared import BaseRates, InputSpec
 from postclick.losses import (
+    Term,
+    Terms,
     cross_entropy,
+    ctr_loss,
     mean_clicked,
     mean_entire,
     mean_unclicked,
     pseudo_label,
 )
 from postclick.methods.base import (
+    Contract,
     Labels,
     Method,
     MethodConfig,
@@ -25,7 +29,6 @@ from postclick.methods.base import (
     Phase,
     Prediction,
     Step,
-    Terms,
     Weight,
     preparing_epochs,
 )
@@ -114,20 +117,13 @@ class Ukd(Method[UkdConfig]):
         "CVR (compare `ukd/no_adversary`)."
     )
     Config = UkdConfig
-    spaces = {
-        "teacher": "clicked",
-        "adversarial": "clicked and unclicked, half each",
-        "ctr": "entire",
-        "cvr_first": "entire: clicked with v, unclicked with a soft label",
-        "cvr_second": "entire: clicked with v, unclicked with a soft label",
-        "agreement_12": "unclicked, over n (entire with kl_space=all)",
-        "agreement_21": "unclicked, over n (entire with kl_space=all)",
-    }
     variants = {
         "no_adversary": {"adversarial_weight": 0.0},
         "distillation": {"uncertainty": False, "agreement_weight": 0.0},
         "evi_repo": {"cvr_weight": 0.2, "kl_space": "all"},
     }
+    # The reversal of the gradient has no strength yet when training begins.
+    contract = Contract(drops={"no_adversary": ("adversarial",)}, flat_at_start=("adversarial",))
 
     def __init__(
         self,
@@ -139,7 +135,13 @@ class Ukd(Method[UkdConfig]):
     ) -> None:
         # Before the base class, which calls `build`.
         self.new_embedding = partial(
-            FeatureEmbedding, inputs.field_sizes, inputs.bag_sizes, inputs.numerics, dim, network
+            FeatureEmbedding,
+            inputs.field_sizes,
+            inputs.bag_sizes,
+            inputs.numerics,
+            dim,
+            network,
+            inputs.bag_targets,
         )
         super().__init__(config, network, inputs, rates, dim)
 
@@ -163,10 +165,10 @@ class Ukd(Method[UkdConfig]):
 
     def schedule(self, epochs: int) -> tuple[Phase, ...]:
         """The teacher's phase, if it has a loss, and then the student's."""
-        weights, phases = self.weights(), []
-        count = preparing_epochs(self.config.teacher_share, epochs)
-        student = any(weights[term] for term in STUDENT.terms)
-        if any(weights[term] for term in TEACHER.terms):
+        config, phases = self.config, []
+        count = preparing_epochs(config.teacher_share, epochs)
+        student = any((config.ctr_weight, config.cvr_weight, config.agreement_weight))
+        if any((config.teacher_weight, config.adversarial_weight)):
             phases.append(Phase("teacher", count if student else epochs, (TEACHER,), not student))
         if student:
             phases.append(Phase("student", epochs, (STUDENT,)))
@@ -214,31 +216,23 @@ class Ukd(Method[UkdConfig]):
         """The terms of the phases whose heads there are."""
         terms: Terms = {}
         if "domain" in outputs.logits:
-            terms |= _teacher_terms(outputs, labels)
+            terms |= _teacher_terms(config, outputs, labels)
         if "cvr_second" in outputs.logits:
             terms |= _student_terms(config, outputs, labels)
         return terms
 
-    def weights(self) -> dict[str, float]:
-        config = self.config
-        return {
-            "teacher": config.teacher_weight,
-            "adversarial": config.adversarial_weight,
-            "ctr": config.ctr_weight,
-            "cvr_first": config.cvr_weight,
-            "cvr_second": config.cvr_weight,
-            "agreement_12": config.agreement_weight,
-            "agreement_21": config.agreement_weight,
-        }
 
-
-def _teacher_terms(outputs: Outputs, labels: Labels) -> Terms:
+def _teacher_terms(config: UkdConfig, outputs: Outputs, labels: Labels) -> Terms:
     click, conversion = labels
     domain = cross_entropy(outputs.logits["domain"], click)
     loss = cross_entropy(outputs.logits["teacher"], conversion)
     return {
-        "teacher": 0.5 * mean_clicked(loss, click),
-        "adversarial": 0.5 * (mean_clicked(domain, click) + mean_unclicked(domain, click)),
+        "teacher": Term(0.5 * mean_clicked(loss, click), config.teacher_weight, "clicked"),
+        "adversarial": Term(
+            0.5 * (mean_clicked(domain, click) + mean_unclicked(domain, click)),
+            config.adversarial_weight,
+            "clicked and unclicked, half each",
+        ),
     }
 
 
@@ -247,20 +241,27 @@ def _student_terms(config: UkdConfig, outputs: Outputs, labels: Labels) -> Terms
     first, second = logits["cvr"], logits["cvr_second"]
     distances = (divergence(first, second), divergence(second, first))
     where = 1 - labels.click if config.kl_space == "unclicked" else torch.ones_like(labels.click)
+    soft_labels = config.unclicked_weight > 0
+    labelled = "clicked with v" + (", unclicked with a soft label" if soft_labels else "")
+
+    def agreement(distance: Tensor) -> Term:
+        space = "unclicked, over n" if config.kl_space == "unclicked" else "entire"
+        return Term(mean_entire(where * distance), config.agreement_weight, space)
+
     fits = []
     for cvr, distance in zip((first, second), distances, strict=True):
         loss = labels.click * cross_entropy(cvr, labels.conversion)
-        if config.unclicked_weight > 0:
+        if soft_labels:
             trust = (-config.exponent * distance.detach()).exp() if config.uncertainty else 1.0
             soft = cross_entropy(cvr, pseudo_label(logits["teacher"]))
             loss = loss + config.unclicked_weight * (1 - labels.click) * trust * soft
-        fits.append(mean_entire(loss))
+        fits.append(Term(mean_entire(loss), config.cvr_weight, labelled))
     return {
-        "ctr": mean_entire(cross_entropy(logits["ctr"], labels.click)),
+        "ctr": Term(ctr_loss(logits["ctr"], labels.click), config.ctr_weight, "entire"),
         "cvr_first": fits[0],
         "cvr_second": fits[1],
-        "agreement_12": mean_entire(where * distances[0]),
-        "agreement_21": mean_entire(where * distances[1]),
+        "agreement_12": agreement(distances[0]),
+        "agreement_21": agreement(distances[1]),
     }
 
 

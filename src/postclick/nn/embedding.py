@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from postclick.nn.config import NetworkConfig
+from postclick.nn.target_attention import TargetAttention
 
 # Ids, offsets and weights of one multi-valued feature: [k], [n], [k].
 BagTensors = tuple[Tensor, Tensor, Tensor]
@@ -18,6 +19,9 @@ class FeatureEmbedding(nn.Module):
     Ids come with their field's offset added, so no two fields share a row. Row 0 of each field
     (unseen, missing, rare) starts at zero: a value that training never saw adds nothing.
     Gradients of the table are sparse; `postclick.training` has the optimizers for them.
+
+    A bag is the sum of its ids' embeddings times their weights, or, where `targets` names a field
+    for it, times their scores in a `TargetAttention` to that field besides.
 
     Shape:
         ids int64 [n, fields], numeric [n, numerics], a `BagTensors` for each multi-valued
@@ -32,6 +36,7 @@ class FeatureEmbedding(nn.Module):
         numerics: int,
         dim: int,
         config: NetworkConfig,
+        targets: Sequence[int | None] = (),
     ) -> None:
         super().__init__()
         sizes = [*field_sizes, *bag_sizes]
@@ -49,12 +54,22 @@ class FeatureEmbedding(nn.Module):
             self.project = nn.Linear(numerics, dim)
             numeric_width = dim
         self.width = len(sizes) * dim + numeric_width
+        self.targets = {number: field for number, field in enumerate(targets) if field is not None}
+        # Last, so that the start of everything else is as it is without.
+        self.attention = nn.ModuleDict(
+            {str(number): TargetAttention(dim, config.attention) for number in self.targets}
+        )
 
     def forward(self, ids: Tensor, numeric: Tensor, bags: Sequence[BagTensors] = ()) -> Tensor:
         parts: list[Tensor] = []
-        if self.fields:
-            parts.append(F.embedding(ids, self.table, sparse=True).flatten(1))
-        for values, offsets, weights in bags:
+        fields = F.embedding(ids, self.table, sparse=True) if self.fields else None
+        if fields is not None:
+            parts.append(fields.flatten(1))
+        for number, bag in enumerate(bags):
+            if fields is not None and number in self.targets:
+                parts.append(self._attended(number, bag, fields[:, self.targets[number]]))
+                continue
+            values, offsets, weights = bag
             pooled = F.embedding_bag(
                 values, self.table, offsets, mode="sum", sparse=True, per_sample_weights=weights
             )
@@ -62,3 +77,12 @@ class FeatureEmbedding(nn.Module):
         if numeric.shape[1]:
             parts.append(self.project(numeric))
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+    def _attended(self, number: int, bag: BagTensors, target: Tensor) -> Tensor:
+        """A bag's elements summed by their scores against `target` [n, dim]."""
+        values, offsets, weights = bag
+        lengths = offsets.diff(append=offsets.new_tensor([len(values)]))
+        rows = torch.repeat_interleave(lengths, output_size=len(values))
+        elements = F.embedding(values, self.table, sparse=True)
+        scores = self.attention[str(number)](elements, target, rows) * weights
+        return torch.zeros_like(target).index_add(0, rows, scores.unsqueeze(1) * elements)

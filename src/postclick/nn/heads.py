@@ -8,10 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from postclick.methods.networks.conditioning import Conditioned
-from postclick.nn.backbone import make_backbone
+from postclick.nn.backbones import Backbone
+from postclick.nn.backbones.make import make_backbone
 from postclick.nn.config import NetworkConfig
-from postclick.nn.mlp import MLP, FirstLayer, LayerInput
+from postclick.nn.first_layer import FirstLayer, LayerInput
+from postclick.nn.mlp import MLP
 
 
 class HeadOutput(NamedTuple):
@@ -69,17 +70,12 @@ class HeadNetwork(nn.Module):
         inputs: int,
         base_rates: Mapping[str, float],
         config: NetworkConfig,
-        backbone: str,
-        first: FirstLayer = nn.Linear,
+        backbone: Backbone,
     ) -> None:
         super().__init__()
-        self.backbone = make_backbone(backbone, inputs, len(base_rates), config, first)
-        tower_first = first if self.backbone.reads_input else nn.Linear
+        self.backbone = make_backbone(backbone, inputs, len(base_rates), config)
         self.heads = nn.ModuleDict(
-            {
-                name: Head(self.backbone.width, config, rate, tower_first)
-                for name, rate in base_rates.items()
-            }
+            {name: Head(self.backbone.width, config, rate) for name, rate in base_rates.items()}
         )
 
     def forward(self, x: LayerInput, only: Iterable[str] | None = None) -> dict[str, HeadOutput]:
@@ -99,17 +95,16 @@ def first_activations(
 
     Nothing where heads read different things, or have a first layer that is not plain.
     """
-    x = read[0] if read else None
     towers = [head.tower for head in heads.values() if isinstance(head, Head)]
-    if len(towers) < 2 or isinstance(x, Conditioned) or any(other is not x for other in read):
+    if len(towers) < 2 or any(other is not read[0] for other in read):
         return {}
-    assert x is not None
     layers = [tower.linear[0] for tower in towers if len(tower.linear)]
+    # A layer that is not plain may read something else than a tensor.
     plain = all(type(layer) is nn.Linear for layer in layers) and len(layers) == len(heads)
     if not plain or any(not isinstance(tower.norm[0], nn.Identity) for tower in towers):
         return {}
     weight = torch.cat([layer.get_parameter("weight") for layer in layers])
     bias = torch.cat([layer.get_parameter("bias") for layer in layers])
-    hidden = F.linear(x, weight, bias).relu_()
+    hidden = F.linear(read[0], weight, bias).relu_()
     widths = [layer.get_parameter("bias").numel() for layer in layers]
     return dict(zip(heads, torch.split(hidden, widths, dim=1), strict=True))

@@ -1,16 +1,10 @@
 """Fully connected layers."""
 
-from collections.abc import Callable
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from postclick.methods.networks.conditioning import Conditioned
 from postclick.nn.dropout import Dropout
-
-LayerInput = Tensor | Conditioned
-# Makes the layer that reads the network's input; by default a plain linear one.
-FirstLayer = Callable[[int, int], nn.Module]
+from postclick.nn.first_layer import FirstLayer, LayerInput
 
 
 class BatchNorm(nn.BatchNorm1d):

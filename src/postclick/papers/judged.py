@@ -9,8 +9,8 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from postclick.experiments.comparison.gather import Comparison
 from postclick.experiments.comparison.plan import Arm
+from postclick.experiments.comparison.results import Comparison
 from postclick.judging.labels import SplitLabels
 from postclick.runs.run import Run
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from postclick.experiments.comparison.plan import Plan
+from postclick.nn.shared_settings import SharedSettings
 from postclick.papers.experiment import Experiment
 from postclick.runs.settings import RunSettings
 from postclick.runs.training_config import batch_size_for
@@ -13,7 +14,6 @@ from postclick.runs.training_config import batch_size_for
 SILENT = {"device", "threads", "checkpoint_minutes", "eval_batch_size"}
 # With fewer, a table compares how models start.
 FEWEST_STEPS = 100
-EXPERTS = {"experts", "expert_width", "expert_dropout"}
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,17 @@ def used_settings(experiment: Experiment, overrides: Sequence[str]) -> tuple[Use
     paper = paper_overrides(experiment)
     settings, plain = _settings(experiment, [*paper, *overrides]), _settings(experiment, paper)
     stated = {setting.key: setting.source for setting in experiment.paper.settings}
+    mine = {*SharedSettings.model_fields, *settings.backbone.Options.model_fields}
     found = []
     for section in ("network", "training"):
         now, before = (getattr(s, section).model_dump(mode="json") for s in (settings, plain))
         for name, value in now.items():
-            if name in SILENT or (name in EXPERTS and settings.network.backbone != "mmoe"):
+            if name in SILENT or (section == "network" and name not in mine):
                 continue
             key = f"{section}.{name}"
             source = "paper" if name == "backbone" else stated.get(key, "library default")
-            found.append(Used(key, value, source if value == before[name] else "given with --set"))
+            given = value != before.get(name)
+            found.append(Used(key, value, "given with --set" if given else source))
     return tuple(found)
 
 

@@ -27,7 +27,7 @@ def answer(part: Part, split: str, truth: str | None) -> tuple[str, str, str]:
     }
     if recorded is None:
         row = part.summary.row(*RECORDED)
-        reasons = {cell.undefined or "" for cell in row.cells.values()} if row else set()
+        reasons = {cell.undefined or "" for cell in row.by_method.values()} if row else set()
         why = f" ({'; '.join(sorted(reasons))})" if reasons else ""
         who = f"{measures['cvr_auc']} is undefined{why}, so no method is best on recorded labels"
     else:

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from postclick.data.prepared import PreparedLog
-from postclick.experiments.comparison.gather import Comparison
 from postclick.experiments.comparison.plan import FIXED_BACKBONE, Arm
+from postclick.experiments.comparison.results import Comparison
 from postclick.experiments.comparison.run_comparison import TRIALS, run_comparison
+from postclick.methods.base import Method
 from postclick.progress import Reporter
 
 
 def compare(
     data: PreparedLog | str | Path,
-    methods: str | Sequence[str | Arm],
+    methods: "str | Sequence[str | type[Method[Any]] | Arm]",
     out: str | Path,
     *,
     seeds: int = 5,
@@ -35,8 +37,9 @@ def compare(
     same for all methods unless `backbone="auto"` asks for each paper's own.
 
     Args:
-        methods: names or variants (`evi`, `choruscvr/no_sam`), `all`, or `Arm`s with settings of
-            their own; one text may name several, separated by commas.
+        methods: names or variants (`evi`, `choruscvr/no_sam`), places (`package.module:Class`),
+            classes, `all`, or `Arm`s with settings of their own; one text may name several,
+            separated by commas.
         overrides: settings for all methods, e.g. `["epochs=3"]`.
         trials: settings tried per method for the second table; 0 leaves it out.
         workers: processes; by default one per core.

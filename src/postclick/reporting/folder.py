@@ -11,9 +11,9 @@ from polars.exceptions import PolarsError
 from postclick.data.manifest import Manifest
 from postclick.errors import InputError
 from postclick.experiments.comparison.diagnostics import DIAGNOSTICS, FORMAT
-from postclick.experiments.comparison.gather import RESULTS, SUMMARY
 from postclick.experiments.comparison.plan import PLAN
-from postclick.experiments.comparison.summary import Cell, Perfect, Row, Summary
+from postclick.experiments.comparison.results import RESULTS, SUMMARY
+from postclick.experiments.comparison.summary import OverSeeds, Perfect, Row, Summary
 from postclick.runs.calibration_study import read_study
 from postclick.runs.folder import CONFIG, METRICS, RUN_INFO
 from postclick.runs.history import HISTORY, History
@@ -200,7 +200,7 @@ def _summary(data: dict[str, Any]) -> Summary:
         Row(
             entry["metric"],
             entry["space"],
-            {method: Cell(**cell) for method, cell in entry["methods"].items()},
+            {method: OverSeeds(**cell) for method, cell in entry["methods"].items()},
             entry["best"],
             entry["degenerate"],
             None if entry["perfect"] is None else Perfect(**entry["perfect"]),

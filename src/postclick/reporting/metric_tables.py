@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from postclick.experiments.comparison.summary import Cell, Row
+from postclick.experiments.comparison.summary import OverSeeds, Row
 from postclick.experiments.comparison.terminal_tables import RECORDED, against_truth, recorded
 from postclick.metrics.registry import figure_named
 from postclick.reporting.answer import signed
@@ -113,7 +113,7 @@ def undefined(part: Part) -> list[str]:
     reasons = dict.fromkeys(
         f"{row.metric} ({row.space}) is undefined: {cell.undefined}"
         for row in part.summary.rows
-        for cell in row.cells.values()
+        for cell in row.by_method.values()
         if cell.undefined and (row.metric, row.space) in recorded() + against_truth()
     )
     return list(reasons)
@@ -151,7 +151,7 @@ def _metric_table(part: Part, pairs: Sequence[tuple[str, str]], caption: str) ->
     shown = [
         row
         for row in rows
-        if not row.degenerate and any(cell.mean is not None for cell in row.cells.values())
+        if not row.degenerate and any(cell.mean is not None for cell in row.by_method.values())
     ]
     passes = part.summary.protocol["passes"]
     columns = (
@@ -163,7 +163,7 @@ def _metric_table(part: Part, pairs: Sequence[tuple[str, str]], caption: str) ->
         (
             words(method),
             Value(f"{passes[method]:.3g}", passes[method]),
-            *(_metric(row, row.cells[method], method) for row in shown),
+            *(_metric(row, row.by_method[method], method) for row in shown),
         )
         for method in part.summary.methods
     ]
@@ -181,7 +181,7 @@ def _column(metric: str, space: str) -> Column:
     )
 
 
-def _metric(row: Row, cell: Cell, method: str) -> Value:
+def _metric(row: Row, cell: OverSeeds, method: str) -> Value:
     if cell.mean is None:
         return Value("undefined", hint=cell.undefined or "")
     text = _number(row, cell.mean)

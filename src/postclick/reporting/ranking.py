@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from postclick.experiments.comparison.summary import Cell, Summary
+from postclick.experiments.comparison.summary import OverSeeds, Summary
 from postclick.metrics.registry import badness
 from postclick.stats.significance import Significance, significance
 
@@ -51,7 +51,7 @@ class Ranking:
     metric: str
     space: str
     best: str
-    cell: Cell
+    cell: OverSeeds
     rivals: tuple[Rival, ...]
     undefined: dict[str, str]
 
@@ -70,7 +70,7 @@ def rank(summary: Summary, results: pl.DataFrame, metric: str, space: str) -> Ra
     row = summary.row(metric, space)
     if row is None or row.degenerate:
         return None
-    means = {name: cell.mean for name, cell in row.cells.items() if cell.mean is not None}
+    means = {name: cell.mean for name, cell in row.by_method.items() if cell.mean is not None}
     if not means:
         return None
     order = sorted(means, key=lambda name: badness(metric, means[name]))
@@ -83,7 +83,7 @@ def rank(summary: Summary, results: pl.DataFrame, metric: str, space: str) -> Ra
     )
     reasons = {
         name: cell.undefined or "not measured"
-        for name, cell in row.cells.items()
+        for name, cell in row.by_method.items()
         if cell.mean is None
     }
-    return Ranking(metric, space, best, row.cells[best], rivals, reasons)
+    return Ranking(metric, space, best, row.by_method[best], rivals, reasons)

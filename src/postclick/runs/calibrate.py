@@ -7,10 +7,16 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from postclick.calibration.calibration_file import (
+    Calibration,
+    CrossFitted,
+    Figures,
+    FittedOn,
+    Weights,
+)
 from postclick.calibration.calibrator import KINDS, Calibrator, Kind
-from postclick.calibration.document import Calibration, CrossFitted, Figures, FittedOn, Weights
-from postclick.calibration.fit import FOLDS, cross_fitted, enough, fit, propensity_weights
-from postclick.calibration.reliability import Judged, judge_calibrator
+from postclick.calibration.fit import FOLDS, cross_fitted, fit, propensity_weights, require_enough
+from postclick.calibration.reliability import JudgedCalibrator, judge_calibrator
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.judging.labels import split_labels
@@ -37,8 +43,8 @@ class Calibrated:
 
     calibrator: Calibrator
     document: Calibration
-    before: Judged | None = None
-    after: Judged | None = None
+    before: JudgedCalibrator | None = None
+    after: JudgedCalibrator | None = None
 
 
 def calibrate(
@@ -133,7 +139,7 @@ def _chosen(kind: Choice, rows: Clicked, weight: Floats) -> tuple[Kind, dict[str
     """The kind; if it had to be chosen, what each reached that could be fitted."""
     if kind != "best":
         return kind, None
-    enough(rows.conversion)
+    require_enough(rows.conversion)
     losses: dict[Kind, Floats] = {}
     for one in KINDS:
         try:

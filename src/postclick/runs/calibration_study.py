@@ -2,7 +2,7 @@
 
 It holds `format`, `split`, `clicks` and `conversions` of the validation split, `clip` and
 `effective_sample_size` of the propensity weights, and `arms`: one for uncalibrated predictions
-and one for each kind and weights, with `judged` (fields of `judge.Judged`, `reliability` as
+and one for each kind and weights, with `judged` (fields of `JudgedCalibrator`, `reliability` as
 one list for each field of its bins) or `undefined`, the reason why there is none.
 """
 
@@ -13,10 +13,10 @@ from typing import Any, get_args
 
 import numpy as np
 
+from postclick.calibration.calibration_file import Weights
 from postclick.calibration.calibrator import KINDS, Calibrator
-from postclick.calibration.document import Weights
 from postclick.calibration.fit import fit, propensity_weights
-from postclick.calibration.reliability import Judged, ReliabilityBin, judge_calibrator
+from postclick.calibration.reliability import JudgedCalibrator, ReliabilityBin, judge_calibrator
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.judging.labels import SplitLabels, split_labels
@@ -93,7 +93,7 @@ def read_study(run: Path, split: str) -> dict[str, Any] | None:
     return found
 
 
-def _arm(kind: str, weights: str, judged: Judged) -> dict[str, Any]:
+def _arm(kind: str, weights: str, judged: JudgedCalibrator) -> dict[str, Any]:
     entry = asdict(judged)
     entry["reliability"] = {
         f.name: _short(getattr(one, f.name) for one in judged.reliability)

@@ -12,7 +12,9 @@ from postclick.data.encode.vocabulary import FOLDER as VOCABULARIES
 from postclick.data.manifest import FILE_NAME as MANIFEST
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
+from postclick.methods import find_method
 from postclick.progress import Reporter
+from postclick.registry import package_of, place_of
 from postclick.runs.settings import RunSettings
 from postclick.system.files import TEMPORARY, make_folder, read_json, write_json, write_text
 
@@ -74,9 +76,18 @@ def open_partial(
         "seed": settings.seed,
         "packages": {name: version(name) for name in PACKAGES},
         "python": platform.python_version(),
+        "method": _origin(find_method(settings.method)[0]),
         "threads": settings.training.threads or torch.get_num_threads(),
     }
     write_json(partial / RUN_INFO, info)  # last: it marks the folder as complete
+
+
+def _origin(found: type) -> dict[str, str | None]:
+    """Where a class lives, so that who opens the run knows what to install."""
+    place = place_of(found)
+    own = place.startswith("postclick.")
+    package = f"postclick {version('postclick')}" if own else package_of(place)
+    return {"class": place, "package": package}
 
 
 def _remove_half_written(folder: Path) -> None:

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from postclick.calibration.calibration_file import read_calibration
 from postclick.calibration.calibrator import Calibrator
-from postclick.calibration.document import read_calibration
 from postclick.data.manifest import Manifest
 from postclick.data.prepared import PreparedLog
 from postclick.data.schema import first_message
@@ -21,7 +21,9 @@ from postclick.judging.feature_values import feature_names
 from postclick.judging.judge import Judgement, judge
 from postclick.judging.predictions import Predictions, read_predictions
 from postclick.judging.segments import TOP
+from postclick.methods import find_method
 from postclick.methods.base import Method
+from postclick.registry import is_place
 from postclick.runs.build import build_method
 from postclick.runs.folder import (
     CHECKPOINT,
@@ -63,6 +65,7 @@ class Run:
         if not isinstance(info, dict) or "data_fingerprint" not in info:
             raise InputError(f"{self.folder / RUN_INFO} is damaged: train again")
         self.fingerprint: str = info["data_fingerprint"]
+        self._origin: dict[str, Any] = info.get("method") or {}
         self.manifest = Manifest.read(self.folder)
 
     @property
@@ -77,9 +80,30 @@ class Run:
         found: dict[str, Any] = read_json(path) if path.exists() else {}
         return found
 
+    @property
+    def method(self) -> type[Method[Any]]:
+        """The class of the method.
+
+        Raises:
+            InputError: it cannot be imported, or nobody asked for its package (`registry`).
+        """
+        try:
+            return find_method(self.settings.method)[0]
+        except InputError as error:
+            package, place = self._origin.get("package"), self._origin.get("class")
+            made = (
+                f" (it is {place} of {package})"
+                if package and not is_place(self.settings.method)
+                else f" (of {package})"
+                if package
+                else ""
+            )
+            raise InputError(f"{self.folder}: {error}{made}") from None
+
     def load(self) -> Method[Any]:
         """The trained method, in evaluation mode, on the CPU."""
         log = PreparedLog(self.folder)
+        assert self.method
         with torch.device("meta"):  # no memory and no random numbers for what is replaced
             method = build_method(self.settings, log)
         path = self.folder / MODEL

@@ -1,21 +1,33 @@
 """`RunSettings`: everything that decides a run besides the data, as it stands in config.yaml."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
 
 from postclick.data.schema import first_message
 from postclick.errors import InputError
-from postclick.methods import find_method
-from postclick.methods.base import MethodConfig
+from postclick.methods import REGISTRY, find_method
+from postclick.methods.base import Method, MethodConfig
+from postclick.nn.backbones import TaskBackbone
 from postclick.nn.config import NetworkConfig
+from postclick.registry import asked_for
 from postclick.runs.training_config import TrainingConfig
 
 SECTIONS = ("options", "network", "training")
+_BACKBONE = re.compile(r"\s*(network\.)?backbone\s*=")
 
 
 class RunSettings(BaseModel):
@@ -36,6 +48,18 @@ class RunSettings(BaseModel):
     training: TrainingConfig = TrainingConfig()
     seed: int = 0
 
+    @field_validator("network", mode="wrap")
+    @classmethod
+    def _know_the_methods_backbone(
+        cls, value: Any, validate: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> Any:
+        if isinstance(value, NetworkConfig):
+            return value
+        with suppress(InputError):  # an unknown method is refused where its options are read
+            method, _ = find_method(info.data.get("method", ""))
+            return NetworkConfig.parse(value, method.backbone)
+        return validate(value)
+
     @property
     def method_config(self) -> MethodConfig:
         method, _ = find_method(self.method)
@@ -47,16 +71,25 @@ class RunSettings(BaseModel):
         method, _ = find_method(self.method)
         return self.training.epochs + method.extra_epochs(self.method_config, self.training.epochs)
 
+    @property
+    def backbone(self) -> type[TaskBackbone]:
+        """The backbone in use: the one that is set, or that of the method's paper."""
+        method, _ = find_method(self.method)
+        return self.network.backbone_of(method.backbone)
+
     @classmethod
     def make(
         cls,
-        method: str | None = None,
+        method: "str | type[Method[Any]] | None" = None,
         *,
         config: Mapping[str, Any] | None = None,
         overrides: Sequence[str] = (),
         seed: int | None = None,
     ) -> Self:
         """Settings from a mapping (a config file), then `key=value` overrides, then arguments.
+
+        Args:
+            method: a name, a place (`package.module:Class`), perhaps with `/variant`, or a class.
 
         Raises:
             InputError: an unknown method, key or value; one line.
@@ -65,8 +98,8 @@ class RunSettings(BaseModel):
         for section in SECTIONS:
             if not isinstance(data.get(section) or {}, Mapping):
                 raise InputError(f"settings: {section} must be a mapping, found {data[section]!r}")
-        name = method or data.get("method")
-        if not isinstance(name, str):
+        name = data.get("method") if method is None else REGISTRY.name_of(method)
+        if not isinstance(name, str) or not name:
             raise InputError("no method named: give --method, or 'method:' in the config file")
         known, variant = find_method(name)
         same = data.get("method") in (None, name)
@@ -75,8 +108,12 @@ class RunSettings(BaseModel):
         data["method"] = name
         for section in SECTIONS[1:]:
             data[section] = {**(data.get(section) or {})}
-        for override in overrides:
-            section, key, value = _override(override, known.Config)
+        # A backbone first: it says which other settings there are.
+        for override in sorted(overrides, key=lambda text: not _BACKBONE.match(text)):
+            backbone = data["network"].get("backbone", known.backbone)
+            section, key, value = _override(override, known.Config, backbone)
+            if (section, key) == ("network", "backbone") and isinstance(value, str):
+                value = asked_for(value)
             data[section][key] = value
         if seed is not None:
             data["seed"] = seed
@@ -86,12 +123,14 @@ class RunSettings(BaseModel):
             raise InputError(f"settings: {first_message(error)}") from None
         parsed = settings.method_config  # refuses unknown options
         options = parsed.model_dump(mode="json", exclude_unset=True)
-        return settings.model_copy(update={"options": options})
+        network = settings.network.completed(settings.backbone)
+        return settings.model_copy(update={"options": options, "network": network})
 
     def to_yaml(self) -> str:
         """All settings written out, defaults included, so that a run can be repeated."""
         data = self.model_dump(mode="json")
         data["options"] = self.method_config.model_dump(mode="json")
+        data["network"] = self.network.completed(self.backbone).model_dump(mode="json")
         return yaml.safe_dump(data, sort_keys=False)
 
 
@@ -104,6 +143,8 @@ def value_of(settings: RunSettings, name: str) -> Any:
     section, _, key = name.partition(".")
     if section == "options":
         return getattr(settings.method_config, key)
+    if section == "network":
+        return getattr(settings.network.completed(settings.backbone), key)
     return getattr(getattr(settings, section), key)
 
 
@@ -126,7 +167,9 @@ def with_values(settings: RunSettings, values: Mapping[str, Any]) -> RunSettings
     )
 
 
-def _override(text: str, options: type[MethodConfig]) -> tuple[str, str, Any]:
+def _override(
+    text: str, options: type[MethodConfig], backbone: object = None
+) -> tuple[str, str, Any]:
     """'network.dropout=0.1' or 'dropout=0.1' -> section, key, value (YAML)."""
     path, equals, raw = text.partition("=")
     if not equals or not path.strip():
@@ -135,9 +178,9 @@ def _override(text: str, options: type[MethodConfig]) -> tuple[str, str, Any]:
         value = yaml.safe_load(raw)
     except yaml.YAMLError as error:
         raise InputError(f"--set {text!r}: the value is not YAML: {error}") from None
-    fields = {
+    fields: dict[str, Collection[str]] = {
         "options": options.model_fields,
-        "network": NetworkConfig.model_fields,
+        "network": NetworkConfig.names(backbone),
         "training": TrainingConfig.model_fields,
     }
     section, dot, key = path.strip().partition(".")

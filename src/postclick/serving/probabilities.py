@@ -14,7 +14,7 @@ Floats32 = npt.NDArray[np.float32]
 PREDICTIONS = ("pctr", "pcvr", "pctcvr")
 
 
-class Scores(NamedTuple):
+class Probabilities(NamedTuple):
     """float32 [n] each; pctcvr = pctr x pcvr unless the method predicts it otherwise."""
 
     pctr: Floats32
@@ -25,12 +25,12 @@ class Scores(NamedTuple):
         return pl.DataFrame(self._asdict())
 
 
-class Served:
-    """What is done to a model's logits before they are served.
+class ServingCorrections:
+    """What makes a model's logits the probabilities that are served: prior shift, calibration.
 
-    >>> served = Served(ctr_shift=float(np.log(0.5)))
-    >>> scores = served.scores(np.zeros(1, np.float32), np.zeros(1, np.float32))
-    >>> [round(float(values[0]), 4) for values in scores]
+    >>> corrections = ServingCorrections(ctr_shift=float(np.log(0.5)))
+    >>> found = corrections.probabilities(np.zeros(1, np.float32), np.zeros(1, np.float32))
+    >>> [round(float(values[0]), 4) for values in found]
     [0.3333, 0.5, 0.1667]
     """
 
@@ -38,7 +38,9 @@ class Served:
         self._shift = ctr_shift
         self._calibrator = None if calibration is None else Calibrator.from_json(calibration)
 
-    def scores(self, ctr: Floats32, cvr: Floats32, log_ctcvr: Floats32 | None = None) -> Scores:
+    def probabilities(
+        self, ctr: Floats32, cvr: Floats32, log_ctcvr: Floats32 | None = None
+    ) -> Probabilities:
         """Probabilities from logits [n] of pCTR and pCVR, and ln pCTCVR where there is one.
 
         Calibrated pCVR changes pCTCVR to pCTR x pCVR: a method's own would not go with it.
@@ -57,4 +59,4 @@ class Served:
         else:
             pcvr = sigmoid(cvr_logit)
             pctcvr = pctr * pcvr
-        return Scores(*(p.astype(np.float32) for p in (pctr, pcvr, pctcvr)))
+        return Probabilities(*(p.astype(np.float32) for p in (pctr, pcvr, pctcvr)))

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from postclick.losses import Terms
+
 # Beyond these a run is lost even if it is not NaN yet: nothing sound comes near them.
 LARGEST_LOSS, LARGEST_WEIGHT = 1e12, 1e5
 # Weights and numbers begin at about 1. Where a loss has run away, whichever is beyond these did it.
@@ -24,9 +26,9 @@ def diverged_weights(model: nn.Module) -> str | None:
     return next((n for n, p in named if not (p.abs() <= LARGEST_WEIGHT).all()), None)
 
 
-def worst_term(terms: dict[str, Tensor]) -> tuple[str, float]:
+def worst_term(terms: Terms) -> tuple[str, float]:
     """The first loss term that is NaN, else the largest."""
-    values = {name: term.item() for name, term in terms.items()}
+    values = {name: term.value.item() for name, term in terms.items()}
     worst = max(values, key=lambda name: (math.isnan(values[name]), abs(values[name])))
     return worst, values[worst]
 

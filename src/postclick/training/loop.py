@@ -15,6 +15,7 @@ from postclick.data.batch import Batch
 from postclick.data.prepared import PreparedLog
 from postclick.errors import RunFailedError
 from postclick.judging.judge import Judgement, judge
+from postclick.losses import weighted_sum
 from postclick.methods.base import Labels, Method, Phase, Step
 from postclick.metrics.registry import better
 from postclick.nn.embedding import FeatureEmbedding
@@ -65,7 +66,6 @@ class TrainingLoop:
         self.method, self.log, self.config, self.seed = method, log, config, seed
         self.path, self.reporter, self.record = path, reporter, record
         self.device = next(method.parameters()).device
-        self.weights = method.weights()
         self.precision: Precision = "bf16" if config.precision == "bf16" else "fp32"
         self.parameters = list(method.parameters())
         self.best: dict[str, Tensor] = {}
@@ -106,7 +106,12 @@ class TrainingLoop:
     def _epoch(self) -> None:
         position = self.position
         began = time.monotonic()
-        meter = EpochMeter(self.method.clip, dict(position.meter), position.meter_rows)
+        meter = EpochMeter(
+            self.method.clip,
+            self.method.propensity_head,
+            dict(position.meter),
+            position.meter_rows,
+        )
         rows_before = meter.rows
         self._train_epoch(meter)
         for optimizer in self.optimizers.values():
@@ -185,7 +190,7 @@ class TrainingLoop:
         bf16 = self.precision == "bf16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
             outputs, terms = self.method.loss(batch, step)
-        loss = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
+        loss = weighted_sum(terms)
         total = loss.item()
         if diverged(total):
             name, value = worst_term(terms)

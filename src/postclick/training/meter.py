@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
 
+from postclick.losses import Terms
 from postclick.methods.base import Clip, Labels, Outputs
 
 
@@ -12,17 +12,19 @@ from postclick.methods.base import Clip, Labels, Outputs
 class EpochMeter:
     """Sums over the batches of one epoch, in float64; a checkpoint keeps them.
 
-    `clip` is the method's propensity clip; without one only loss terms are summed.
+    `clip` is the method's propensity clip, `head` the head that the propensity comes from; without
+    a clip only loss terms are summed.
     """
 
     clip: Clip | None = None
+    head: str = "ctr"
     sums: dict[str, float] = field(default_factory=dict)
     rows: int = 0
 
     @torch.no_grad()
     def add(
         self,
-        terms: dict[str, Tensor],
+        terms: Terms,
         total: float,
         outputs: Outputs,
         labels: Labels,
@@ -33,17 +35,17 @@ class EpochMeter:
         rows = len(labels.click)
         self.rows += 0 if again else rows
         for name, term in terms.items():
-            self._sum(f"term/{name}", term.item() * rows)
+            self._sum(f"term/{name}", term.value.item() * rows)
         self._sum("total", total * rows)
         if self.clip is None or again:
             return
-        ctr = outputs.logits.get("propensity", outputs.logits.get("ctr"))
-        if ctr is None:
+        logit = outputs.logits.get(self.head)
+        if logit is None:
             return
-        ctr = ctr.detach().sigmoid()
-        pi = ctr.clamp(*self.clip)
+        unclipped = logit.detach().sigmoid()
+        pi = unclipped.clamp(*self.clip)
         weight = labels.click.double() / pi
-        self._sum("clipped", float((ctr != pi).sum()))
+        self._sum("clipped", float((unclipped != pi).sum()))
         self._sum("weight", float(weight.sum()))
         self._sum("weight2", float(weight.square().sum()))
         self._sum("clicks", float(labels.click.sum()))

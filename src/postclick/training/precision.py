@@ -13,6 +13,7 @@ import torch
 
 from postclick.data.batch import Batch
 from postclick.errors import InputError
+from postclick.losses import weighted_sum
 from postclick.methods.base import Method, Step
 from postclick.progress import Reporter
 from postclick.system.files import read_json, write_json
@@ -88,7 +89,7 @@ def _seconds(method: Method[Any], batch: Batch, step: Step, bf16: bool) -> float
     began = time.perf_counter()
     with torch.autocast(device, torch.bfloat16, enabled=bf16):
         _, terms = method.loss(batch, step)
-    torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+    weighted_sum(terms).backward()  # type: ignore[no-untyped-call]
     if device != "cpu":
         torch.accelerator.synchronize()
     seconds = time.perf_counter() - began

@@ -10,6 +10,7 @@ import torch
 
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError, RunFailedError
+from postclick.methods.base import Method
 from postclick.optim.compiled_adam import load_machine_code
 from postclick.progress import Reporter, Silent
 from postclick.runs.build import build_method
@@ -36,7 +37,7 @@ from postclick.training.speed_warnings import warn_of_speed
 
 def train(
     data: PreparedLog | str | Path,
-    method: str | RunSettings,
+    method: str | type[Method[Any]] | RunSettings,
     out: str | Path,
     *,
     seed: int = 0,
@@ -50,7 +51,8 @@ def train(
 
     Args:
         data: a prepared log or its folder.
-        method: a method's name, or complete settings, which bring their own seed.
+        method: a method's name, place (`package.module:Class`) or class, or complete settings,
+            which bring their own seed.
         out: the run folder; must not exist.
         seed: the same seed gives the same weights; only used beside a method's name.
         track: where to track it, e.g. `["mlflow", "tensorboard:events"]`, or `Tracker`s; one that
@@ -74,7 +76,9 @@ def train(
         raise InputError(f"{log.folder}: no conversion in the training split, nothing to learn")
     with _claimed(out), training_process(settings.training.threads):
         # First whatever can refuse the settings: no folder is left behind by a mistake.
-        net = build_method(settings, log).to(_device(settings.training.device))
+        device = _device(settings.training.device)
+        net = build_method(settings, log).to(device)
+        net.require_a_loss(log.inputs.empty_batch().to(device))
         partial = partial_folder(out)
         open_partial(partial, settings, log, reporter)
         history = History(partial / HISTORY)

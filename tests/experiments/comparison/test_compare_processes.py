@@ -15,8 +15,7 @@ import postclick
 from helpers.runs import FAST
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
-from postclick.experiments.comparison import workers
-from postclick.experiments.comparison.workers import pool_for, run_all
+from postclick.experiments.comparison.run_jobs import pool_if_needed, run_jobs
 from postclick.progress import Silent
 from postclick.reporting.compare import compare
 
@@ -41,15 +40,15 @@ def test_workers_stop_quietly_when_a_run_fails(
 def test_a_worker_that_dies_is_one_line(
     small_log: PreparedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "_work", _die)
+    monkeypatch.setattr("postclick.experiments.comparison.run_jobs._run_in_worker", _die)
     from postclick.experiments.comparison.plan import Plan
 
     jobs = Plan.make(["naive"], 2, FAST).jobs
     with (
         pytest.raises(InputError, match="a worker process died .*workers=1") as error,
-        pool_for(2, len(jobs), Silent()) as pool,
+        pool_if_needed(2, len(jobs), Silent()) as pool,
     ):
-        list(run_all(jobs, small_log.folder, tmp_path, "test", pool, Silent()))
+        list(run_jobs(jobs, small_log.folder, tmp_path, "test", pool, Silent()))
     assert "\n" not in str(error.value)
 
 

@@ -19,7 +19,7 @@ def test_means_and_deviations_by_hand(small_log: PreparedLog) -> None:
     row = summary.row(*CVR_AUC)
     assert row is not None
     for name, values in CLEAR.items():
-        cell = row.cells[name]
+        cell = row.by_method[name]
         assert cell.mean == pytest.approx(np.mean(values))
         assert cell.sd == pytest.approx(np.std(values, ddof=1))
         assert (cell.runs, cell.undefined) == (4, None)
@@ -55,14 +55,14 @@ def test_few_seeds_support_little(small_log: PreparedLog, seeds: int) -> None:
     row = summary_of(figures, small_log, seeds).row(*CVR_AUC)
     assert row is not None
     assert row.best is None
-    assert (row.cells["evi"].sd is None) == (seeds == 1)
+    assert (row.by_method["evi"].sd is None) == (seeds == 1)
 
 
 def test_one_method_is_not_a_winner(small_log: PreparedLog) -> None:
     row = summary_of({CVR_AUC: {"evi": [0.7, 0.71, 0.72]}}, small_log, 3).row(*CVR_AUC)
     assert row is not None
     assert row.best is None
-    assert row.cells["evi"].mean == pytest.approx(0.71)
+    assert row.by_method["evi"].mean == pytest.approx(0.71)
 
 
 def test_a_metric_undefined_in_one_run_has_no_mean_and_no_winner(small_log: PreparedLog) -> None:
@@ -70,9 +70,9 @@ def test_a_metric_undefined_in_one_run_has_no_mean_and_no_winner(small_log: Prep
     row = summary_of({CVR_AUC: broken}, small_log, 4).row(*CVR_AUC)
     assert row is not None
     assert row.best is None
-    assert row.cells["evi"].mean is None
-    assert (row.cells["evi"].runs, row.cells["evi"].undefined) == (3, "no clicked rows")
-    assert row.cells["esmm"].mean is not None
+    assert row.by_method["evi"].mean is None
+    assert (row.by_method["evi"].runs, row.by_method["evi"].undefined) == (3, "no clicked rows")
+    assert row.by_method["esmm"].mean is not None
 
 
 def test_an_nll_over_labels_of_one_class_has_no_winner(small_log: PreparedLog) -> None:

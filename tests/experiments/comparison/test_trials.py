@@ -10,17 +10,16 @@ import pytest
 from helpers.runs import FAST, SMALL
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
-from postclick.experiments.comparison.gather import Comparison
 from postclick.experiments.comparison.plan import Arm, Job, Plan
+from postclick.experiments.comparison.results import Comparison
 from postclick.experiments.comparison.trials import (
     LONGER,
-    best_value,
-    choose,
+    choose_trials,
     draw_settings,
-    passes,
     trial_jobs,
     tuned_jobs,
 )
+from postclick.experiments.kept_epoch import best_value, passes
 from postclick.reporting.compare import compare
 from postclick.runs.run import Run
 from postclick.runs.settings import RunSettings
@@ -81,7 +80,7 @@ def test_the_best_trial_on_validation_is_chosen(comparison: Comparison) -> None:
     plan = Plan.make(["naive"], 2, FAST)
     jobs = trial_jobs(plan, TRIALS)
     reached = [best_value(Run(job.folder(comparison.folder)), "cvr_nll") for job in jobs]
-    choice = choose(jobs, comparison.folder)["naive"]
+    choice = choose_trials(jobs, comparison.folder)["naive"]
     assert choice.trial == reached.index(min(reached))
     assert choice.value == min(reached)
     runs = tuned_jobs(plan, {"naive": choice})
@@ -126,12 +125,12 @@ def test_passes_are_those_of_the_weights_that_were_kept(comparison: Comparison) 
 def test_a_trial_that_diverges_is_left_out(small_log: PreparedLog, tmp_path: Path) -> None:
     plan = Plan.make(["naive"], 1, [*FAST, "lr=1e9"])
     with pytest.raises(InputError, match="every trial of naive diverged"):
-        choose(trial_jobs(plan, 2), tmp_path)
+        choose_trials(trial_jobs(plan, 2), tmp_path)
     jobs = [Job("naive", 0, plan.jobs[0].settings, "trials/naive/trial-0", judged=False)]
-    from postclick.experiments.comparison.workers import Team
+    from postclick.experiments.comparison.run_jobs import JobRunner
     from postclick.progress import Silent
 
-    Team(small_log, tmp_path, "test", None, Silent()).run(jobs)
+    JobRunner(small_log, tmp_path, "test", None, Silent()).run(jobs)
     assert not jobs[0].folder(tmp_path).exists()
 
 

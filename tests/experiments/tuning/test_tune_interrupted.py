@@ -17,10 +17,10 @@ from optuna.trial import TrialState
 from helpers.searches import FAST, Lines
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
-from postclick.experiments.tuning import storage
+from postclick.experiments.tuning import optuna_study
+from postclick.experiments.tuning.optuna_study import journal_values, open_study, repair
 from postclick.experiments.tuning.pruning import Pruning
-from postclick.experiments.tuning.space import SearchSpace
-from postclick.experiments.tuning.storage import labels, open_study, repair
+from postclick.experiments.tuning.search_space import SearchSpace
 from postclick.experiments.tuning.tune import tune
 
 
@@ -87,12 +87,12 @@ def test_a_trial_whose_process_dies_again_and_again_has_failed(
     small_log: PreparedLog, space: SearchSpace, tmp_path: Path
 ) -> None:
     study = open_study(tmp_path, "cvr_nll")
-    study.enqueue_trial(labels(space.first, space.ranges))
-    for deaths in range(storage.ATTEMPTS):
-        study.ask({n: storage.distribution(r) for n, r in space.ranges.items()})
-        assert storage.finished(study) == []
-        assert storage.recover(study) == 1, deaths
-    (failed,) = storage.finished(study)
+    study.enqueue_trial(journal_values(space.first, space.ranges))
+    for deaths in range(optuna_study.ATTEMPTS):
+        study.ask({n: optuna_study.distribution(r) for n, r in space.ranges.items()})
+        assert optuna_study.finished_trials(study) == []
+        assert optuna_study.recover(study) == 1, deaths
+    (failed,) = optuna_study.finished_trials(study)
     assert failed.user_attrs["reason"] == "its process died 3 times (out of memory?)"
     assert study.get_trials(states=(TrialState.WAITING, TrialState.RUNNING)) == []
 

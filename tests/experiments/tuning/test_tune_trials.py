@@ -12,12 +12,17 @@ from optuna.trial import TrialState
 from helpers.searches import FAST, Lines
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError, RunStoppedError
-from postclick.experiments.tuning import storage
+from postclick.experiments.tuning import optuna_study
+from postclick.experiments.tuning.optuna_study import (
+    journal_value,
+    journal_values,
+    open_study,
+    values_of,
+)
 from postclick.experiments.tuning.pruning import Pruning
-from postclick.experiments.tuning.space import SearchSpace
-from postclick.experiments.tuning.storage import label, labels, open_study, values_of
+from postclick.experiments.tuning.run_trials import Search, run_trials
+from postclick.experiments.tuning.search_space import SearchSpace
 from postclick.experiments.tuning.tune import tune
-from postclick.experiments.tuning.work import Search, run_trials
 from postclick.ranges import Interval, Values
 from postclick.runs.settings import RunSettings
 from postclick.training.train import train
@@ -117,7 +122,9 @@ def test_a_trial_that_diverges_is_told_and_left_out(small_log: PreparedLog, tmp_
     assert (failed.state, complete.state) == (TrialState.FAIL, TrialState.COMPLETE)
     assert "the weights" in failed.user_attrs["reason"]
     assert any(line.startswith("trial 0: left out: ") for line in said.said)
-    assert [t.number for t in storage.finished(study)] == [0, 1], "it counts, and is not repeated"
+    assert [t.number for t in optuna_study.finished_trials(study)] == [0, 1], (
+        "it counts, and is not repeated"
+    )
 
 
 def test_if_every_trial_diverges_the_reason_is_said(small_log: PreparedLog, tmp_path: Path) -> None:
@@ -134,8 +141,8 @@ def test_values_survive_the_journal(space: SearchSpace) -> None:
         "d": Interval(0.0, 1.0),
     }
     given = {"a": (), "b": None, "c": True, "d": 0.5}
-    stored = json.loads(json.dumps(labels(given, ranges)))
-    assert stored["a"] == label(()) == "[]"
+    stored = json.loads(json.dumps(journal_values(given, ranges)))
+    assert stored["a"] == journal_value(()) == "[]"
     assert values_of(stored, ranges) == given
 
 

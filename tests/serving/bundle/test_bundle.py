@@ -137,7 +137,7 @@ def test_long_lists_are_scored_in_smaller_blocks(
 ) -> None:
     test = mixed_raw[1].head(500)
     expected = mixed_bundle.score(test)
-    monkeypatch.setattr("postclick.serving.bundle.runtime.BLOCK_IDS", 20)
+    monkeypatch.setattr("postclick.serving.bundle.onnx_model.BLOCK_IDS", 20)
     assert largest_difference(mixed_bundle.score(test), expected) < LIMIT
 
 

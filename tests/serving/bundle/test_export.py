@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from helpers.commands import run, succeed
+from helpers.foreign_backbone import FOREIGN
 from methods.helpers import BACKBONES, INPUTS, RATES, TINY
 from postclick import export, extras
 from postclick.data.prepared import InputSpec
@@ -18,20 +19,23 @@ from postclick.nn.config import NetworkConfig
 from postclick.runs.run import Run
 from postclick.serving.bundle import graph
 from postclick.serving.bundle.bundle import Bundle
-from postclick.serving.bundle.format import BundleInfo, write_info
+from postclick.serving.bundle.bundle_files import BundleInfo, write_info
+from postclick.serving.bundle.column_owners import owners_of
 from postclick.serving.bundle.graph import export_graph
+from postclick.serving.bundle.onnx_model import OnnxModel
 from postclick.serving.bundle.parity import batch_of, measure_parity, random_rows
-from postclick.serving.bundle.runtime import Model
-from postclick.serving.bundle.user_columns import divide
-from postclick.serving.lookup.encoded import Layout
+from postclick.serving.lookup.encoded_rows import Layout
 
 # One with pCTCVR of its own, one with two students, one with a second embedding table.
-QUICK = (("aitm", "share_bottom"), ("ukd", "mmoe"), ("dr_jl", "share_bottom"))
+QUICK = (("aitm", "share_bottom"), ("ukd", "mmoe"), ("dr_jl", "share_bottom"), ("esmm", "ple"))
 NETWORKS: dict[str, dict[str, Any]] = {
     "bottom": {"bottom": (5,), "backbone": "share_bottom"},
     "batch norm": {"batch_norm": True, "dropout": 0.3},
     "numbers as a field": {"numeric": "project"},
     "no tower": {"tower": ()},
+    "full cross network in parallel": {"backbone": "dcn_v2", "structure": "parallel"},
+    "cross network of rank 2": {"backbone": "dcn_v2", "cross_rank": 2, "deep": ()},
+    "three levels": {"backbone": "ple", "levels": 3},
 }
 SPECS = {
     "ids alone": InputSpec((4, 5), (), 0),
@@ -64,7 +68,7 @@ def layout(inputs: InputSpec) -> Layout:
 
 def check(
     method: Method[Any], inputs: InputSpec, folder: Path, user: frozenset[str] = frozenset()
-) -> Model:
+) -> OnnxModel:
     """Export, and compare; nothing that serving does not need is written."""
     names = layout(inputs)
     prediction = method.predict(batch_of(random_rows(inputs, names, 5, _rng()), inputs))
@@ -72,8 +76,8 @@ def check(
     torch.stack(logits).sum().backward()
     used = sum(p.numel() for p in method.parameters() if p.grad is not None)
     outputs = ("ctr", "cvr", "log_ctcvr")[: len(logits)]
-    export_graph(method, inputs, divide(names, user), outputs, folder / "model.onnx")
-    model = Model(folder / "model.onnx", user_features=user)
+    export_graph(method, inputs, owners_of(names, user), outputs, folder / "model.onnx")
+    model = OnnxModel(folder / "model.onnx", user_features=user)
     assert model.outputs == outputs
     assert measure_parity(method, inputs, names, model).largest_difference < 1e-5
     written = onnx.load(folder / "model.onnx")
@@ -98,11 +102,13 @@ USER = frozenset({"id_1", "number_0", "bag_0"})
     ("name", "backbone", "user"),
     [pytest.param(*case, USER) for case in QUICK[1:]]
     + [pytest.param(*case, NOBODY) for case in QUICK]
-    # The others each in one of four ways.
+    + [("naive", "dcn_v2", USER)]
+    # The others with a user or without: either half of the methods on each backbone.
     + [
-        pytest.param(name, BACKBONES[k % 2], (NOBODY, USER)[k // 2 % 2], marks=pytest.mark.slow)
+        pytest.param(name, backbone, (NOBODY, USER)[(k + b) % 2], marks=pytest.mark.slow)
         for k, name in enumerate(METHODS)
-        if name not in dict(QUICK)
+        for b, backbone in enumerate(BACKBONES)
+        if (name, backbone) not in QUICK
     ],
 )
 def test_every_method(name: str, backbone: str, user: frozenset[str], tmp_path: Path) -> None:
@@ -140,16 +146,47 @@ def test_other_inputs(spec: str, tmp_path: Path) -> None:
         ("no tower", {"number_0"}),
         ("batch norm", {"bag_0", "bag_1"}),
         ("numbers as a field", {"id_0", "bag_1"}),
+        ("full cross network in parallel", {"id_0"}),
     ],
 )
 def test_other_users(network: str, user: set[str], tmp_path: Path) -> None:
     check(make("ddpo", **NETWORKS[network]), INPUTS, tmp_path, frozenset(user))
 
 
+ATTENDED = InputSpec((7, 5, 4), (6, 9, 3), 2, (1, None, 2))
+
+
+@pytest.mark.parametrize(
+    ("network", "user"),
+    [
+        ("numbers as a field", ()),
+        ("batch norm", ("bag_0",)),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in (
+                ("bottom", ("bag_0", "id_0", "bag_1")),
+                ("bottom", ("bag_0", "id_1")),
+                ("bottom", ("id_1", "number_0")),
+                ("numbers as a field", ("bag_0", "bag_2", "id_2", "number_1")),
+                ("cross network of rank 2", ("bag_0", "id_0")),
+            )
+        ),
+    ],
+)
+def test_lists_that_are_attended(network: str, user: tuple[str, ...], tmp_path: Path) -> None:
+    """Whether list and target are both the user's, both the candidates', or one of each."""
+    check(make("esmm", ATTENDED, **NETWORKS[network]), ATTENDED, tmp_path, frozenset(user))
+
+
+def test_a_backbone_of_somebody_elses(tmp_path: Path) -> None:
+    """It looks into its input, and is given it whole."""
+    check(make("ddpo", backbone=FOREIGN), INPUTS, tmp_path, USER)
+
+
 def test_too_many_rows_for_int32(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="2,147,483,650 embedding rows are more than int32"):
         inputs = InputSpec((2**31 - 1, 3), (), 0)
-        graph.ServingGraph(make("naive"), inputs, divide(layout(inputs), frozenset()))
+        graph.ServingGraph(make("naive"), inputs, owners_of(layout(inputs), frozenset()))
 
 
 def test_the_command(mixed_run: Run, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ import postclick
 from postclick.data.read.log_source import FrameSource
 from postclick.data.schema import LogSchema
 from postclick.data.splits import LogSplits
-from postclick.serving.bundle.format import FORMAT
+from postclick.serving.bundle.bundle_files import FORMAT
 
 SCHEMA = {
     "click": "click",

@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 
 from postclick.errors import InputError
-from postclick.serving.lookup.rows import Rows
-from postclick.serving.probabilities import Scores
+from postclick.serving.lookup.raw_rows import RawRows
+from postclick.serving.probabilities import Probabilities
 
 FEATURES = ("age", "item", "price", "history")
 
@@ -45,7 +45,7 @@ class FakeBundle:
     def warm(self) -> None:
         self.calls.append(("warm", 0))
 
-    def predict(self, rows: Rows, user: Rows | None = None) -> Scores:
+    def predict(self, rows: RawRows, user: RawRows | None = None) -> Probabilities:
         self.calls.append(("rows" if user is None else "candidates", rows.height))
         frame = rows.whole()
         if user is not None:
@@ -62,7 +62,7 @@ class FakeBundle:
             time.sleep(self.delay)
         pcvr = (price.cast(pl.Float64).fill_null(0.0) / 100).clip(0, 1).cast(pl.Float32)
         pctr = pl.repeat(self.level, frame.height, eager=True, dtype=pl.Float32)
-        return Scores(*(column.to_numpy() for column in (pctr, pcvr, pctr * pcvr)))
+        return Probabilities(*(column.to_numpy() for column in (pctr, pcvr, pctr * pcvr)))
 
 
 def write_fake(folder: Path, **settings: Any) -> Path:

@@ -10,7 +10,7 @@ from postclick.serving.http.app.app import build_app
 from postclick.serving.http.app.auth import ApiKey
 from postclick.serving.http.app.service import Service
 from postclick.serving.http.body.limits import Limits
-from postclick.serving.http.model.swap import CurrentBundle
+from postclick.serving.http.model.current_bundle import CurrentBundle
 from serving.http.fake import FakeBundle, write_fake
 
 USER = {"age": 30, "history": ["x"]}
@@ -29,8 +29,8 @@ def make_service(
 
 def fake_of(service: Service) -> FakeBundle:
     """Its bundle."""
-    assert isinstance(service.current.scorer, FakeBundle)
-    return service.current.scorer
+    assert isinstance(service.current.bundle, FakeBundle)
+    return service.current.bundle
 
 
 class Client:

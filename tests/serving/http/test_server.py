@@ -10,12 +10,10 @@ from typing import Any
 
 import pytest
 
-from postclick.serving.http.model.pointer import point
+from postclick.serving.http.model.bundle_link import point_link
 from serving.http.fake import write_fake
-from serving.http.processes import BODY, PATIENCE, Server, ask, under_load, wait_until
+from serving.http.processes import BODY, PATIENCE, Server, under_load, wait_until
 from serving.http.services import KEY
-
-HEAD = b"POST /score HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
 
 
 @pytest.fixture
@@ -23,7 +21,7 @@ def link(tmp_path: Path) -> Path:
     """A symlink to the first of two bundles."""
     write_fake(tmp_path / "one", version="v1", delay=0.002)
     write_fake(tmp_path / "two", version="v2", delay=0.002)
-    point(tmp_path / "current", tmp_path / "one")
+    point_link(tmp_path / "current", tmp_path / "one")
     return tmp_path / "current"
 
 
@@ -71,7 +69,7 @@ def test_a_swap_under_load_fails_no_request(link: Path, how: str) -> None:
     with Server(link, **settings) as server:
         with under_load(server) as answers:
             wait_until(lambda: len(answers) > 50)
-            point(link, link.parent / "two")
+            point_link(link, link.parent / "two")
             if how == "signal":
                 server.send(signal.SIGHUP)
             assert "version v2" in server.logged("swapped")
@@ -89,7 +87,7 @@ def test_a_damaged_bundle_is_refused_under_load(link: Path) -> None:
     (link.parent / "two" / "fake.json").write_text("{")
     with Server(link, watch=0.05) as server:
         with under_load(server) as answers:
-            point(link, link.parent / "two")
+            point_link(link, link.parent / "two")
             server.logged("refused")
             server.send(signal.SIGHUP)
             server.logged("refused")
@@ -104,15 +102,15 @@ def test_killed_in_a_swap_it_serves_what_the_link_says(link: Path) -> None:
     """kill -9 while a new bundle is loaded; then back to the old one, and on to the new one."""
     slow = write_fake(link.parent / "slow", version="v3", open_delay=20.0)
     with Server(link) as server:
-        point(link, slow)
+        point_link(link, slow)
         server.send(signal.SIGHUP)
         assert server.score()[1]["version"] == "v1"
         server.send(signal.SIGKILL)
         assert server.exit_code() == -signal.SIGKILL
-    point(link, link.parent / "one")
+    point_link(link, link.parent / "one")
     with Server(link) as server:
         assert server.score()[1]["version"] == "v1"
-    point(link, link.parent / "two")
+    point_link(link, link.parent / "two")
     with Server(link) as server:
         assert server.score()[1]["version"] == "v2"
 
@@ -121,7 +119,7 @@ def test_killed_in_a_swap_it_serves_what_the_link_says(link: Path) -> None:
 def test_sigterm_while_a_bundle_loads_does_not_wait_for_it(link: Path) -> None:
     slow = write_fake(link.parent / "slow", version="v3", open_delay=PATIENCE * 2)
     with Server(link) as server:
-        point(link, slow)
+        point_link(link, slow)
         server.send(signal.SIGHUP)
         assert server.score()[0] == 200
         server.send(signal.SIGTERM)
@@ -151,81 +149,6 @@ def test_waiting_and_running_too_long(tmp_path: Path) -> None:
     with Server(bundle, limits={"seconds": 0.3}) as server, ThreadPoolExecutor() as pool:
         answers = list(pool.map(lambda _: server.score(), range(2)))
         assert sorted(status for status, _, _ in answers) == [503, 504]
-
-
-LIMITED = {"limits": {"body_bytes": 100_000, "seconds": 5.0}}
-
-
-@pytest.fixture(scope="module")
-def limited(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    bundle = write_fake(tmp_path_factory.mktemp("limited") / "bundle")
-    with Server(bundle, **LIMITED) as server:
-        yield server
-
-
-def chunked(size: int, chunk: int = 5_000) -> bytes:
-    """A body of spaces without a Content-Length."""
-    head = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
-    one = b"%x\r\n%s\r\n" % (chunk, b" " * chunk)
-    return head + one * (size // chunk) + b"0\r\n\r\n"
-
-
-@pytest.mark.parametrize(
-    ("sent", "status"),
-    [
-        (HEAD + b"Content-Length: 100001\r\n\r\n", 413),
-        (HEAD + b"Content-Length: 100001\r\nExpect: 100-continue\r\n\r\n", 413),
-        (HEAD + b"Content-Length: 10\r\n\r\n" + b"[" * 100_000, 400),
-        pytest.param(
-            *(HEAD + b"Content-Length: 90000\r\n\r\n" + b"[" * 100, 408), marks=pytest.mark.slow
-        ),
-        (HEAD + b"Content-Length: -5\r\n\r\n", 400),
-        (HEAD + b"Content-Length: many\r\n\r\n", 400),
-        (HEAD + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400),
-        (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
-        (chunked(150_000), 413),
-        (chunked(2_000_000), 413),
-        (b"\x16\x03\x01 this is no HTTP\r\n\r\n", 400),
-    ],
-)
-def test_bodies_over_a_raw_socket(limited: Server, sent: bytes, status: int) -> None:
-    received = limited.raw(sent)
-    assert received.startswith(b"HTTP/1.1 %d " % status), received[:200]
-    assert limited.score()[0] == 200
-
-
-def test_a_head_without_end_is_cut_off(limited: Server) -> None:
-    address = ("127.0.0.1", limited.port)
-    with (
-        socket.create_connection(address, timeout=PATIENCE) as plug,
-        pytest.raises(ConnectionError),
-    ):
-        plug.sendall(HEAD + b"X: ")
-        for _ in range(10_000):
-            plug.sendall(b"X" * 65_536)
-    assert limited.score()[0] == 200
-
-
-def test_a_body_within_the_limit_comes_in_chunks(limited: Server) -> None:
-    body = b"%x\r\n%s\r\n" % (len(BODY), BODY)
-    sent = HEAD + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + body + b"0\r\n\r\n"
-    assert limited.raw(sent).startswith(b"HTTP/1.1 200 ")
-
-
-def test_a_client_that_goes_away_in_its_body(limited: Server) -> None:
-    for _ in range(5):
-        with socket.create_connection(("127.0.0.1", limited.port)) as plug:
-            plug.sendall(HEAD + b"Content-Length: 1000\r\n\r\n{")
-    assert limited.score()[0] == 200
-    assert not any("Traceback" in line for line in limited.log)
-
-
-def test_a_connection_is_kept_after_a_refusal(limited: Server) -> None:
-    connection = limited.connect()
-    assert ask(connection, b"{")[0] == 400
-    plug = connection.sock
-    assert ask(connection)[0] == 200
-    assert connection.sock is plug
 
 
 @pytest.mark.slow

@@ -101,6 +101,7 @@ class FeatureFitter:
                 size=vocabularies[f.name].size,
                 pooling=f.pooling,
                 weighted=f.weights is not None,
+                target=f.target,
             )
             for f in schema.multi
         ]

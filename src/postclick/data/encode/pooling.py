@@ -9,7 +9,8 @@ Floats32 = npt.NDArray[np.float32]
 def pooling_weights(weights: Floats32, lengths: npt.NDArray[np.int64], pooling: str) -> Floats32:
     """float32 [k]: weights with which a sum of embeddings is the feature's `pooling`.
 
-    For "mean" 1/length is folded in, so that pooling is always a weighted sum.
+    For "mean" 1/length is folded in, so that pooling is always a weighted sum. For "attention"
+    these weights are multiplied by scores that the network learns.
 
     Args:
         weights: float32 [k], row after row.

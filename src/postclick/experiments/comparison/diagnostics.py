@@ -32,14 +32,14 @@ from postclick.stats.delong import auc_difference
 
 DIAGNOSTICS, FORMAT = "diagnostics.json", 1
 # Protocol -> label of an arm -> its runs below the comparison's folder, by seed.
-Places = Mapping[str, Mapping[str, Sequence[str]]]
+RunFolders = Mapping[str, Mapping[str, Sequence[str]]]
 Values = NDArray[Any]
 
 
-def diagnose(log: PreparedLog, split: str, folder: Path, places: Places) -> dict[str, Any]:
+def diagnose(log: PreparedLog, split: str, folder: Path, folders: RunFolders) -> dict[str, Any]:
     """Curves of the first seed's runs; differences of CVR-AUC and intervals over all seeds.
 
-    Every run in `places` must have kept its predictions on `split`. The CVR logits of one method
+    Every run in `folders` must have kept its predictions on `split`. The CVR logits of one method
     are in memory at a time, beside those of clicked rows for two.
 
     Raises:
@@ -58,7 +58,7 @@ def diagnose(log: PreparedLog, split: str, folder: Path, places: Places) -> dict
         "truth": truth,
         "propensity": "true CTR" if has_true_ctr else "reference pCTR",
         "protocols": {
-            name: _protocol(labels, truth, split, folder, runs) for name, runs in places.items()
+            name: _protocol(labels, truth, split, folder, runs) for name, runs in folders.items()
         },
     }
 
@@ -86,16 +86,16 @@ def _curves(
     runs: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
     reference = np.zeros(labels.click.size)
-    for places in runs.values():
-        reference += sigmoid(_column(folder / places[0], split, "ctr_logit")) / len(runs)
-    return {
-        method: {
-            "runs": list(places),
-            **_recorded(Run(folder / places[0]), split, labels, reference),
-            **({} if truth is None else _true(folder / places[0], split, labels, truth, reference)),
-        }
-        for method, places in runs.items()
-    }
+    for folders in runs.values():
+        reference += sigmoid(_column(folder / folders[0], split, "ctr_logit")) / len(runs)
+    found = {}
+    for method, folders in runs.items():
+        first = folder / folders[0]
+        curves = _recorded(Run(first), split, labels, reference)
+        if truth is not None:
+            curves |= _true(first, split, labels, truth, reference)
+        found[method] = {"runs": list(folders), **curves}
+    return found
 
 
 def _recorded(run: Run, split: str, labels: SplitLabels, reference: Values) -> dict[str, Any]:
@@ -155,7 +155,7 @@ def _differences(
         return {"best": None, "level": LEVEL, "methods": {}, "undefined": reason}
 
     def scores(method: str) -> list[Values]:
-        return [_column(folder / place, split, "cvr_logit")[c] for place in runs[method]]
+        return [_column(folder / name, split, "cvr_logit")[c] for name in runs[method]]
 
     aucs = {method: np.mean([auc(score, v) for score in scores(method)]) for method in runs}
     best = max(aucs, key=lambda method: float(aucs[method]))

@@ -8,7 +8,8 @@ from typing import Any
 
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
-from postclick.methods import METHODS
+from postclick.methods import REGISTRY, title_of
+from postclick.methods.base import Method
 from postclick.runs.settings import RunSettings
 from postclick.system.files import read_json, write_json
 
@@ -32,8 +33,12 @@ class Arm:
     overrides: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, arm: "str | Arm") -> "Arm":
-        return cls(arm, arm) if isinstance(arm, str) else arm
+    def of(cls, arm: "str | type[Method[Any]] | Arm") -> "Arm":
+        """An arm from a method's name, place or class."""
+        if isinstance(arm, Arm):
+            return arm
+        name = REGISTRY.name_of(arm)
+        return cls(title_of(name), name)
 
     @property
     def folder(self) -> str:
@@ -84,12 +89,12 @@ class Plan:
     @classmethod
     def make(
         cls,
-        methods: Sequence[str | Arm],
+        methods: "Sequence[str | type[Method[Any]] | Arm]",
         seeds: int,
         overrides: Sequence[str] = (),
         backbone: str = FIXED_BACKBONE,
     ) -> "Plan":
-        """Runs of `methods` (names, variants, `all`, or arms) with seeds 0, 1, ...
+        """Runs of `methods` (names, variants, classes, `all`, or arms) with seeds 0, 1, ...
 
         `all` leaves out what is the same method twice on one backbone (MMOE is naive there).
         `overrides` hold for every method; an option that only some methods have is an error.
@@ -148,7 +153,8 @@ class Plan:
 
 
 def _all(backbone: str) -> list[str]:
-    return [name for name, m in METHODS.items() if backbone == "auto" or m.same_as is None]
+    every = REGISTRY.items()
+    return [name for name, m in every if backbone == "auto" or m.same_as is None]
 
 
 def _settings(arm: Arm, overrides: Sequence[str], seed: int) -> RunSettings:

@@ -3,33 +3,36 @@
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.experiments.comparison.diagnostics import DIAGNOSTICS, diagnose
-from postclick.experiments.comparison.gather import (
+from postclick.experiments.comparison.plan import FIXED_BACKBONE, Arm, Plan
+from postclick.experiments.comparison.results import (
     RESULTS,
     SUMMARY,
     Comparison,
-    fixed_part,
-    gather,
-    tuned_part,
+    fixed_runs,
+    gather_results,
+    tuned_runs,
 )
-from postclick.experiments.comparison.plan import FIXED_BACKBONE, Arm, Plan
+from postclick.experiments.comparison.run_jobs import JobRunner, pool_if_needed
 from postclick.experiments.comparison.trials import trial_jobs
-from postclick.experiments.comparison.workers import Team, pool_for
 from postclick.judging.feature_values import feature_names, feature_values
+from postclick.methods.base import Method
 from postclick.progress import Reporter, Silent
+from postclick.registry import require_importable
 from postclick.system.files import locked, make_folder, write_bytes, write_json
 from postclick.system.threads import cores
-from postclick.tracking.group import Group
+from postclick.tracking.tracked_group import TrackedGroup
 
 TRIALS = 6
 
 
 def run_comparison(
     data: PreparedLog | str | Path,
-    methods: str | Sequence[str | Arm],
+    methods: "str | Sequence[str | type[Method[Any]] | Arm]",
     out: str | Path,
     *,
     seeds: int = 5,
@@ -60,23 +63,27 @@ def run_comparison(
     make_folder(out)
     with locked(out / "compare.lock", out):
         plan.claim(out, log, trials)
-        group = Group(track, out, reporter)
+        group = TrackedGroup(track, out, reporter)
         # One pool for all: its processes load torch and the log once.
         most = max(len(plan.jobs), trials * len(plan.arms))
-        with pool_for(workers or cores(), most, reporter) as pool:
-            team = Team(log, out, split, pool, reporter, group.places, features)
-            team.run(plan.jobs)
-            parts = {"fixed": fixed_part(plan)}
+        workers = min(workers or cores(), most)
+        if workers > 1:
+            for arm in plan.arms:
+                require_importable(arm.method)
+        with pool_if_needed(workers, most, reporter) as pool:
+            runner = JobRunner(log, out, split, pool, reporter, group.places, features)
+            runner.run(plan.jobs)
+            protocols = {"fixed": fixed_runs(plan)}
             if trials:
-                team.run(trial_jobs(plan, trials))
-                parts["tuned"] = tuned_part(plan, trials, out)
-                team.run(parts["tuned"].jobs)
-        found = gather(log, plan, parts, out, split)
+                runner.run(trial_jobs(plan, trials))
+                protocols["tuned"] = tuned_runs(plan, trials, out)
+                runner.run(protocols["tuned"].jobs)
+        found = gather_results(log, plan, protocols, out, split)
         parquet = io.BytesIO()
         found.results.write_parquet(parquet)
         write_bytes(out / RESULTS, parquet.getvalue())
         write_json(out / SUMMARY, found.as_dict())
-        places = {name: part.places(plan) for name, part in parts.items()}
-        write_json(out / DIAGNOSTICS, diagnose(log, split, out, places))
+        folders = {name: runs.run_folders(plan) for name, runs in protocols.items()}
+        write_json(out / DIAGNOSTICS, diagnose(log, split, out, folders))
         group.finish({}, [out / RESULTS, out / SUMMARY, write_page(out)])
     return found

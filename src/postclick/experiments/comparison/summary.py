@@ -16,8 +16,8 @@ from postclick.stats.paired import supported_best
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One metric of one method over seeds; `mean` is `None` where it is undefined."""
+class OverSeeds:
+    """What one method reached by one metric, over seeds; `mean` is `None` where undefined."""
 
     mean: float | None
     sd: float | None
@@ -35,7 +35,7 @@ class Perfect:
 
 @dataclass(frozen=True)
 class Row:
-    """One metric on one space, over all methods.
+    """One metric on one space: what every method reached, and which is best.
 
     `best` is the method that beats every other one in paired two-sided t-tests over seeds,
     Holm-corrected, at the 5 % level; `None` where no method does. A `degenerate` row is an NLL
@@ -45,14 +45,14 @@ class Row:
 
     metric: str
     space: str
-    cells: dict[str, Cell]
+    by_method: dict[str, OverSeeds]
     best: str | None
     degenerate: bool = False
     perfect: Perfect | None = None
 
     def share(self, method: str) -> float | None:
         """How much of the gain from the mean CVR to the true CVR a method reached."""
-        mean, perfect = self.cells[method].mean, self.perfect
+        mean, perfect = self.by_method[method].mean, self.perfect
         if mean is None or perfect is None or perfect.value is None or perfect.baseline is None:
             return None
         return share_of_gain(self.metric, mean, perfect.value, perfect.baseline)
@@ -83,7 +83,7 @@ class Summary:
                     "best": row.best,
                     "degenerate": row.degenerate,
                     "perfect": None if row.perfect is None else vars(row.perfect),
-                    "methods": {name: vars(cell) for name, cell in row.cells.items()},
+                    "methods": {name: vars(m) for name, m in row.by_method.items()},
                 }
                 for row in self.rows
             ],
@@ -130,7 +130,7 @@ def summarise(
     protocol: dict[str, Any],
     oracle: Sequence[MetricValue] = (),
 ) -> Summary:
-    """Summarise tidy results of one protocol (their columns: `gather.COLUMNS`).
+    """Summarise tidy results of one protocol (their columns: `results.COLUMNS`).
 
     `oracle` has the metrics of perfect predictions, where the true CVR is known.
     """
@@ -149,24 +149,24 @@ def _rows(
     pairs = results.select("metric", "space").unique(maintain_order=True).rows()
     for metric, space in sorted(pairs, key=lambda pair: order[figure_named(pair[0]).name]):
         part = results.filter((pl.col("metric") == metric) & (pl.col("space") == space))
-        cells: dict[str, Cell] = {}
+        by_method: dict[str, OverSeeds] = {}
         values: dict[str, list[float]] = {}
         for method in plan.labels:
             mine = part.filter(pl.col("method") == method).sort("seed")
             found = mine["value"].drop_nulls()
             if len(found) < len(plan.seeds):
                 reason = next(iter(mine["undefined"].drop_nulls()), "not measured")
-                cells[method] = Cell(None, None, len(found), reason)
+                by_method[method] = OverSeeds(None, None, len(found), reason)
                 continue
             values[method] = found.to_list()
             spread = found.std() if len(found) > 1 else None
-            cells[method] = Cell(_number(found.mean()), _number(spread), len(found), None)
+            by_method[method] = OverSeeds(_number(found.mean()), _number(spread), len(found), None)
         best = None
         judged = not (metric in degenerate or len(values) < len(plan.labels))
         if judged and len(plan.labels) > 1 and len(plan.seeds) > 1:
             best = supported_best(values, metric)
         known = perfect.get((metric, space))
-        yield Row(metric, space, cells, best, metric in degenerate, known)
+        yield Row(metric, space, by_method, best, metric in degenerate, known)
 
 
 def _degenerate(results: pl.DataFrame) -> set[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.table import Table
 
-from postclick.experiments.comparison.summary import Cell, Row, Summary
+from postclick.experiments.comparison.summary import OverSeeds, Row, Summary
 from postclick.metrics.registry import added, figure_named
 
 # What is shown of our metrics, in this order; results.parquet and summary.json hold everything.
@@ -70,7 +70,7 @@ def _table(summary: Summary, columns: tuple[tuple[str, str], ...], title: str) -
         table.add_column("share of\ngain %", justify="right")
     for method in summary.methods:
         passes = f"{summary.protocol['passes'][method]:.3g}"
-        cells = [_text(row, row.cells[method], method) for row in shown]
+        cells = [_text(row, row.by_method[method], method) for row in shown]
         table.add_row(method, passes, *cells, *([_share(gain, method)] if gain else []))
     if gain:
         perfect = [_number(row, row.perfect.value if row.perfect else None) for row in shown]
@@ -90,16 +90,16 @@ def _shown(summary: Summary, columns: tuple[tuple[str, str], ...]) -> list[Row]:
     return [
         row
         for row in rows
-        if not row.degenerate and any(cell.mean is not None for cell in row.cells.values())
+        if not row.degenerate and any(m.mean is not None for m in row.by_method.values())
     ]
 
 
-def _text(row: Row, cell: Cell, method: str) -> str:
-    if cell.mean is None:
+def _text(row: Row, found: OverSeeds, method: str) -> str:
+    if found.mean is None:
         return "undefined"
-    text = _number(row, cell.mean)
-    if cell.sd is not None:
-        text += f" ±{_number(row, cell.sd)}"
+    text = _number(row, found.mean)
+    if found.sd is not None:
+        text += f" ±{_number(row, found.sd)}"
     return f"[bold]{text} *[/bold]" if row.best == method else text
 
 
@@ -137,10 +137,10 @@ def footnotes(summary: Summary) -> list[str]:
             "predicting the true CVR; where a confounder is hidden no model can go all of it."
         )
     reasons = {
-        f"{row.metric} ({row.space}): {cell.undefined}"
+        f"{row.metric} ({row.space}): {found.undefined}"
         for row in summary.rows
-        for cell in row.cells.values()
-        if cell.undefined and (row.metric, row.space) in recorded() + against_truth()
+        for found in row.by_method.values()
+        if found.undefined and (row.metric, row.space) in recorded() + against_truth()
     }
     return notes + [f"undefined: {reason}" for reason in sorted(reasons)]
 

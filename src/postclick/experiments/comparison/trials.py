@@ -8,6 +8,7 @@ import numpy as np
 
 from postclick.errors import InputError
 from postclick.experiments.comparison.plan import Job, Plan
+from postclick.experiments.kept_epoch import best_value
 from postclick.experiments.tuning.shared_ranges import COMPARED, LONGER, PATIENCE
 from postclick.metrics.registry import better
 from postclick.runs.run import Run
@@ -15,7 +16,7 @@ from postclick.runs.settings import RunSettings, value_of
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenTrial:
     """What the trials of an arm chose: settings, and what they reached on validation."""
 
     arm: str
@@ -78,9 +79,9 @@ def trial_jobs(plan: Plan, trials: int) -> list[Job]:
     ]
 
 
-def choose(jobs: list[Job], out: Path) -> dict[str, Choice]:
+def choose_trials(jobs: list[Job], out: Path) -> dict[str, ChosenTrial]:
     """The best trial of each arm by its monitored metric on the validation split."""
-    chosen: dict[str, Choice] = {}
+    chosen: dict[str, ChosenTrial] = {}
     for job in jobs:
         if not job.folder(out).exists():
             continue  # it diverged
@@ -89,14 +90,14 @@ def choose(jobs: list[Job], out: Path) -> dict[str, Choice]:
         held = chosen.get(job.arm)
         if held is None or better(monitor, value, held.value):
             trial = int(job.place.rpartition("-")[2])
-            chosen[job.arm] = Choice(job.arm, trial, job.settings, value)
+            chosen[job.arm] = ChosenTrial(job.arm, trial, job.settings, value)
     failed = next((job.arm for job in jobs if job.arm not in chosen), None)
     if failed is not None:
         raise InputError(f"every trial of {failed} diverged: lower training.lr")
     return chosen
 
 
-def tuned_jobs(plan: Plan, chosen: dict[str, Choice]) -> tuple[Job, ...]:
+def tuned_jobs(plan: Plan, chosen: dict[str, ChosenTrial]) -> tuple[Job, ...]:
     """Every arm with the settings of its best trial, once for each seed."""
     return tuple(
         replace(
@@ -106,20 +107,3 @@ def tuned_jobs(plan: Plan, chosen: dict[str, Choice]) -> tuple[Job, ...]:
         )
         for job in plan.jobs
     )
-
-
-def best_value(run: Run, monitor: str) -> float:
-    """The validation metric of the epoch that a run kept."""
-    return float(_kept(run)["valid"][monitor])
-
-
-def passes(run: Run) -> int:
-    """Passes over the training split that the kept weights have seen, preparing phases included."""
-    return int(_kept(run)["epoch"])
-
-
-def _kept(run: Run) -> dict[str, Any]:
-    history = run.history
-    if run.settings.training.keep == "last":
-        return history[-1]
-    return [record for record in history if record["best"]][-1]

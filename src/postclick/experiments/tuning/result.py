@@ -11,8 +11,14 @@ import polars as pl
 from optuna.trial import FrozenTrial, TrialState
 
 from postclick.errors import InputError
-from postclick.experiments.tuning.space import Range, SearchSpace
-from postclick.experiments.tuning.storage import finished, label, place_of, quiet, values_of
+from postclick.experiments.tuning.optuna_study import (
+    finished_trials,
+    journal_value,
+    place_of,
+    quiet,
+    values_of,
+)
+from postclick.experiments.tuning.search_space import Range, SearchSpace
 from postclick.ranges import Interval
 from postclick.runs.settings import RunSettings, value_of
 from postclick.system.files import write_bytes, write_text
@@ -92,7 +98,7 @@ def write_result(study: optuna.Study, space: SearchSpace, out: Path) -> Tuning:
     Raises:
         InputError: no trial is complete.
     """
-    trials = finished(study)
+    trials = finished_trials(study)
     frame = _frame(trials, space.ranges)
     parquet = io.BytesIO()
     frame.write_parquet(parquet)
@@ -144,7 +150,7 @@ def _frame(trials: Sequence[FrozenTrial], ranges: Mapping[str, Range]) -> pl.Dat
 def _type(found: Range) -> pl.DataType:
     if isinstance(found, Interval):
         return pl.Float64()
-    kinds = {type(label(value)) for value in found.values} - {type(None)}
+    kinds = {type(journal_value(value)) for value in found.values} - {type(None)}
     if kinds <= {bool}:
         return pl.Boolean()
     if kinds <= {int}:

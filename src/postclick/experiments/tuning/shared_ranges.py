@@ -16,15 +16,6 @@ SHARED: dict[str, Space] = {
     "training.network_decay": Choice((0.0, 1e-6, 1e-5)),
     "network.tower": Choice(((64, 32, 16), (128, 64, 32), (256, 128, 64))),
 }
-# What it varies besides, by backbone.
-BACKBONES: dict[str, dict[str, Space]] = {
-    "share_bottom": {"network.bottom": Choice(((), (128,)))},
-    "mmoe": {
-        "network.experts": Choice((4, 8)),
-        "network.expert_width": Choice((64, 128, 256)),
-        "network.expert_dropout": Choice((0.0, 0.1, 0.3)),
-    },
-}
 # A trial may train this many times as long as is set, and stops after this many epochs without
 # a better monitored metric: so length is tuned by keeping the best epoch.
 LONGER = 2

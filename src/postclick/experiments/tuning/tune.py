@@ -4,12 +4,13 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
-from postclick.experiments.tuning.space import SearchSpace
+from postclick.experiments.tuning.search_space import SearchSpace
 from postclick.extras import require
+from postclick.methods import Method
 from postclick.progress import Reporter, Silent
 from postclick.runs.build import build_method
 from postclick.runs.folder import partial_folder
@@ -18,7 +19,7 @@ from postclick.runs.training_config import Monitor
 from postclick.system.files import locked, make_folder, read_json, write_json
 from postclick.system.threads import cores
 from postclick.tracking.destination import without_artefacts
-from postclick.tracking.group import Group
+from postclick.tracking.tracked_group import TrackedGroup
 from postclick.training.train import train
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ SEARCH, BEST_RUN = "search.json", "best"
 
 def tune(
     data: PreparedLog | str | Path,
-    method: str,
+    method: "str | type[Method[Any]]",
     out: str | Path,
     *,
     trials: int = 30,
@@ -49,7 +50,7 @@ def tune(
     `trials` trials are finished, those that were interrupted from their checkpoints.
 
     Args:
-        method: a name or variant; what a variant sets is not varied.
+        method: a name, variant, place or class; what a variant sets is not varied.
         trials: how many in all, those included that were pruned or diverged.
         metric: a validation metric, as in `training.monitor`.
         overrides: settings that hold for all trials, e.g. `["epochs=3"]`, and are not varied.
@@ -64,27 +65,27 @@ def tune(
     """
     require("optuna", "tune", "tuning")
     # Imported here: optuna is an extra.
-    from postclick.experiments.tuning import storage
+    from postclick.experiments.tuning import optuna_study
     from postclick.experiments.tuning.result import BEST, FRAME, write_result
-    from postclick.experiments.tuning.work import TRIALS, Search, run_trials
+    from postclick.experiments.tuning.run_trials import TRIALS, Search, run_trials
 
     log = data if isinstance(data, PreparedLog) else PreparedLog(data)
     out, reporter = Path(out), reporter or Silent()
     space = _space(log, method, trials, seed, metric, overrides, timeout)
     make_folder(out)
-    with locked(out / "tune.lock", out), storage.quiet():
+    with locked(out / "tune.lock", out), optuna_study.quiet():
         _claim(out, log, space)
-        storage.repair(out)
-        study = storage.open_study(out, metric)
-        back = storage.recover(study)
+        optuna_study.repair(out)
+        study = optuna_study.open_study(out, metric)
+        back = optuna_study.recover(study)
         if back:
             reporter.line(f"{back} interrupted trials go on from their checkpoints")
         if not study.get_trials(deepcopy=False):
-            study.enqueue_trial(storage.labels(space.first, space.ranges))
-        group = Group(track, out, reporter)
+            study.enqueue_trial(optuna_study.journal_values(space.first, space.ranges))
+        group = TrackedGroup(track, out, reporter)
         search = Search(log.folder.resolve(), out, space, without_artefacts(group.places))
-        done = len(storage.finished(study))
-        left, begun = max(0, trials - done), storage.begun(study)
+        done = len(optuna_study.finished_trials(study))
+        left, begun = max(0, trials - done), optuna_study.begun_trials(study)
         rows = left * space.base.epochs * log.split("train").rows
         reporter.start(f"{left} trials, at most", rows, "rows")
         deadline = None if timeout is None else time.monotonic() + 60 * timeout
@@ -102,7 +103,7 @@ def tune(
 
 def _space(
     log: PreparedLog,
-    method: str,
+    method: "str | type[Method[Any]]",
     trials: int,
     seed: int,
     metric: str,

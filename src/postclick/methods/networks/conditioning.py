@@ -16,6 +16,25 @@ class Conditioned(NamedTuple):
     probability: Tensor
 
 
+class OuterProduct(nn.Module):
+    """The conditioned input itself, flatten(x outer e), e = a * probability + b of size k.
+
+    Shape: Conditioned([n, d], [n]) -> [n, d * k], column (i, j) is x_i e_j
+
+    >>> OuterProduct(2)(Conditioned(torch.ones(3, 4), torch.ones(3))).shape
+    torch.Size([3, 8])
+    """
+
+    def __init__(self, condition_dim: int = CONDITION_DIM) -> None:
+        super().__init__()
+        self.project = nn.Linear(1, condition_dim)
+
+    def forward(self, conditioned: Conditioned) -> Tensor:
+        x, probability = conditioned
+        condition: Tensor = self.project(probability.unsqueeze(1))
+        return (x.unsqueeze(2) * condition.unsqueeze(1)).flatten(1)
+
+
 class OuterProductLinear(nn.Module):
     """Linear layer on flatten(x outer e), e = a * probability + b with trainable a, b of size k.
 
@@ -43,12 +62,3 @@ class OuterProductLinear(nn.Module):
         slope, intercept = self.project.weight.squeeze(1), self.project.bias
         weight = torch.cat([self.weight @ slope, self.weight @ intercept], dim=1)
         return torch.cat([probability.unsqueeze(1) * x, x], dim=1), weight, self.bias
-
-
-def affine(layer: nn.Module, x: "Tensor | Conditioned") -> tuple[Tensor, Tensor, Tensor]:
-    """What a first layer multiplies: its input, weight [outputs, inputs] and bias [outputs]."""
-    if isinstance(layer, OuterProductLinear):
-        assert isinstance(x, Conditioned)
-        return layer.affine(x)
-    assert not isinstance(x, Conditioned)
-    return x, layer.get_parameter("weight"), layer.get_parameter("bias")

@@ -6,17 +6,18 @@ import torch
 from torch import Tensor, nn
 
 from postclick.nn.attention import CausalTransfer
-from postclick.nn.backbone import make_backbone
+from postclick.nn.backbones import Backbone
+from postclick.nn.backbones.make import make_backbone
 from postclick.nn.config import NetworkConfig
 from postclick.nn.heads import Head
-from postclick.nn.mlp import MLP, LayerInput
+from postclick.nn.mlp import MLP
 
 
 class CausalNetwork(nn.Module):
     """An encoder per head; the CVR tower reads what the other encoders transfer to it.
 
-    On a shared bottom an encoder is all of `network.tower` but its last layer, which is left to
-    the head; MMoE representations are encoders already and are followed by whole towers. With
+    On a shared encoder a task's own is all of `network.tower` but its last layer, which is left to
+    the head; where the backbone encodes tasks already (MMoE), whole towers follow. With
     f_o, f_r and f_c from the encoders of click, CVR and conversion propensity, the CVR tower's
     input is ReLU(Linear([transfer(f_o, f_r), transfer(f_c, f_r)])), or f_r without transfer.
 
@@ -33,7 +34,7 @@ class CausalNetwork(nn.Module):
         inputs: int,
         base_rates: Mapping[str, float],
         network: NetworkConfig,
-        backbone: str,
+        backbone: Backbone,
         *,
         transfer: bool,
         project: bool,
@@ -42,7 +43,7 @@ class CausalNetwork(nn.Module):
         super().__init__()
         self.backbone = make_backbone(backbone, inputs, len(base_rates), network)
         encoder, tower = network.tower[:-1], network.tower[-1:]
-        if backbone == "mmoe":
+        if self.backbone.encodes_tasks:
             encoder, tower = (), network.tower
 
         def layers(width: int, sizes: tuple[int, ...]) -> MLP:
@@ -71,7 +72,7 @@ class CausalNetwork(nn.Module):
 
     def forward(self, x: Tensor, *, serving: bool = False) -> dict[str, Tensor]:
         """All heads, or `ctr` and `cvr` only; the latter need every encoder all the same."""
-        encoded: dict[str, LayerInput] = {
+        encoded: dict[str, Tensor] = {
             name: encoder(below)
             for (name, encoder), below in zip(self.encoders.items(), self.backbone(x), strict=True)
         }

@@ -9,11 +9,17 @@ from torch import Tensor, nn
 
 from postclick.errors import InputError
 from postclick.losses import gaussian_nll
-from postclick.methods.networks.conditioning import Conditioned, OuterProductLinear
-from postclick.nn.backbone import make_backbone
+from postclick.methods.networks.conditioning import (
+    CONDITION_DIM,
+    Conditioned,
+    OuterProduct,
+    OuterProductLinear,
+)
+from postclick.nn.backbones import Backbone, find_backbone
+from postclick.nn.backbones.make import make_backbone
 from postclick.nn.config import NetworkConfig
+from postclick.nn.first_layer import FirstLayer, LayerInput
 from postclick.nn.heads import Head, HeadOutput, full_precision
-from postclick.nn.mlp import FirstLayer, LayerInput
 
 RHO_START = 5.0
 VARIANCE_FLOOR = 1e-3
@@ -22,15 +28,27 @@ VARIANCE_FLOOR = 1e-3
 class Teacher(nn.Module):
     """CVR-T with a backbone and tower of its own, conditioned on pCTR (EVI, section 4.2).
 
+    A backbone that takes first layers gets those of which the outer product of input and
+    condition is part; any other is fed that product.
+
     Shape: x [n, inputs], pCTR [n] -> HeadOutput([n], activations)
     """
 
     def __init__(
-        self, inputs: int, start: float, condition_at: str, config: NetworkConfig, backbone: str
+        self,
+        inputs: int,
+        start: float,
+        condition_at: str,
+        config: NetworkConfig,
+        backbone: Backbone,
     ) -> None:
         super().__init__()
         self.condition_at = condition_at
-        first: FirstLayer = OuterProductLinear if condition_at == "input" else nn.Linear
+        at_input = condition_at == "input"
+        self.product = None
+        if at_input and not find_backbone(backbone).takes_first_layer:
+            self.product, inputs = OuterProduct(), CONDITION_DIM * inputs
+        first: FirstLayer = OuterProductLinear if at_input and self.product is None else nn.Linear
         self.backbone = make_backbone(backbone, inputs, 1, config, first)
         tower_first = first if self.backbone.reads_input else nn.Linear
         last: FirstLayer = OuterProductLinear if condition_at == "representation" else nn.Linear
@@ -38,6 +56,8 @@ class Teacher(nn.Module):
 
     def forward(self, x: Tensor, ctr: Tensor) -> HeadOutput:
         read: LayerInput = Conditioned(x, ctr) if self.condition_at == "input" else x
+        if self.product is not None:
+            read = self.product(read)
         representation = self.backbone(read)[0]
         if self.condition_at != "representation":
             output: HeadOutput = self.head(representation)

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from postclick.data.batch import Batch
-from postclick.nn.backbone import make_backbone
+from postclick.nn.backbones import Backbone
+from postclick.nn.backbones.make import make_backbone
 from postclick.nn.config import NetworkConfig
 from postclick.nn.embedding import FeatureEmbedding
 from postclick.nn.heads import Head, HeadOutput
-from postclick.nn.mlp import MLP, LayerInput
+from postclick.nn.mlp import MLP
 
 DISCRIMINATOR = (64, 64)
 # Each of the student's CVR heads drops other inputs, so that they disagree where little is known.
@@ -59,7 +60,11 @@ class Teacher(nn.Module):
     """
 
     def __init__(
-        self, embedding: FeatureEmbedding, base_rate: float, network: NetworkConfig, backbone: str
+        self,
+        embedding: FeatureEmbedding,
+        base_rate: float,
+        network: NetworkConfig,
+        backbone: Backbone,
     ) -> None:
         super().__init__()
         self.embedding = embedding
@@ -92,7 +97,7 @@ class TwoHeadedStudent(nn.Module):
     """
 
     def __init__(
-        self, inputs: int, rates: dict[str, float], network: NetworkConfig, backbone: str
+        self, inputs: int, rates: dict[str, float], network: NetworkConfig, backbone: Backbone
     ) -> None:
         super().__init__()
         self.backbone = make_backbone(backbone, inputs, 2, network)
@@ -108,7 +113,7 @@ class TwoHeadedStudent(nn.Module):
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         for_ctr, for_cvr = self.backbone(x)
-        shared: LayerInput = self.tower(for_cvr)
+        shared: Tensor = self.tower(for_cvr)
         return {
             "ctr": self.heads["ctr"](for_ctr).logit,
             # Called once for each head: each draws a mask of its own.

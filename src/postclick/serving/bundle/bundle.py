@@ -9,14 +9,14 @@ import polars as pl
 
 from postclick.data.encode.vocabulary import FOLDER as VOCABULARIES
 from postclick.errors import InputError
-from postclick.serving.bundle.feed import graph_inputs
-from postclick.serving.bundle.format import BUNDLE, MODEL, read_info, verify_files
-from postclick.serving.bundle.runtime import Model
-from postclick.serving.bundle.user_columns import divide
-from postclick.serving.lookup.encoded import Encoded
+from postclick.serving.bundle.bundle_files import BUNDLE, MODEL, read_info, verify_files
+from postclick.serving.bundle.column_owners import owners_of
+from postclick.serving.bundle.graph_inputs import graph_inputs
+from postclick.serving.bundle.onnx_model import OnnxModel
+from postclick.serving.lookup.encoded_rows import EncodedRows
 from postclick.serving.lookup.encoder import ServingEncoder
-from postclick.serving.lookup.rows import Rows
-from postclick.serving.probabilities import Scores, Served
+from postclick.serving.lookup.raw_rows import RawRows
+from postclick.serving.probabilities import Probabilities, ServingCorrections
 
 
 class Bundle:
@@ -41,11 +41,13 @@ class Bundle:
         self._encoder = ServingEncoder(
             info.log_schema, info.ids, info.numerics, info.bags, self.folder / VOCABULARIES
         )
-        self._model = Model(self.folder / MODEL, threads or os.cpu_count() or 1, info.user_features)
-        inputs = graph_inputs(divide(self._encoder.layout, self._model.user_features))
+        self._model = OnnxModel(
+            self.folder / MODEL, threads or os.cpu_count() or 1, info.user_features
+        )
+        inputs = graph_inputs(owners_of(self._encoder.layout, self._model.user_features))
         if self._model.outputs != info.outputs or self._model.inputs != inputs:
             raise InputError(f"{self.folder / MODEL} is another model: export the run again")
-        self._served = Served(info.ctr_shift, info.calibration)
+        self._corrections = ServingCorrections(info.ctr_shift, info.calibration)
 
     @classmethod
     def open(cls, folder: str | Path, threads: int | None = None) -> "Bundle":
@@ -79,7 +81,7 @@ class Bundle:
         Raises:
             InputError: a column is missing or of the wrong type.
         """
-        return self.predict(Rows(frame)).frame()
+        return self.predict(RawRows(frame)).frame()
 
     def score_candidates(self, user: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:
         """Score candidates that share the columns of the one row of `user`, encoded once.
@@ -87,9 +89,9 @@ class Bundle:
         Raises:
             InputError: a column is in neither frame, or `user` has another number of rows.
         """
-        return self.predict(Rows(candidates), Rows(user)).frame()
+        return self.predict(RawRows(candidates), RawRows(user)).frame()
 
-    def predict(self, rows: Rows, user: Rows | None = None) -> Scores:
+    def predict(self, rows: RawRows, user: RawRows | None = None) -> Probabilities:
         """`score`, or `score_candidates` where there is a user, without frames.
 
         Raises:
@@ -122,17 +124,17 @@ class Bundle:
             name for name, needs in self._encoder.columns.items() if have.issuperset(needs)
         )
 
-    def encode(self, frame: pl.DataFrame, features: Collection[str] | None = None) -> Encoded:
+    def encode(self, frame: pl.DataFrame, features: Collection[str] | None = None) -> EncodedRows:
         """Raw rows as arrays, of all features or of some.
 
-        Parts are put together with `Encoded.beside`.
+        Parts are put together with `EncodedRows.beside`.
 
         Raises:
             InputError: a column is missing or of the wrong type.
         """
-        return self._encoder.encode(Rows(frame), features)
+        return self._encoder.encode(RawRows(frame), features)
 
-    def run(self, rows: Encoded, user: Encoded | None = None) -> Scores:
+    def run(self, rows: EncodedRows, user: EncodedRows | None = None) -> Probabilities:
         """The probabilities of encoded rows.
 
         Args:
@@ -157,4 +159,4 @@ class Bundle:
             lacking += [name for name in user.missing if name in read_of_user]
         if lacking:
             raise InputError(f"feature {lacking[0]!r} has not been encoded: give it as well")
-        return self._served.scores(*self._model.run(rows, user))
+        return self._corrections.probabilities(*self._model.run(rows, user))

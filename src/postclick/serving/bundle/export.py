@@ -15,7 +15,7 @@ from postclick.errors import InputError
 from postclick.progress import Reporter, Silent
 from postclick.runs.run import Run
 from postclick.serving.bundle.bundle import Bundle
-from postclick.serving.bundle.format import (
+from postclick.serving.bundle.bundle_files import (
     FORMAT,
     MODEL,
     BundleInfo,
@@ -23,11 +23,11 @@ from postclick.serving.bundle.format import (
     describe_files,
     write_info,
 )
+from postclick.serving.bundle.column_owners import owners_of
 from postclick.serving.bundle.graph import export_graph, require_exporter
+from postclick.serving.bundle.onnx_model import OnnxModel
 from postclick.serving.bundle.parity import LIMIT, batch_of, measure_parity, random_rows
-from postclick.serving.bundle.runtime import Model
-from postclick.serving.bundle.user_columns import divide
-from postclick.serving.lookup.encoded import Layout
+from postclick.serving.lookup.encoded_rows import Layout
 from postclick.serving.lookup.encoder import layout_of, vocabulary_sizes
 from postclick.system.files import staged
 from postclick.version import __version__
@@ -72,7 +72,7 @@ def export(
         method, manifest = trained.load(), trained.manifest
         layout = layout_of(manifest.ids, manifest.numerics, manifest.bags)
         shared = _shared(layout, user_features, trained.settings.network.numeric)
-        division = divide(layout, frozenset(shared))
+        owners = owners_of(layout, frozenset(shared))
         if len(shared) < len(set(user_features)):
             reporter.line("numbers are projected together: those of the user stay with the others")
         manifest.check_vocabularies(trained.folder)
@@ -83,8 +83,8 @@ def export(
         outputs: tuple[Output, ...] = ("ctr", "cvr")
         if prediction.log_ctcvr is not None:
             outputs += ("log_ctcvr",)
-        export_graph(method, log.inputs, division, outputs, folder / MODEL)
-        model = Model(folder / MODEL, user_features=shared)
+        export_graph(method, log.inputs, owners, outputs, folder / MODEL)
+        model = OnnxModel(folder / MODEL, user_features=shared)
         parity = measure_parity(method, log.inputs, layout, model)
         if not parity.largest_difference <= LIMIT:
             raise InputError(

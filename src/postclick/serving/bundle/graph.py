@@ -5,12 +5,10 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from postclick.data.batch import Bag, Batch
@@ -18,87 +16,43 @@ from postclick.data.prepared import InputSpec
 from postclick.errors import InputError
 from postclick.extras import require
 from postclick.methods.base import Method
+from postclick.nn.backbones import TaskBackbone
 from postclick.nn.embedding import FeatureEmbedding
-from postclick.serving.bundle.feed import USER, input_names
-from postclick.serving.bundle.shared_part import TwoParts, as_tensor
-from postclick.serving.bundle.user_columns import Division
+from postclick.serving.bundle.column_owners import ColumnOwners
+from postclick.serving.bundle.graph_inputs import USER, input_names
+from postclick.serving.bundle.padded_embedding import PaddedBag, PaddedEmbedding
+from postclick.serving.bundle.partly_shared_rows import whole_input
 
 # An ONNX file is one protobuf message, which holds less than 2 GiB; some of it is the graph.
 LARGEST_FILE = (2 << 30) - (64 << 20)
-PaddedBag = tuple[Tensor, Tensor]
-# Ids, numbers and padded bags: of all features, or first of the candidates' and then the user's.
-Part = tuple[Tensor, Tensor, list[PaddedBag]]
-
-
-class PaddedEmbedding(nn.Module):
-    """`FeatureEmbedding` with the same weights, whose bags are padded: ids and weights [n, L].
-
-    It reads the parts of a division, each with its own ids, numbers and bags.
-    """
-
-    def __init__(self, embedding: FeatureEmbedding, division: Division) -> None:
-        super().__init__()
-        self.table, self.project = embedding.table, embedding.project
-        fields = len(division.own.ids) + len(division.user.ids)
-        bags = len(division.own.bags) + len(division.user.bags)
-        of_ids = [range(k * embedding.dim, (k + 1) * embedding.dim) for k in range(fields + bags)]
-        # Projected numbers are one vector of all numbers, and not divided.
-        of_numbers = range((fields + bags) * embedding.dim, embedding.width)
-        identity = isinstance(embedding.project, nn.Identity)
-        self.columns = [
-            [
-                *chain.from_iterable(of_ids[k] for k in part.ids),
-                *chain.from_iterable(of_ids[fields + k] for k in part.bags),
-                *(of_numbers[k] for k in part.numerics if identity),
-            ]
-            for part in division
-        ]
-        if not identity:
-            self.columns[0].extend(of_numbers)
-
-    def forward(
-        self, ids: Sequence[Tensor], numeric: Sequence[Tensor], bags: Sequence[Sequence[PaddedBag]]
-    ) -> Tensor:
-        parts = [self._embed(*part) for part in zip(ids, numeric, bags, strict=True)]
-        if len(parts) == 1:
-            return parts[0]
-        (own, user), (own_columns, user_columns) = parts, self.columns
-        return as_tensor(TwoParts(own, user, own_columns, user_columns))
-
-    def _embed(self, ids: Tensor, numeric: Tensor, bags: Sequence[PaddedBag]) -> Tensor:
-        parts = [F.embedding(ids, self.table).flatten(1)] if ids.shape[1] else []
-        for values, weights in bags:
-            vectors = F.embedding(values, self.table)
-            parts.append(torch.bmm(weights.unsqueeze(1), vectors).squeeze(1))
-        if numeric.shape[1]:
-            parts.append(self.project(numeric))
-        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+# Ids, numbers and padded bags of the columns of one owner.
+OwnedColumns = tuple[Tensor, Tensor, list[PaddedBag]]
 
 
 class ServingGraph(nn.Module):
     """Local ids, numbers and padded bags to logits; adds each field's offset to its ids."""
 
-    def __init__(self, method: Method[Any], inputs: InputSpec, division: Division) -> None:
+    def __init__(self, method: Method[Any], inputs: InputSpec, owners: ColumnOwners) -> None:
         super().__init__()
-        self.method = padded(method, division)
+        self.method = padded(method, owners)
         sizes = (*inputs.field_sizes, *inputs.bag_sizes)
         first = torch.tensor([0, *sizes], dtype=torch.int64).cumsum(0)
         if int(first[-1]) >= 2**31:
             raise InputError(f"{int(first[-1]):,} embedding rows are more than int32 ids can name")
         fields = len(inputs.field_sizes)
         self.first_of_bag: list[list[int]] = []
-        for number, part in enumerate(division):
-            of_ids = first[list(part.ids)].int()
+        for number, owned in enumerate(owners):
+            of_ids = first[list(owned.ids)].int()
             self.register_buffer(f"first_{number}", of_ids, persistent=False)
-            self.first_of_bag.append([int(first[fields + k]) for k in part.bags])
+            self.first_of_bag.append([int(first[fields + k]) for k in owned.bags])
 
-    def forward(self, *parts: Part) -> tuple[Tensor, ...]:
+    def forward(self, *by_owner: OwnedColumns) -> tuple[Tensor, ...]:
         ids, bags = [], []
-        for number, (values, _, lists) in enumerate(parts):
+        for number, (values, _, lists) in enumerate(by_owner):
             ids.append(values + self.get_buffer(f"first_{number}"))
             first = self.first_of_bag[number]
             bags.append([(v + f, weights) for (v, weights), f in zip(lists, first, strict=True)])
-        numeric = [numbers for _, numbers, _ in parts]
+        numeric = [numbers for _, numbers, _ in by_owner]
         rows = numeric[0].new_zeros(numeric[0].shape[0])
         # Not what a training batch has: `PaddedEmbedding`, which alone reads it, wants these.
         batch = Batch(
@@ -109,37 +63,39 @@ class ServingGraph(nn.Module):
         return tuple(logit for logit in found if logit is not None)
 
 
-def padded(method: Method[Any], division: Division) -> Method[Any]:
+def padded(method: Method[Any], owners: ColumnOwners) -> Method[Any]:
     """A copy that shares the weights and reads padded bags."""
     weights: dict[int, Any] = {id(p): p for p in method.parameters()}
     changed = copy.deepcopy(method, weights).eval()
     for module in list(changed.modules()):
+        if isinstance(module, TaskBackbone) and not module.takes_first_layer:
+            module.register_forward_pre_hook(whole_input)
         for name, child in list(module.named_children()):
             if isinstance(child, FeatureEmbedding):
-                setattr(module, name, PaddedEmbedding(child, division))
+                setattr(module, name, PaddedEmbedding(child, owners))
     return changed
 
 
 def export_graph(
     method: Method[Any],
     inputs: InputSpec,
-    division: Division,
+    owners: ColumnOwners,
     outputs: Sequence[str],
     path: Path,
 ) -> None:
     """Write `<path>`, with its weights in `<path>.data` beside it where one file is too small.
 
-    Where the division has columns of the user, they are inputs of their own, with as many rows as
+    Where the user owns columns, they are inputs of their own, with as many rows as
     the others or one.
 
     Raises:
         InputError: the packages that write ONNX are not installed.
     """
     require_exporter()
-    names, arguments, shapes = _example(division)
+    names, arguments, shapes = _example(owners)
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
-            ServingGraph(method, inputs, division).eval(),
+            ServingGraph(method, inputs, owners).eval(),
             arguments,
             dynamo=True,
             dynamic_shapes=shapes,
@@ -154,7 +110,7 @@ def export_graph(
             if value.const_value is not None
         )
         _drop_unread(program.model.graph)
-        if division.is_divided:
+        if owners.reads_user_apart:
             _free_rows(program.model.graph)
         _drop_origins(program.model.graph)
         program.save(path, external_data=weights > LARGEST_FILE)
@@ -166,15 +122,15 @@ def require_exporter() -> None:
         require(name, "export", "export")
 
 
-def _example(division: Division) -> tuple[list[str], tuple[Part, ...], Any]:
+def _example(owners: ColumnOwners) -> tuple[list[str], tuple[OwnedColumns, ...], Any]:
     """Names, example arguments and dynamic dimensions of the graph's inputs.
 
     Three rows, and lists longer than one: the exporter takes 0 and 1 for constants.
     """
     rows, n = 3, torch.export.Dim("n")
-    names, parts, shapes = [], [], []
-    for prefix, columns in zip(("", USER), division, strict=True):
-        if prefix and not division.is_divided:
+    names, arguments, shapes = [], [], []
+    for prefix, columns in zip(("", USER), owners, strict=True):
+        if prefix and not owners.reads_user_apart:
             continue
         ids = torch.zeros(rows, len(columns.ids), dtype=torch.int32)
         bags, of_bags = [], []
@@ -184,9 +140,9 @@ def _example(division: Division) -> tuple[list[str], tuple[Part, ...], Any]:
             length = torch.export.Dim(f"length_{number}")
             of_bags.append(({0: n, 1: length}, {0: n, 1: length}))
         names += input_names(columns, prefix)
-        parts.append((ids, torch.zeros(rows, len(columns.numerics)), bags))
+        arguments.append((ids, torch.zeros(rows, len(columns.numerics)), bags))
         shapes.append(({0: n}, {0: n}, of_bags))
-    return names, tuple(parts), (tuple(shapes),)
+    return names, tuple(arguments), (tuple(shapes),)
 
 
 def _free_rows(graph: Any) -> None:
@@ -211,8 +167,8 @@ def _drop_unread(graph: Any) -> None:
 def _drop_origins(graph: Any) -> None:
     """Every node tells the lines of Python that it comes from, with the paths of this machine."""
     for node in graph:
-        for part in (node, *node.outputs):
-            part.metadata_props.clear()
+        for found in (node, *node.outputs):
+            found.metadata_props.clear()
     for value in (*graph.inputs, *graph.initializers.values()):
         value.metadata_props.clear()
 

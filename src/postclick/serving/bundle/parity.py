@@ -10,10 +10,10 @@ import torch
 from postclick.data.batch import Bag, Batch
 from postclick.data.prepared import InputSpec
 from postclick.methods.base import Method
-from postclick.serving.bundle.format import Parity
-from postclick.serving.bundle.runtime import Model
-from postclick.serving.lookup.encoded import BagRows, Encoded, Layout, SharedBag
-from postclick.serving.probabilities import Served
+from postclick.serving.bundle.bundle_files import Parity
+from postclick.serving.bundle.onnx_model import OnnxModel
+from postclick.serving.lookup.encoded_rows import BagRows, EncodedRows, Layout, SharedBag
+from postclick.serving.probabilities import ServingCorrections
 
 ROWS = (1, 7, 1000)
 LIMIT = 1e-5
@@ -25,7 +25,7 @@ def measure_parity(
     method: Method[Any],
     inputs: InputSpec,
     layout: Layout,
-    model: Model,
+    model: OnnxModel,
     sizes: Sequence[int] = ROWS,
 ) -> Parity:
     """The largest difference of any probability, over batches of `sizes` rows.
@@ -34,11 +34,11 @@ def measure_parity(
     reads a user apart, they are compared once more with the user of the first row in each.
     """
     largest = 0.0
-    served = Served()
+    corrections = ServingCorrections()
     rng = np.random.default_rng(0)
     for size in sizes:
         rows = random_rows(inputs, layout, size, rng)
-        cases: list[tuple[Encoded, Encoded | None]] = [(rows, None)]
+        cases: list[tuple[EncodedRows, EncodedRows | None]] = [(rows, None)]
         if model.user_features:
             user = _first_user(rows, model.user_features)
             own = dataclasses.replace(rows, features=rows.features - user.features)
@@ -49,25 +49,26 @@ def measure_parity(
             found = (prediction.ctr, prediction.cvr, prediction.log_ctcvr)
             logits = [logit.float().numpy() for logit in found if logit is not None]
             exported = model.run_at_once(case, user_of)
-            for expected, served_value in zip(
-                served.scores(*logits), served.scores(*exported), strict=True
-            ):
-                difference = np.abs(expected.astype(np.float64) - served_value)
+            expected = corrections.probabilities(*logits)
+            for theirs, ours in zip(expected, corrections.probabilities(*exported), strict=True):
+                difference = np.abs(theirs.astype(np.float64) - ours)
                 # NaN is no number of which one is the larger: it counts as a difference.
                 largest = max(largest, float(np.nan_to_num(difference, nan=np.inf).max()))
     return Parity(rows=tuple(sizes), largest_difference=largest)
 
 
-def _first_user(rows: Encoded, features: Collection[str]) -> Encoded:
+def _first_user(rows: EncodedRows, features: Collection[str]) -> EncodedRows:
     """The first row, of some features."""
     first = tuple(
         BagRows(bag.values[: bag.offsets[1]], bag.offsets[:2], bag.weights[: bag.offsets[1]])
         for bag in map(_unfolded, rows.bags)
     )
-    return Encoded(rows.layout, frozenset(features), rows.ids[:1], rows.numeric[:1], first)
+    return EncodedRows(rows.layout, frozenset(features), rows.ids[:1], rows.numeric[:1], first)
 
 
-def random_rows(inputs: InputSpec, layout: Layout, rows: int, rng: np.random.Generator) -> Encoded:
+def random_rows(
+    inputs: InputSpec, layout: Layout, rows: int, rng: np.random.Generator
+) -> EncodedRows:
     """Encoded rows of every kind: a tenth of the ids unseen, a tenth of the numbers missing."""
     ids = np.zeros((rows, len(inputs.field_sizes)), dtype=np.int32)
     for k, size in enumerate(inputs.field_sizes):
@@ -83,10 +84,10 @@ def random_rows(inputs: InputSpec, layout: Layout, rows: int, rng: np.random.Gen
         values = rng.integers(0, size, total).astype(np.int32)
         weights = rng.random(total) / np.repeat(np.maximum(lengths, 1), lengths)
         bags.append(BagRows(values, offsets, weights.astype(np.float32)))
-    return Encoded(layout, frozenset(layout.features), ids, numeric, tuple(bags))
+    return EncodedRows(layout, frozenset(layout.features), ids, numeric, tuple(bags))
 
 
-def batch_of(rows: Encoded, inputs: InputSpec) -> Batch:
+def batch_of(rows: EncodedRows, inputs: InputSpec) -> Batch:
     """The rows as a training batch, with labels 0."""
     sizes = (*inputs.field_sizes, *inputs.bag_sizes)
     first = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)

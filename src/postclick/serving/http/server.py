@@ -20,8 +20,8 @@ from postclick.serving.http.app.app import build_app
 from postclick.serving.http.app.auth import ApiKey
 from postclick.serving.http.app.service import Service
 from postclick.serving.http.body.limits import Limits
-from postclick.serving.http.model.contract import Opener
-from postclick.serving.http.model.swap import CurrentBundle, follow
+from postclick.serving.http.model.current_bundle import CurrentBundle, follow
+from postclick.serving.http.model.served_bundle import BundleOpener
 from postclick.system.files import write_text
 
 # Connections at a time; beyond it uvicorn answers 503.
@@ -72,7 +72,7 @@ class ServerSettings:
             raise InputError(f"watch is {self.watch} s: it has to be above 0 and finite")
 
 
-def serve(settings: ServerSettings, open_bundle: Opener) -> None:
+def serve(settings: ServerSettings, open_bundle: BundleOpener) -> None:
     """Serve a bundle until SIGTERM or SIGINT.
 
     SIGHUP loads what the bundle's path leads to by then.
@@ -128,12 +128,12 @@ class _Server(uvicorn.Server):
         self._following = asyncio.create_task(following)
         if settings.pid_file is not None:
             write_text(settings.pid_file, f"{os.getpid()}\n")
-        scorer = service.current.scorer
+        bundle = service.current.bundle
         host, port = (sockets or [])[0].getsockname()[:2]
         log.info(
             "started: http://%s:%d serves version %s (%s) of %s",
             *(f"[{host}]" if ":" in host else host, port),
-            *(scorer.version, scorer.method, settings.bundle),
+            *(bundle.version, bundle.method, settings.bundle),
         )
         if not service.key.is_set and host not in ("127.0.0.1", "::1"):
             log.warning("open: %s may be reached from elsewhere, and no API key is set", host)

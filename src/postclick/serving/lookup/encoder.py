@@ -15,11 +15,11 @@ from postclick.data.read.canonical import LENGTHS, UNREADABLE, Canonicalizer, Is
 from postclick.data.read.values import flatten
 from postclick.data.schema import LogSchema, MultiCategorical
 from postclick.errors import InputError
-from postclick.serving.lookup.encoded import BagRows, Encoded, Int32s, Layout
-from postclick.serving.lookup.integers import IntegerColumns
-from postclick.serving.lookup.lookup import Values, find_ids
-from postclick.serving.lookup.numbers import NumericScaling, read_number
-from postclick.serving.lookup.rows import Rows
+from postclick.serving.lookup.encoded_rows import BagRows, EncodedRows, Int32s, Layout
+from postclick.serving.lookup.integer_lookup import IntegerColumns
+from postclick.serving.lookup.numeric_scaling import NumericScaling, read_number
+from postclick.serving.lookup.raw_rows import RawRows
+from postclick.serving.lookup.vocabulary_lookup import VocabularyLookup, find_ids
 
 _TROUBLE = {
     UNREADABLE: "values are not numbers: mend them, or leave them empty",
@@ -66,12 +66,12 @@ class ServingEncoder:
     @cached_property
     def _integers(self) -> IntegerColumns:
         """Of the id columns; one that is made of bins has no values."""
-        empty = Values(pl.Series([], dtype=pl.String))
+        empty = VocabularyLookup(pl.Series([], dtype=pl.String))
         return IntegerColumns(
             [(empty if c.edges is not None else self._values[c.name]).signed for c in self._ids]
         )
 
-    def encode(self, rows: Rows, features: Collection[str] | None = None) -> Encoded:
+    def encode(self, rows: RawRows, features: Collection[str] | None = None) -> EncodedRows:
         """The rows as arrays.
 
         Args:
@@ -96,11 +96,11 @@ class ServingEncoder:
             self._bag(rows, bag) if bag.name in wanted else BagRows.empty(rows.height)
             for bag in self._bags
         )
-        return Encoded(self.layout, frozenset(wanted), ids, numeric, bags)
+        return EncodedRows(self.layout, frozenset(wanted), ids, numeric, bags)
 
-    def _encode_ids(self, rows: Rows, wanted: Collection[str]) -> Int32s:
+    def _encode_ids(self, rows: RawRows, wanted: Collection[str]) -> Int32s:
         ids = np.zeros((rows.height, len(self._ids)), dtype=np.int32)
-        listed: dict[int, tuple[Values, pl.Series]] = {}
+        listed: dict[int, tuple[VocabularyLookup, pl.Series]] = {}
         whole: dict[int, int] = {}
         for k, column in enumerate(self._ids):
             if column.name not in wanted:
@@ -133,7 +133,7 @@ class ServingEncoder:
                 f"{have or 'none'}: give every feature that the model was trained on"
             )
 
-    def _bag(self, rows: Rows, bag: BagColumn) -> BagRows:
+    def _bag(self, rows: RawRows, bag: BagColumn) -> BagRows:
         issues = Issues()
         canonical = self._canonical[bag.name].convert(rows.some(self.columns[bag.name]), issues)
         for (kind, column), count in issues.rows.items():
@@ -168,11 +168,11 @@ def vocabulary_sizes(ids: Sequence[IdColumn], bags: Sequence[BagColumn]) -> list
     return [(c.name, c.size) for c in ids if c.edges is None] + [(c.name, c.size) for c in bags]
 
 
-def _load(folder: Path, name: str, size: int) -> Values:
+def _load(folder: Path, name: str, size: int) -> VocabularyLookup:
     vocabulary = Vocabulary.load(folder, name)
     ids = vocabulary.table["id"].to_numpy()
     if vocabulary.size != size or not np.array_equal(ids, np.arange(1, size)):
         raise InputError(
             f"the vocabulary of {name!r} in {folder} is another one: export the run again"
         )
-    return Values(vocabulary.table["value"])
+    return VocabularyLookup(vocabulary.table["value"])

@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from postclick.serving.http.app.answer import ARROW, JSON, answer_format
+from postclick.serving.http.answer import ARROW, JSON, answer_format
 from postclick.serving.http.app.service import Service
 from postclick.serving.http.body.limits import Limits
 from postclick.serving.http.refusal import Refusal
@@ -218,7 +218,7 @@ def test_a_defect_is_500_without_its_details(
     def broken(*_rows: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(service.current.scorer, "predict", broken)
+    monkeypatch.setattr(service.current.bundle, "predict", broken)
     answer = client_of(service).post("/score", json=SENT)
     assert answer.status_code == 500
     assert "secret" not in answer.text

@@ -10,7 +10,7 @@ import pytest
 
 from postclick.serving.http.body import arrow_schema
 from postclick.serving.http.body.arrow_body import parse_arrow
-from postclick.serving.http.body.arrow_schema import CONTINUATION, columns_of
+from postclick.serving.http.body.arrow_schema import CONTINUATION, feature_columns
 from postclick.serving.http.body.limits import Limits
 from postclick.serving.http.refusal import Refusal
 
@@ -84,6 +84,21 @@ def test_what_unfolds_is_refused(repeated: str, times: int, message: str) -> Non
     assert arrow_schema._known == before
 
 
+def test_pyarrow_alone_unfolds_it() -> None:
+    """Once it does not, `flatbuffer.py` may go: then a limit on bytes is enough."""
+    message = schema_of("zone", 200)
+    unfolded = pa.ipc.read_schema(pa.py_buffer(message)).serialize()
+    assert len(unfolded) > 100 * len(message)
+
+
+def test_pyarrow_alone_unpacks_what_is_compressed() -> None:
+    """To a thousand times the bytes that were sent, and there is no option that says no."""
+    zeros = pa.table({"item": np.zeros(2**20, dtype=np.int64)})
+    body = arrow_stream(zeros, compression="zstd")
+    with pa.ipc.open_stream(body) as reader:
+        assert reader.read_all().nbytes > 1_000 * len(body)
+
+
 def test_the_limit_is_far_from_honest_schemas() -> None:
     names = {f"a column with a name of {k}": [k] for k in range(999)}
     table = pa.Table.from_pydict({"item": [1], **names})
@@ -123,4 +138,4 @@ def test_numbers_of_another_machine_are_turned_round() -> None:
     assert pa.ipc.open_stream(body).read_all().to_pydict() == {"item": [1, 2, 300]}
     assert parse_arrow(body, ["item"], Limits()).rows.column("item").to_list() == [1, 2, 300]
     content = schema_of("nothing", 0)[8:]
-    assert not columns_of(content, frozenset({"item"}), Limits()).turned
+    assert not feature_columns(content, frozenset({"item"}), Limits()).foreign_byte_order

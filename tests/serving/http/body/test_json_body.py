@@ -8,14 +8,14 @@ import pytest
 
 from postclick.serving.http.body.json_body import parse_json
 from postclick.serving.http.body.limits import Limits
-from postclick.serving.http.body.user_and_rows import Parts
+from postclick.serving.http.body.user_and_rows import UserAndRows
 from postclick.serving.http.refusal import Refusal
 
 FEATURES = ("age", "item", "price", "history")
 LIMITS = Limits(candidates=3, columns=6)
 
 
-def parse(sent: Any) -> Parts:
+def parse(sent: Any) -> UserAndRows:
     body = sent if isinstance(sent, bytes) else json.dumps(sent).encode()
     return parse_json(body, FEATURES, LIMITS)
 

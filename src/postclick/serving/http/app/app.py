@@ -7,12 +7,12 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
-from postclick.serving.http.app.instruments import Instruments
 from postclick.serving.http.app.openapi import (
     Problem,
     score_body_schema,
     score_responses,
 )
+from postclick.serving.http.app.request_counter import RequestCounter
 from postclick.serving.http.app.service import Service
 from postclick.serving.http.refusal import Refusal, error_response, refusal
 from postclick.version import __version__
@@ -31,7 +31,7 @@ def build_app(service: Service) -> FastAPI:
         "/score",
         response_class=JSONResponse,
         responses=score_responses(),
-        openapi_extra=score_body_schema(service.limits, service.current.scorer.features),
+        openapi_extra=score_body_schema(service.limits, service.current.bundle.features),
     )
     async def score(request: Request) -> Response:
         """Predict pCTR, pCVR and pCTCVR of candidates, in order."""
@@ -47,9 +47,9 @@ def build_app(service: Service) -> FastAPI:
         """Whether to send requests here, and the columns that the bundle needs."""
         if service.draining:
             return error_response(503, "the server is stopping")
-        scorer = service.current.scorer
-        about = {"version": scorer.version, "method": scorer.method}
-        return JSONResponse({"status": "ready", **about, "features": list(scorer.features)})
+        bundle = service.current.bundle
+        about = {"version": bundle.version, "method": bundle.method}
+        return JSONResponse({"status": "ready", **about, "features": list(bundle.features)})
 
     @app.get("/metrics", response_class=Response, responses=refused)
     async def metrics(request: Request) -> Response:
@@ -65,5 +65,5 @@ def build_app(service: Service) -> FastAPI:
         message = f"{request.method} {request.url.path[:60]}: {error.detail}"
         return error_response(error.status_code, message, dict(error.headers or {}))
 
-    app.add_middleware(Instruments, metrics=service.metrics)
+    app.add_middleware(RequestCounter, metrics=service.metrics)
     return app

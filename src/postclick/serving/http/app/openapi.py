@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from postclick.serving.http.app.answer import ARROW, JSON
+from postclick.serving.http.answer import ARROW, JSON
 from postclick.serving.http.body.limits import Limits
 
 

@@ -7,14 +7,15 @@ from functools import partial
 from starlette.requests import Request
 from starlette.responses import Response
 
-from postclick.serving.http.app.answer import answer_format, sent_format
+from postclick.serving.http.answer import answer_format, sent_format
 from postclick.serving.http.app.auth import ApiKey
-from postclick.serving.http.app.server_metrics import Metrics
-from postclick.serving.http.body.limits import BodyReader, Limits
+from postclick.serving.http.body.body_reader import BodyReader
+from postclick.serving.http.body.limits import Limits
 from postclick.serving.http.model.bounded_threads import BoundedThreads
-from postclick.serving.http.model.request import Answer, score_body, warm
-from postclick.serving.http.model.swap import CurrentBundle
+from postclick.serving.http.model.current_bundle import CurrentBundle
+from postclick.serving.http.model.score_request import Answer, score_body, warm
 from postclick.serving.http.refusal import Refusal, error_response, refusal
+from postclick.serving.http.server_metrics import ServerMetrics
 
 VERSION_HEADER = "x-bundle-version"
 
@@ -36,11 +37,11 @@ class Service:
     ) -> None:
         self.current, self.key, self.limits = current, key, limits
         self.threads = BoundedThreads(workers, limits.queue)
-        self.metrics = Metrics(lambda: self.threads.depth)
-        self.metrics.serves(current.scorer)
+        self.metrics = ServerMetrics(lambda: self.threads.depth)
+        self.metrics.serves(current.bundle)
         self.draining = False
         self._bodies = BodyReader(limits)
-        warm(current.scorer)
+        warm(current.bundle)
 
     async def score(self, request: Request) -> Response:
         """Answer a request to /score; never raises."""
@@ -66,7 +67,7 @@ class Service:
         wanted = answer_format(headers.get("accept"), sent)
         body = await self._bodies.read(request.receive, headers, deadline)
         try:
-            call = partial(score_body, self.current.scorer, body, sent, wanted, self.limits)
+            call = partial(score_body, self.current.bundle, body, sent, wanted, self.limits)
             answer, waited = await self.threads.run(call, deadline)
         finally:
             body.release()

@@ -5,17 +5,21 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from postclick.serving.http.body.arrow_frames import look_through, read_batches
-from postclick.serving.http.body.arrow_schema import Columns
-from postclick.serving.http.body.columns import check_all_finite
+from postclick.serving.http.body.arrow_schema import FeatureColumns
+from postclick.serving.http.body.arrow_streams import checked_streams, read_batches
+from postclick.serving.http.body.column_values import check_all_finite
 from postclick.serving.http.body.limits import Limits
-from postclick.serving.http.body.user_and_rows import Parts, check_apart, no_features
+from postclick.serving.http.body.user_and_rows import (
+    UserAndRows,
+    no_features,
+    refuse_columns_in_both,
+)
 from postclick.serving.http.refusal import Refusal
-from postclick.serving.lookup.rows import Rows
+from postclick.serving.lookup.raw_rows import RawRows
 
 
-def parse_arrow(body: bytes, features: Sequence[str], limits: Limits) -> Parts:
-    """The parts of a request of one or two concatenated Arrow IPC streams.
+def parse_arrow(body: bytes, features: Sequence[str], limits: Limits) -> UserAndRows:
+    """The user and the rows of a request of one or two concatenated Arrow IPC streams.
 
     Columns that are no feature are left out. Batches of a stream are put together.
 
@@ -28,39 +32,39 @@ def parse_arrow(body: bytes, features: Sequence[str], limits: Limits) -> Parts:
     >>> body = io.BytesIO()
     >>> pl.DataFrame({"age": [30]}).write_ipc_stream(body)
     >>> pl.DataFrame({"item": ["a", "b"]}).write_ipc_stream(body)
-    >>> parts = parse_arrow(body.getvalue(), ["age", "item"], Limits())
-    >>> [part.whole().to_dict(as_series=False) for part in (parts.user, parts.rows)]
+    >>> sent = parse_arrow(body.getvalue(), ["age", "item"], Limits())
+    >>> [part.whole().to_dict(as_series=False) for part in (sent.user, sent.rows)]
     [{'age': [30]}, {'item': ['a', 'b']}]
     """
-    *before, last = look_through(body, limits)
+    *before, last = checked_streams(body, limits)
     wanted = frozenset(features)
     columns, batches = read_batches(last, wanted, limits)
     limits.check_rows(sum(batch.num_rows for batch in batches))
     if not columns.used:
         raise no_features(features)
     if not before:
-        return Parts(None, _rows(columns, batches, limits))
+        return UserAndRows(None, _rows(columns, batches, limits))
     of_user, user = read_batches(before[0], wanted, limits)
     if (sent := sum(batch.num_rows for batch in user)) != 1:
         message = f"the first stream, of the user, has {sent} rows: send 1"
         raise Refusal(422, message, "content")
-    check_apart(of_user.names, columns.names)
+    refuse_columns_in_both(of_user.names, columns.names)
     shared = _rows(of_user, user, limits) if of_user.used else None
-    return Parts(shared, _rows(columns, batches, limits))
+    return UserAndRows(shared, _rows(columns, batches, limits))
 
 
-def _rows(columns: Columns, batches: list[pa.RecordBatch], limits: Limits) -> Rows:
+def _rows(columns: FeatureColumns, batches: list[pa.RecordBatch], limits: Limits) -> RawRows:
     cleaned = batches if columns.bare else _cleaned(columns, batches, limits)
     whole = cleaned[0]
     if len(cleaned) > 1:
         whole = pa.Table.from_batches(cleaned).combine_chunks().to_batches()[0]
-    rows = Rows.of_batch(whole, columns.integers)
+    rows = RawRows.of_batch(whole, columns.integers)
     check_all_finite(rows.frame)
     return rows
 
 
 def _cleaned(
-    columns: Columns, batches: list[pa.RecordBatch], limits: Limits
+    columns: FeatureColumns, batches: list[pa.RecordBatch], limits: Limits
 ) -> list[pa.RecordBatch]:
     """The batches as polars may read them."""
     text, cleaned = 0, []

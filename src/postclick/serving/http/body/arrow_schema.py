@@ -1,7 +1,7 @@
 """The schema of an Arrow stream that a stranger wrote: which columns it has, and how to read them.
 
-A schema may name one part of itself many times, and pyarrow unfolds it: 60 kB become 40 MB. So it
-is measured before pyarrow reads it.
+A schema may name one part of itself many times, and pyarrow unfolds it: 65 kB become 508 MiB. So
+it is measured before pyarrow reads it.
 """
 
 import struct
@@ -25,7 +25,7 @@ FIELD_BYTES = 256
 _TIMESTAMP, _UNION = 10, 14
 
 
-class Columns(NamedTuple):
+class FeatureColumns(NamedTuple):
     """What a schema says of the columns that are features.
 
     Attributes:
@@ -35,7 +35,7 @@ class Columns(NamedTuple):
         layouts: the `layout_of` each.
         integers: names of those that int64 can hold.
         bare: whether all are plain, and neither schema nor fields carry metadata.
-        turned: whether the bytes of numbers come in the other order than here.
+        foreign_byte_order: whether the bytes of numbers come in the other order than here.
     """
 
     schema: pa.Schema
@@ -44,14 +44,14 @@ class Columns(NamedTuple):
     layouts: list[str]
     integers: list[str]
     bare: bool
-    turned: bool
+    foreign_byte_order: bool
 
 
-_known: dict[tuple[bytes, frozenset[str], Limits], Columns] = {}
+_known: dict[tuple[bytes, frozenset[str], Limits], FeatureColumns] = {}
 _changing = threading.Lock()
 
 
-def columns_of(content: bytes, features: frozenset[str], limits: Limits) -> Columns:
+def feature_columns(content: bytes, features: frozenset[str], limits: Limits) -> FeatureColumns:
     """What a schema message says; clients send the same in each request, and it is remembered.
 
     Raises:
@@ -70,7 +70,7 @@ def columns_of(content: bytes, features: frozenset[str], limits: Limits) -> Colu
     return found
 
 
-def _read_columns(content: bytes, features: frozenset[str], limits: Limits) -> Columns:
+def _read_columns(content: bytes, features: frozenset[str], limits: Limits) -> FeatureColumns:
     message = CONTINUATION + struct.pack("<i", len(content)) + content
     schema = pa.ipc.read_schema(pa.py_buffer(message))
     names, kinds = schema.names, schema.types
@@ -84,10 +84,12 @@ def _read_columns(content: bytes, features: frozenset[str], limits: Limits) -> C
     told = schema.metadata or any(schema.field(number).metadata for number in used)
     bare = not told and all(layout == "plain" for layout in layouts)
     chosen = [names[number] for number in used]
-    return Columns(schema, used, chosen, layouts, integers, bare, _is_turned(content))
+    return FeatureColumns(
+        schema, used, chosen, layouts, integers, bare, _has_foreign_byte_order(content)
+    )
 
 
-def _is_turned(content: bytes) -> bool:
+def _has_foreign_byte_order(content: bytes) -> bool:
     header = flatbuffer.target(content, flatbuffer.root(content), 2)
     at = None if header is None else flatbuffer.field(content, header, 0)
     is_big = at is not None and struct.unpack_from("<h", content, at)[0] != 0
@@ -136,7 +138,7 @@ def _check_size(size: int) -> None:
         raise Refusal(413, message, "too_large")
 
 
-def layout_of(kind: pa.DataType) -> str | None:
+def arrow_layout(kind: pa.DataType) -> str | None:
     """How a column of a type has to be read; None if it is not."""
     types = pa.types
     if types.is_list(kind) or types.is_large_list(kind):
@@ -152,7 +154,7 @@ def layout_of(kind: pa.DataType) -> str | None:
 
 
 def _layout(name: str, kind: pa.DataType) -> str:
-    layout = layout_of(kind)
+    layout = arrow_layout(kind)
     if layout is not None:
         return layout
     shown = quoted(str(kind)).strip("'")

@@ -6,17 +6,21 @@ from typing import Any
 import polars as pl
 from pydantic_core import from_json
 
-from postclick.serving.http.body.columns import to_series
+from postclick.serving.http.body.column_values import to_series
 from postclick.serving.http.body.limits import Limits
-from postclick.serving.http.body.user_and_rows import Parts, check_apart, no_features
+from postclick.serving.http.body.user_and_rows import (
+    UserAndRows,
+    no_features,
+    refuse_columns_in_both,
+)
 from postclick.serving.http.refusal import Refusal, quoted
-from postclick.serving.lookup.rows import Rows
+from postclick.serving.lookup.raw_rows import RawRows
 
 _SHAPE = 'send {"user": {...}, "candidates": [{...}, ...]} or {"rows": [{...}, ...]}'
 
 
-def parse_json(body: bytes, features: Sequence[str], limits: Limits) -> Parts:
-    """The parts of a JSON request.
+def parse_json(body: bytes, features: Sequence[str], limits: Limits) -> UserAndRows:
+    """The user and the rows of a JSON request.
 
     Rows are objects, or one object of columns. Columns that are no feature are left out.
 
@@ -24,8 +28,8 @@ def parse_json(body: bytes, features: Sequence[str], limits: Limits) -> Parts:
         Refusal: it is no JSON (400), over a limit (413), or of another shape or type (422).
 
     >>> body = b'{"user": {"age": 30}, "candidates": [{"item": "a", "x": 1}, {"item": "b"}]}'
-    >>> parts = parse_json(body, ["age", "item"], Limits())
-    >>> [part.whole().to_dict(as_series=False) for part in (parts.user, parts.rows)]
+    >>> sent = parse_json(body, ["age", "item"], Limits())
+    >>> [part.whole().to_dict(as_series=False) for part in (sent.user, sent.rows)]
     [{'age': [30]}, {'item': ['a', 'b']}]
     """
     try:
@@ -36,13 +40,15 @@ def parse_json(body: bytes, features: Sequence[str], limits: Limits) -> Parts:
     limits.check_columns(len(user))
     check = _check_columns if isinstance(rows, dict) else _check_records
     check(rows, limits)
-    check_apart(user, rows.keys() if isinstance(rows, dict) else set().union(*rows))
+    refuse_columns_in_both(user, rows.keys() if isinstance(rows, dict) else set().union(*rows))
     wanted = [name for name in features if name not in user]
     columns = _of_columns(rows, wanted) if isinstance(rows, dict) else _of_records(rows, wanted)
     if not columns:
         raise no_features(features)
     shared = [to_series(name, [user[name]]) for name in features if name in user]
-    return Parts(Rows(pl.DataFrame(shared)) if shared else None, Rows(pl.DataFrame(columns)))
+    return UserAndRows(
+        RawRows(pl.DataFrame(shared)) if shared else None, RawRows(pl.DataFrame(columns))
+    )
 
 
 def _split(sent: Any) -> tuple[dict[str, Any], Any]:

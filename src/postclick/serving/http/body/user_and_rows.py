@@ -1,14 +1,14 @@
-"""The parts of a request: what it says of the user once, and its rows."""
+"""What a request says of the user once, and its rows."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from postclick.serving.http.refusal import Refusal, quoted
-from postclick.serving.lookup.rows import Rows
+from postclick.serving.lookup.raw_rows import RawRows
 
 
 @dataclass(frozen=True)
-class Parts:
+class UserAndRows:
     """A parsed request, in the columns that the bundle needs.
 
     Attributes:
@@ -16,11 +16,11 @@ class Parts:
         rows: one row per candidate, with the other columns.
     """
 
-    user: Rows | None
-    rows: Rows
+    user: RawRows | None
+    rows: RawRows
 
 
-def check_apart(user: Iterable[str], rows: Collection[str]) -> None:
+def refuse_columns_in_both(user: Iterable[str], rows: Collection[str]) -> None:
     """Refuse a column that both parts have: which of the two counts would be a guess.
 
     Raises:

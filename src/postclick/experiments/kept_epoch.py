@@ -1,0 +1,22 @@
+"""What a finished run reached: the validation metric and the length of the epoch it kept."""
+
+from typing import Any
+
+from postclick.runs.run import Run
+
+
+def best_value(run: Run, monitor: str) -> float:
+    """The validation metric of the epoch that a run kept."""
+    return float(_kept(run)["valid"][monitor])
+
+
+def passes(run: Run) -> int:
+    """Passes over the training split that the kept weights have seen, preparing phases included."""
+    return int(_kept(run)["epoch"])
+
+
+def _kept(run: Run) -> dict[str, Any]:
+    history = run.history
+    if run.settings.training.keep == "last":
+        return history[-1]
+    return [record for record in history if record["best"]][-1]

@@ -1,0 +1,61 @@
+"""Loss terms that several papers share, as functions of logits and labels."""
+
+from typing import Literal
+
+from torch import Tensor
+
+from postclick.losses.elementwise import cross_entropy, product_cross_entropy
+from postclick.losses.reductions import mean_entire, total, weighted_mean
+
+IpwNorm = Literal["entire", "clicked", "self", "released"]
+# The official code of ESCM2 lets no weight n / (n_C pi) count for more.
+LARGEST_RELEASED = 15.0
+
+
+def ctr_loss(ctr_logit: Tensor, click: Tensor) -> Tensor:
+    """mean_D l(p; c): the CTR term of every method.
+
+    >>> import torch
+    >>> ctr_loss(torch.zeros(2), torch.tensor([1.0, 0.0]))
+    tensor(0.6931)
+    """
+    return mean_entire(cross_entropy(ctr_logit, click))
+
+
+def ctcvr_loss(
+    ctr_logit: Tensor,
+    cvr_logit: Tensor,
+    click: Tensor,
+    conversion: Tensor,
+    *,
+    detach_ctr: bool = False,
+) -> Tensor:
+    """mean_D l(p q; c v), the entire-space CTCVR term. ESMM (Ma et al. 2018), Eq. 1.
+
+    `detach_ctr` stops it from training the CTR head.
+
+    >>> import torch
+    >>> click, conversion = torch.tensor([1.0, 0.0]), torch.tensor([1.0, 0.0])
+    >>> ctcvr_loss(torch.zeros(2), torch.zeros(2), click, conversion)
+    tensor(0.8370)
+    """
+    factor = ctr_logit.detach() if detach_ctr else ctr_logit
+    return mean_entire(product_cross_entropy(factor, cvr_logit, click * conversion))
+
+
+def clicked_ipw_loss(loss: Tensor, pi: Tensor, click: Tensor, norm: IpwNorm) -> Tensor:
+    """Inverse-propensity weighted `loss` [n] on clicked impressions, normalised by name.
+
+    `entire` divides by all impressions, `clicked` by the clicked ones, `self` by the sum of the
+    weights, `released` is n min(1 / (n_C pi), 15) as a mean over all impressions, as in the
+    official code of ESCM2 (Wang et al. 2022).
+
+    >>> import torch
+    >>> one, click = torch.ones(2), torch.tensor([1.0, 0.0])
+    >>> [clicked_ipw_loss(one, 0.25 * one, click, n).item() for n in ("entire", "clicked", "self")]
+    [2.0, 4.0, 1.0]
+    """
+    if norm == "released":
+        clicks = total(click).clamp(min=1.0)
+        return total(click * loss * (1 / (pi * clicks)).clamp(max=LARGEST_RELEASED))
+    return weighted_mean(loss, 1 / pi, click, "subset" if norm == "clicked" else norm)

@@ -1,0 +1,76 @@
+"""Methods and a data set of an installed package, by the names of its entry points."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from .conftest import SMALL, Command
+
+
+def test_they_are_listed(registered: Path, postclick_with: Command) -> None:
+    done = postclick_with(registered, "methods", "--json")
+    names = [entry["method"] for entry in json.loads(done.stdout)]
+    assert names[-2:] == ["focal", "soft"]
+    assert "focal" not in postclick_with(None, "methods").stdout
+
+
+@pytest.mark.parametrize("method", ["focal", "soft/no_soft"])
+def test_train_evaluate_export(
+    method: str, registered: Path, shop_log: Path, postclick_with: Command, tmp_path: Path
+) -> None:
+    run, bundle = tmp_path / "run", tmp_path / "bundle"
+    done = postclick_with(registered, "train", shop_log, "--method", method, *SMALL, "--out", run)
+    assert done.returncode == 0, done.stderr
+    made = json.loads((run / "run.json").read_text())["method"]
+    name = method.partition("/")[0]
+    assert made == {"class": f"clickshop.{name}:{name.title()}", "package": "clickshop 0.3"}
+    done = postclick_with(registered, "evaluate", run, shop_log, "--json")
+    assert done.returncode == 0, done.stderr
+    done = postclick_with(registered, "export", run, "--out", bundle)
+    assert done.returncode == 0, done.stderr
+    assert (bundle / "model.onnx").is_file()
+
+
+def test_without_the_package_one_line_says_what_is_missing(
+    registered: Path, shop_log: Path, postclick_with: Command, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    postclick_with(registered, "train", shop_log, "--method", "focal", *SMALL, "--out", run)
+    done = postclick_with(None, "evaluate", run, shop_log)
+    assert done.returncode == 2
+    assert "there is no method 'focal'" in done.stderr
+    assert "it is clickshop.focal:Focal of clickshop 0.3" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_compare_with_two_workers_and_audit(
+    registered: Path, shop_log: Path, postclick_with: Command, tmp_path: Path
+) -> None:
+    out = tmp_path / "results"
+    done = postclick_with(
+        *(registered, "compare", shop_log, "--methods", "naive,focal,soft", "--seeds", "2"),
+        *("--trials", "0", "--workers", "2", *SMALL, "--out", out),
+    )
+    assert done.returncode == 0, done.stderr
+    results = pl.read_parquet(out / "results.parquet")
+    assert set(results["method"].unique()) == {"naive", "focal", "soft"}
+    assert (out / "report.html").is_file()
+    done = postclick_with(
+        *(registered, "audit", "--methods", "focal,soft", "--populations", "none"),
+        *("--workers", "2", "--json"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert [entry["method"] for entry in json.loads(done.stdout)] == ["focal", "soft"]
+
+
+@pytest.mark.slow
+def test_tune(registered: Path, shop_log: Path, postclick_with: Command, tmp_path: Path) -> None:
+    done = postclick_with(
+        *(registered, "tune", shop_log, "--method", "focal", "--trials", "4", "--workers", "2"),
+        *(*SMALL, "--out", tmp_path / "tuned", "--json"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "options.focus" in done.stdout
