@@ -26,6 +26,7 @@ SCRIPTS: dict[str, list[str]] = {
     "rowwise_adam": ["rowwise_adam.py"],
     "plain_evi": ["plain_evi.py", "--rows", "80000"],
     "methods": ["methods.py", "--rows", "200000", "--rounds", "2", "--evi-rows", "0"],
+    "backbones": ["backbones.py"],
     "prepare": ["prepare.py"],
     "streaming": ["streaming.py", "--rows", "1000000"],
     "quality": ["quality.py"],
