@@ -5,7 +5,19 @@ from typing import Annotated
 
 import typer
 
-from postclick.cli.shared import By, Data, Json, Kept, Seed, Sets, Tracks, Workers, app, names
+from postclick.cli.shared import (
+    By,
+    Data,
+    Json,
+    Kept,
+    Metrics,
+    Seed,
+    Sets,
+    Tracks,
+    Workers,
+    app,
+    names,
+)
 from postclick.console import one_line_errors, print_json, print_tables, reporting
 
 
@@ -27,6 +39,7 @@ def compare(
     ] = 6,
     workers: Workers = None,
     by: By = "",
+    metrics: Metrics = [],  # noqa: B006
     track: Tracks = [],  # noqa: B006
     json: Json = False,
 ) -> None:
@@ -36,9 +49,12 @@ def compare(
     Example: postclick compare data --methods esmm,evi,choruscvr --seeds 5 --out results
     """
     from postclick.experiments.comparison.terminal_tables import footnotes, tables
+    from postclick.metrics import register
     from postclick.reporting.compare import compare as run
 
     with one_line_errors(), reporting(json) as reporter:
+        for metric in metrics:
+            register(metric)
         result = run(
             data,
             methods,

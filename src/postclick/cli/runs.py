@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from postclick.cli.shared import By, Data, Json, Out, Sets, Tracks, app
+from postclick.cli.shared import By, Data, Json, Metrics, Out, Sets, Tracks, app
 from postclick.console import one_line_errors, print_json, print_tables, reporting
 
 
@@ -75,6 +75,7 @@ def evaluate(
     top: Annotated[
         int, typer.Option(help="Values of a categorical feature that are shown; the rest is one.")
     ] = 20,
+    metrics: Metrics = [],  # noqa: B006
     json: Json = False,
 ) -> None:
     """Judge a run on a split and write RUN/metrics.json.
@@ -83,21 +84,22 @@ def evaluate(
     Example: postclick evaluate run data --split test --by category,position
     """
     from postclick.data.prepared import PreparedLog
+    from postclick.metrics import register
     from postclick.runs.run import Run
 
     with one_line_errors():
+        for metric in metrics:
+            register(metric)
         trained = Run(run)
         judgement = trained.evaluate(PreparedLog(data), split, by=by, top=top)
     if json:
         return print_json(trained.metrics[split])
-    for metric in judgement.metrics:
-        value = (
-            f"{metric.value:.6f}" if metric.value is not None else f"undefined: {metric.undefined}"
-        )
-        if metric.groups is not None:
-            value += f" ({metric.groups.used:,} groups, {metric.groups.one_class:,} of one class"
-            value += f" left out, {metric.groups.rows_without:,} rows without)"
-        print(f"{metric.metric:<20} {metric.space:<10} {value}")
+    for one in judgement.metrics:
+        value = f"{one.value:.6f}" if one.value is not None else f"undefined: {one.undefined}"
+        if one.groups is not None:
+            value += f" ({one.groups.used:,} groups, {one.groups.one_class:,} of one class"
+            value += f" left out, {one.groups.rows_without:,} rows without)"
+        print(f"{one.metric:<20} {one.space:<10} {value}")
     if judgement.propensity is not None:
         held = judgement.propensity
         print(f"{'mean c/pi':<20} {'entire':<10} {held.click_over_pi:.6f}")

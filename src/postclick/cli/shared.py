@@ -47,6 +47,10 @@ Tracks = Annotated[
 By = Annotated[
     str, typer.Option(help="Features, comma separated: every metric per value of each as well.")
 ]
+Metrics = Annotated[
+    list[str],
+    typer.Option("--metric", help="A metric beside ours: package.module:Class; may be repeated."),
+]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Workers = Annotated[int | None, typer.Option(help="Processes; one per core.")]
 

@@ -14,6 +14,7 @@ from queue import Empty
 from typing import Any, Protocol
 
 from postclick.errors import InputError
+from postclick.metrics.figures import places, register
 from postclick.progress import Reporter, Silent
 from postclick.registry import allow, allowed
 
@@ -105,7 +106,7 @@ def worker_pool(workers: int, reporter: Reporter, verb: str) -> Iterator[WorkerP
     """
     context = multiprocessing.get_context("spawn")
     executor = ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_settle, initargs=(allowed(),)
+        workers, mp_context=context, initializer=_settle, initargs=(allowed(), places())
     )
     manager_of = SyncManager(ctx=context)
     try:
@@ -126,12 +127,15 @@ def worker_pool(workers: int, reporter: Reporter, verb: str) -> Iterator[WorkerP
         ) from None
 
 
-def _settle(packages: tuple[str, ...]) -> None:
+def _settle(packages: tuple[str, ...], metrics: tuple[str, ...]) -> None:
     """What is imported stays: no later run of this process has to look through it for garbage.
 
-    `packages` are those that the user lets methods come from.
+    `packages` are those that the user lets methods come from, `metrics` the places of metrics that
+    the parent has registered.
     """
     allow(*packages)
+    for metric in metrics:
+        register(metric)
     gc.collect()
     gc.freeze()
     _end_with_parent()

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.judging.labels import split_labels
+from postclick.metrics.figures import Figure, badness, figure_named
 from postclick.metrics.metric import MetricValue
-from postclick.metrics.registry import Figure, badness, figure_named
 from postclick.metrics.sums import EvaluationSums
 
 # Beyond the logit of every float32 strictly between 0 and 1 (the least is near -103.3): what is

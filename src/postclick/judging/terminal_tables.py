@@ -6,8 +6,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from postclick.judging.segments import FeatureSegments, Segment
+from postclick.metrics.figures import figure_named
 from postclick.metrics.metric import MetricValue
-from postclick.metrics.registry import figure_named
 
 Pair = tuple[str, str]
 

@@ -2,6 +2,17 @@
 
 from postclick.metrics.auc import AUC, auc, weighted_auc
 from postclick.metrics.bias import Bias, RelativeBias
+from postclick.metrics.figures import (
+    METRICS,
+    Figure,
+    badness,
+    better,
+    figure_named,
+    figures,
+    metric_named,
+    register,
+    registered,
+)
 from postclick.metrics.gauc import GAUC, gauc
 from postclick.metrics.metric import (
     Groups,
@@ -17,17 +28,6 @@ from postclick.metrics.nll import NLL
 from postclick.metrics.pcoc import PCOC
 from postclick.metrics.ranking import RankingMetric, ScoredRows
 from postclick.metrics.ratio import RatioMetric, Sums
-from postclick.metrics.registry import (
-    METRICS,
-    Figure,
-    badness,
-    better,
-    figure_named,
-    figures,
-    metric_named,
-    register,
-    registered,
-)
 from postclick.metrics.rows import Rows
 from postclick.metrics.sums import EvaluationSums
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
+from postclick.metrics.figures import METRICS
 from postclick.metrics.metric import SPACES
-from postclick.metrics.registry import METRICS
 from postclick.reporting.answer import signed
 from postclick.reporting.figure import Line, Plot, add_guide, add_line, empty_figure, lines
 from postclick.reporting.folder import Part

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from postclick.errors import InputError
+from postclick.metrics.figures import metric_named
 from postclick.metrics.gauc import as_groups
 from postclick.metrics.inputs import in_range
 from postclick.metrics.metric import Metric
-from postclick.metrics.registry import metric_named
 from postclick.metrics.rows import Rows
 from postclick.stats.interval import Interval, over_seeds, tail
 from postclick.stats.resampling import Units, resampled

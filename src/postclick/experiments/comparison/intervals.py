@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postclick.judging.labels import SplitLabels
+from postclick.metrics.figures import figure_named
 from postclick.metrics.metric import Space
-from postclick.metrics.registry import figure_named
 from postclick.runs.run import Run
 from postclick.stats.bootstrap import bootstrap_difference, bootstrap_intervals
 from postclick.stats.delong import auc_interval

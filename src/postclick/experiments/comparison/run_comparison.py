@@ -21,6 +21,7 @@ from postclick.experiments.comparison.run_jobs import JobRunner, pool_if_needed
 from postclick.experiments.comparison.trials import trial_jobs
 from postclick.judging.feature_values import feature_names, feature_values
 from postclick.methods.base import Method
+from postclick.metrics.figures import places
 from postclick.progress import Reporter, Silent
 from postclick.registry import require_importable
 from postclick.system.files import locked, make_folder, write_bytes, write_json
@@ -68,8 +69,8 @@ def run_comparison(
         most = max(len(plan.jobs), trials * len(plan.arms))
         workers = min(workers or cores(), most)
         if workers > 1:
-            for arm in plan.arms:
-                require_importable(arm.method)
+            for place in (*(arm.method for arm in plan.arms), *places()):
+                require_importable(place)
         with pool_if_needed(workers, most, reporter) as pool:
             runner = JobRunner(log, out, split, pool, reporter, group.places, features)
             runner.run(plan.jobs)

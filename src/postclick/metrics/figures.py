@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from postclick.errors import InputError
@@ -14,6 +16,7 @@ from postclick.metrics.gauc import GAUC
 from postclick.metrics.metric import Metric, MetricValue, Quantity, Space, State, Where
 from postclick.metrics.nll import NLL
 from postclick.metrics.pcoc import PCOC
+from postclick.registry import Registry, asked_for, place_of
 
 # Our own; one line makes a metric known everywhere.
 OURS: tuple[Metric[Any], ...] = (AUC(), NLL(), PCOC(), Bias(), RelativeBias(), GAUC())
@@ -126,30 +129,64 @@ def _check(metric: Any) -> None:
         raise InputError(f"{told} needs a column '{strange[0]}'; what it can have is: {there}")
 
 
+# Ours, and those that installed packages register as entry points `postclick.metrics`.
+REGISTRY: Registry[type[Metric[Any]]] = Registry(
+    "metric", "postclick.metrics", {metric.name: type(metric) for metric in OURS}, Metric
+)
 _registered: list[Metric[Any]] = list(OURS)
 _figures: dict[str, Figure] = figures(_registered)
 
 
+@cache
+def _take_installed() -> None:
+    """Register metrics of installed packages; one that cannot be loaded is told and left out."""
+    for name in REGISTRY.names():
+        if name not in REGISTRY.own:
+            try:
+                _add(REGISTRY.find(name)())
+            except InputError as error:
+                warnings.warn(f"left out: {error}", stacklevel=2)
+
+
 def registered() -> Sequence[Metric[Any]]:
     """The metrics that are computed unless others are asked for."""
+    _take_installed()
     return tuple(_registered)
 
 
-def register(metric: Metric[Any] | type[Metric[Any]]) -> None:
-    """Have a metric computed wherever metrics are, in this process, beside those that there are.
+def register(metric: Metric[Any] | type[Metric[Any]] | str) -> None:
+    """Have a metric computed wherever metrics are, beside those that there are.
 
-    An object, or a class that takes no arguments. Registered again, a class of the same name
+    An object, a class that takes no arguments, or its place (`package.module:Class`). Worker
+    processes of `compare` and `tune` compute it too. Registered again, a class of the same name
     from the same module takes the place of the one before, as when a notebook's cell is run twice.
 
     Raises:
         InputError: it is no complete metric, or has a name that is taken.
     """
-    one = metric() if isinstance(metric, type) else metric
+    _take_installed()
+    if isinstance(metric, str):
+        metric = REGISTRY.find(asked_for(metric))
+    elif isinstance(metric, type):
+        metric = REGISTRY.find(metric)
+    _add(metric() if isinstance(metric, type) else metric)
+
+
+def _add(one: Metric[Any]) -> None:
     kept = [held for held in _registered if not _same_class(held, one)]
     found = figures([*kept, one])
     _registered[:] = [*kept, one]
     _figures.clear()
     _figures.update(found)
+
+
+def places() -> tuple[str, ...]:
+    """Where the classes of metrics that are not ours lie, for processes that are to have them.
+
+    >>> places()
+    ()
+    """
+    return tuple(place_of(metric) for metric in registered() if metric not in OURS)
 
 
 def _same_class(held: Any, other: Any) -> bool:
@@ -162,12 +199,15 @@ class _Registered(Mapping[str, Figure]):
     """The figures of what is registered now, by name; to be read only."""
 
     def __getitem__(self, name: str) -> Figure:
+        _take_installed()
         return _figures[name]
 
     def __iter__(self) -> Iterator[str]:
+        _take_installed()
         return iter(_figures)
 
     def __len__(self) -> int:
+        _take_installed()
         return len(_figures)
 
 
@@ -200,7 +240,7 @@ def metric_named(name: str) -> Metric[Any]:
     >>> metric_named("pcoc").target
     1.0
     """
-    found = {metric.name: metric for metric in _registered}
+    found = {metric.name: metric for metric in registered()}
     if name not in found:
         raise InputError(f"there is no metric '{name}'; there are: {', '.join(found)}")
     return found[name]

@@ -1,0 +1,50 @@
+"""A small prepared log with every kind of column, for tests that train."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from postclick.data.prepared import PreparedLog
+from postclick.data.read.log_source import FrameSource
+from postclick.data.schema import LogSchema
+from postclick.data.splits import LogSplits
+from postclick.data.write.prepare import prepare
+
+SCHEMA = {
+    "click": "click",
+    "conversion": "conversion",
+    "categorical": ["user", "item"],
+    "numeric": ["price"],
+    "multi": ["history"],
+    "group": "user",
+}
+
+
+def fake_log(folder: str | Path, rows: int = 4_000, seed: int = 0) -> PreparedLog:
+    """Prepare a log in `folder`, which must not exist: ids, a number, a list, a group.
+
+    Clicks and conversions follow the item and the price, with many of both, so that a short run
+    learns something.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     log = fake_log(f"{place}/log", rows=1_000)
+    >>> sorted(log.manifest.splits)
+    ['test', 'train', 'valid']
+    """
+    rng = np.random.default_rng(seed)
+    item, price = rng.integers(0, 20, rows), rng.lognormal(size=rows)
+    click = rng.random(rows) < 1 / (1 + np.exp(1 - 0.1 * item + 0.2 * price))
+    conversion = click & (rng.random(rows) < 1 / (1 + np.exp(1 - 0.05 * item)))
+    frame = pl.DataFrame(
+        {
+            "user": rng.integers(0, 100, rows),
+            "item": item,
+            "price": price,
+            "history": [rng.integers(0, 20, n).tolist() for n in rng.integers(0, 5, rows)],
+            "click": click.astype(np.int8),
+            "conversion": conversion.astype(np.int8),
+        }
+    )
+    return prepare(LogSplits(LogSchema.parse(SCHEMA), FrameSource(frame)), Path(folder))
