@@ -88,6 +88,16 @@ def test_a_copy_of_the_model_is_left_alone(
     assert all(torch.equal(p, before[name]) for name, p in copy.named_parameters())
 
 
+def test_a_module_given_another_table_is_left_alone(
+    trained: tuple[Tower, RowwiseAdam, Tower],
+) -> None:
+    """The new weight is not the optimizer's: lookups and state dicts go on without it."""
+    mine, _, _ = trained
+    mine.items.weight = nn.Parameter(torch.ones(mine.rows, 4))
+    mine(*next(iter(mine.batches(1))))
+    assert torch.equal(mine.state_dict()["items.weight"], torch.ones(mine.rows, 4))
+
+
 def test_ids_may_be_named_and_of_any_integer_type() -> None:
     embedding, bag = nn.Embedding(9, 2, sparse=True), nn.EmbeddingBag(9, 2, sparse=True)
     both = nn.ModuleList([embedding, bag])

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from helpers.toy import Toy
+from postclick.errors import InputError
 from postclick.optim.row_gradient import RowCollector
 from postclick.runs.training_config import TrainingConfig
 from postclick.training.optimizer import Optimizer
@@ -170,6 +171,16 @@ def test_only_what_it_was_given_is_trained(mode: str) -> None:
     assert not torch.equal(toy.last, before["last"])
     assert torch.equal(toy.first, before["first"])
     assert torch.equal(toy.table, before["table"])
+
+
+def test_betas_without_a_closed_form_want_the_exact_optimizer() -> None:
+    config = TrainingConfig(betas=(0.9, 0.8))
+    for dtype in (torch.float32, torch.float64):
+        with pytest.raises(InputError, match=r"square of the first below .* optimizer=exact_adam"):
+            make(config, dtype)
+    toy, optimizer = make(config.model_copy(update={"optimizer": "exact_adam"}))
+    train(toy, optimizer, toy.batches(5), planned=5)
+    assert toy.table.isfinite().all()
 
 
 def test_frozen_parameters_stay() -> None:

@@ -1,7 +1,8 @@
 """`AdamSettings`: what a step of Adam needs to know beside the learning rate."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Self, cast
 
 from postclick.errors import InputError
 
@@ -37,6 +38,12 @@ class AdamSettings:
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise InputError(f"betas={self.betas}: take two of them, each in [0, 1)")
 
+    @classmethod
+    def of(cls, group: Mapping[str, Any]) -> Self:
+        """The settings of a parameter group of `torch.optim`."""
+        betas = cast(tuple[float, float], tuple(float(beta) for beta in group["betas"]))
+        return cls(float(group["weight_decay"]), betas, float(group["eps"]))
+
     def check_closed_form(self) -> None:
         """Refuse betas under which a waiting row's steps have no sum.
 
@@ -48,5 +55,5 @@ class AdamSettings:
         if beta1 * beta1 >= beta2:
             raise InputError(
                 f"betas={self.betas}: lazy updates need the square of the first below the second; "
-                "choose others, or exact updates"
+                "choose others, or exact updates (mode='exact'; of a run, optimizer=exact_adam)"
             )

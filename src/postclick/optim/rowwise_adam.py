@@ -1,7 +1,7 @@
 """`RowwiseAdam`: Adam for models with large embedding tables, as an ordinary torch optimizer."""
 
 from collections.abc import Callable
-from typing import Any, cast, get_args, overload
+from typing import Any, get_args, overload
 
 import torch
 from torch import Tensor, nn
@@ -105,8 +105,9 @@ class RowwiseAdam(Optimizer):
             InputError: an option is out of range, or a parameter is complex.
         """
         options = {**self.defaults, **param_group}
-        _check_lr(options["lr"])
-        settings = _settings_of(options)
+        if not float(options["lr"]) >= 0:
+            raise InputError(f"lr={float(options['lr'])}: take 0 or more")
+        settings = AdamSettings.of(options)
         if self.mode == "lazy":
             settings.check_closed_form()
         super().add_param_group(param_group)
@@ -207,7 +208,7 @@ class RowwiseAdam(Optimizer):
             if dense:
                 parameters, gradients = zip(*dense, strict=True)
                 states = [self._dense_state(p) for p in parameters]
-                adam_step(parameters, gradients, states, _settings_of(group), float(group["lr"]))
+                adam_step(parameters, gradients, states, AdamSettings.of(group), float(group["lr"]))
         return loss
 
     def _step_rows(self, table: Tensor, gradient: Tensor, group: dict[str, Any]) -> bool:
@@ -242,7 +243,7 @@ class RowwiseAdam(Optimizer):
         return True
 
     def _row(self, table: Tensor, group: dict[str, Any]) -> RowAdam | None:
-        return self._tables.find(table, _settings_of(group), self.state)
+        return self._tables.find(table, AdamSettings.of(group), self.state)
 
     def _dense_state(self, parameter: Tensor) -> dict[str, Tensor]:
         state: dict[str, Any] = self.state[parameter]
@@ -301,13 +302,3 @@ class RowwiseAdam(Optimizer):
         super().__setstate__(state)
         if "mode" in state:  # a copy; torch calls this when it loads a state, too
             self._tables = RowTables(self.mode)
-
-
-def _check_lr(lr: float | Tensor) -> None:
-    if not float(lr) >= 0:
-        raise InputError(f"lr={float(lr)}: take 0 or more")
-
-
-def _settings_of(group: dict[str, Any]) -> AdamSettings:
-    betas = cast(tuple[float, float], tuple(float(beta) for beta in group["betas"]))
-    return AdamSettings(float(group["weight_decay"]), betas, float(group["eps"]))
