@@ -67,11 +67,12 @@ def test_methods_cost() -> None:
 @pytest.mark.slow
 def test_every_backbone_is_measured() -> None:
     sides = run("backbones.py", "--steps", 1)["sides"]
-    assert set(BACKBONES) < set(sides)
-    assert sides["share_bottom"]["cost"] == 1
+    assert set(BACKBONES) - {"share_bottom"} < set(sides)
     assert sides["mmoe, torch's dropout"]["over"] == "mmoe"
     for side in sides.values():
-        assert min(side["ms_per_step"], side["rows_per_second"], side["cost"]) > 0
+        assert (
+            min(side[n] for n in ("cost", "ms_per_step", "ms_of_the_other", "rows_per_second")) > 0
+        )
 
 
 @pytest.mark.slow

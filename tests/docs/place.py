@@ -14,7 +14,7 @@ from datasets.movielens_files import toy, write_recbole
 REAL = {"hillstrom": "hillstrom/hillstrom.csv", "coat": "coat"}
 
 # Pages that begin with a prepared log; others make it themselves.
-PREPARED = ("reproduce.md", "tracking.md", "training.md", "tuning.md")
+PREPARED = ("networks.md", "reproduce.md", "tracking.md", "training.md", "tuning.md")
 
 
 def make_place(folder: Path, page: str, prepared: Path, shared: Path | None) -> set[str]:

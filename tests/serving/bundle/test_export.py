@@ -167,7 +167,7 @@ ATTENDED = InputSpec((7, 5, 4), (6, 9, 3), 2, (1, None, 2))
                 ("bottom", ("bag_0", "id_0", "bag_1")),
                 ("bottom", ("bag_0", "id_1")),
                 ("bottom", ("id_1", "number_0")),
-                ("numbers as a field", ("bag_0", "bag_2", "id_2", "number_1")),
+                ("numbers as a field", ("bag_0", "bag_2", "id_2")),
                 ("cross network of rank 2", ("bag_0", "id_0")),
             )
         ),
