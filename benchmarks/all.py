@@ -25,6 +25,7 @@ SCRIPTS: dict[str, list[str]] = {
     "table_growth": ["table_growth.py"],
     "plain_evi": ["plain_evi.py", "--rows", "80000"],
     "methods": ["methods.py", "--rows", "200000", "--rounds", "2", "--evi-rows", "0"],
+    "backbones": ["backbones.py"],
     "prepare": ["prepare.py"],
     "streaming": ["streaming.py", "--rows", "1000000"],
     "quality": ["quality.py"],

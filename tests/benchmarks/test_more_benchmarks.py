@@ -13,6 +13,7 @@ import torch
 from postclick.experiments.comparison.plan import Plan
 from postclick.losses import weighted_sum
 from postclick.methods.base import Labels, Step
+from postclick.nn.backbones import BACKBONES
 from postclick.runs.build import build_method
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -61,6 +62,16 @@ def test_methods_cost() -> None:
     assert all(entry["us_per_row"] > 0 for entry in methods.values())
     assert found["evi"] is None
     assert found["backbone"] == "share_bottom"
+
+
+@pytest.mark.slow
+def test_every_backbone_is_measured() -> None:
+    sides = run("backbones.py", "--steps", 1)["sides"]
+    assert set(BACKBONES) < set(sides)
+    assert sides["share_bottom"]["cost"] == 1
+    assert sides["mmoe, torch's dropout"]["over"] == "mmoe"
+    for side in sides.values():
+        assert min(side["ms_per_step"], side["rows_per_second"], side["cost"]) > 0
 
 
 @pytest.mark.slow

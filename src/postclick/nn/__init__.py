@@ -1,1 +1,1 @@
-"""Building blocks that know nothing of clicks: embedding, MLPs, backbones, conditioning."""
+"""Building blocks that know nothing of clicks: embedding, attention, MLPs, heads; backbones."""

@@ -107,7 +107,7 @@ def test_a_task_reaches_no_experts_of_other_tasks(levels: int) -> None:
     if levels == 1:
         reached = ple.first.get_parameter("weight").grad
         assert reached is not None
-        per_expert = reached[: ple.all * 6].reshape(ple.all, -1).abs().sum(dim=1) > 0
+        per_expert = reached[: ple.total * 6].reshape(ple.total, -1).abs().sum(dim=1) > 0
         assert per_expert.tolist() == [False] * 2 + [True] * 2 + [False] * 2 + [True] * 2
     else:
         gradients = {name: p.grad for name, p in ple.named_parameters()}

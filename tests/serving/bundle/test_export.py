@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from helpers.commands import run, succeed
-from helpers.foreign_backbone import FOREIGN
+from helpers.foreign_backbone import FOREIGN, Gated
 from methods.helpers import BACKBONES, INPUTS, RATES, TINY
 from postclick import export, extras
 from postclick.data.prepared import InputSpec
@@ -181,6 +181,20 @@ def test_lists_that_are_attended(network: str, user: tuple[str, ...], tmp_path: 
 def test_a_backbone_of_somebody_elses(tmp_path: Path) -> None:
     """It looks into its input, and is given it whole."""
     check(make("ddpo", backbone=FOREIGN), INPUTS, tmp_path, USER)
+
+
+def test_one_that_cannot_be_exported_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Gated.forward
+
+    def branching(self: Gated, x: torch.Tensor) -> list[torch.Tensor]:
+        return plain(self, x + 1 if x.sum() > 0 else x)
+
+    monkeypatch.setattr(Gated, "forward", branching)
+    with pytest.raises(InputError, match=r"esmm on backbone .*:Gated cannot be .* ONNX: ") as error:
+        check(make("esmm", backbone=FOREIGN), INPUTS, tmp_path)
+    assert "\n" not in str(error.value)
 
 
 def test_too_many_rows_for_int32(tmp_path: Path) -> None:

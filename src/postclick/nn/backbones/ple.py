@@ -67,13 +67,13 @@ class Ple(TaskBackbone):
         super().__init__()
         self.tasks, self.width = tasks, options.expert_width
         self.own, self.shared = options.task_experts, options.shared_experts
-        self.all = tasks * self.own + self.shared
+        self.total = tasks * self.own + self.shared
         # Of each task, and behind them of what is shared.
         self.experts = [self.own] * tasks + [self.shared]
-        mixed = [self.own + self.shared] * tasks + [self.all]
+        mixed = [self.own + self.shared] * tasks + [self.total]
         self.gates = [mixed] * (options.levels - 1) + [mixed[:-1]]
         # At the first level everything reads the input, so one layer computes it all.
-        self.split = [self.all * self.width, sum(self.gates[0])]
+        self.split = [self.total * self.width, sum(self.gates[0])]
         self.first = first(inputs, sum(self.split))
         self.later = nn.ModuleList(
             nn.ModuleList(
@@ -93,7 +93,7 @@ class Ple(TaskBackbone):
         mixed = self._extract(hidden, torch.split(logits, self.gates[0], dim=1))
         for level, gates in zip(self.later, self.gates[1:], strict=True):
             hiddens, choices = [], []
-            for layer, below, experts in zip(level.children(), mixed, self.experts, strict=False):
+            for layer, below, experts in zip(level.children(), mixed, self.experts, strict=True):
                 output = layer(below)
                 width = experts * self.width
                 hiddens.append(output[:, :width])
@@ -103,7 +103,7 @@ class Ple(TaskBackbone):
 
     def _extract(self, hidden: Tensor, logits: "tuple[Tensor, ...] | list[Tensor]") -> list[Tensor]:
         """What each gate makes of the experts: of their outputs [n, all * width] before ReLU."""
-        experts = torch.unflatten(self.dropout.after_relu(hidden), 1, (self.all, self.width))
+        experts = torch.unflatten(self.dropout.after_relu(hidden), 1, (self.total, self.width))
         weights = torch.stack([self._weights(k, gate) for k, gate in enumerate(logits)], dim=1)
         return list(torch.bmm(weights, experts).unbind(dim=1))
 

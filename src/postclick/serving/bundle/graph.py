@@ -16,7 +16,7 @@ from postclick.data.prepared import InputSpec
 from postclick.errors import InputError
 from postclick.extras import require
 from postclick.methods.base import Method
-from postclick.nn.backbones import TaskBackbone
+from postclick.nn.backbones import TaskBackbone, name_of
 from postclick.nn.embedding import FeatureEmbedding
 from postclick.serving.bundle.column_owners import ColumnOwners
 from postclick.serving.bundle.graph_inputs import USER, input_names
@@ -89,20 +89,28 @@ def export_graph(
     the others or one.
 
     Raises:
-        InputError: the packages that write ONNX are not installed.
+        InputError: the packages that write ONNX are not installed, or the network does what ONNX
+            has no words for.
     """
     require_exporter()
     names, arguments, shapes = _example(owners)
     with _quiet(), torch.no_grad():
-        program = torch.onnx.export(
-            ServingGraph(method, inputs, owners).eval(),
-            arguments,
-            dynamo=True,
-            dynamic_shapes=shapes,
-            input_names=names,
-            output_names=list(outputs),
-            verbose=False,
-        )
+        try:
+            program = torch.onnx.export(
+                ServingGraph(method, inputs, owners).eval(),
+                arguments,
+                dynamo=True,
+                dynamic_shapes=shapes,
+                input_names=names,
+                output_names=list(outputs),
+                verbose=False,
+            )
+        except torch.onnx.OnnxExporterError as error:
+            cause = str(error.__cause__ or error).strip().partition("\n")[0]
+            raise InputError(
+                f"{method.name} on backbone {name_of(method.kind)} cannot be written as ONNX: "
+                f"{cause}: let its forward pass not branch on values, or train on another backbone"
+            ) from None
         assert program is not None
         weights = sum(
             value.const_value.nbytes
@@ -177,7 +185,7 @@ def _drop_origins(graph: Any) -> None:
 def _quiet() -> Iterator[None]:
     """The exporter warns of what concerns its own developers."""
     before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    logging.disable(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
