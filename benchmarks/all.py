@@ -23,6 +23,7 @@ SCRIPTS: dict[str, list[str]] = {
     "shared_machine": ["shared_machine.py"],
     "floor": ["floor.py"],
     "table_growth": ["table_growth.py"],
+    "rowwise_adam": ["rowwise_adam.py"],
     "plain_evi": ["plain_evi.py", "--rows", "80000"],
     "methods": ["methods.py", "--rows", "200000", "--rounds", "2", "--evi-rows", "0"],
     "backbones": ["backbones.py"],

@@ -43,6 +43,7 @@ from postclick.data.batch import Batch
 from postclick.data.prepared import PreparedLog
 from postclick.losses import weighted_sum
 from postclick.methods.base import Labels, Step
+from postclick.optim.adam_settings import AdamSettings
 from postclick.optim.compiled_adam import CompiledAdam
 from postclick.progress import PlainReporter
 from postclick.runs.build import build_method
@@ -170,7 +171,9 @@ def floor_pass(batches: list[Batch], bare: Bare) -> dict[str, float]:
     ]
     for _, parameter in dense:
         parameter.grad = 1e-4 * torch.randn_like(parameter)
-    adam, rows = Optimizer(dense, (), bare.config), CompiledAdam(table, bare.config)
+    adam = Optimizer(dense, (), bare.config)
+    config = bare.config
+    rows = CompiledAdam(table, AdamSettings(config.weight_decay, config.betas, config.eps))
     gathered = torch.empty(BATCH * fields, dim)
     gradient: Tensor = 1e-4 * torch.randn(BATCH * fields, dim)
     clock = Clock()

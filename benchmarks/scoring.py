@@ -27,7 +27,8 @@ import numpy as np
 import polars as pl
 
 from postclick import Bundle, export, score
-from postclick.data.encode.vocabulary import FOLDER, Vocabulary
+from postclick.data.encode.vocabulary import Vocabulary
+from postclick.data.manifest import VOCABULARIES
 from postclick.data.read.opening import open_log
 from postclick.serving.bundle.bundle_files import MODEL
 from postclick.serving.bundle.onnx_model import OnnxModel
@@ -52,12 +53,12 @@ def raw_values(ids: np.ndarray, kind: str) -> pl.Series:
 def make_bundle(folder: Path, kind: str, user_features: Sequence[str] = ()) -> Path:
     """`bundle`, beside its `run`, of workload B, whose vocabularies have every id but 0."""
     log = write_workload(folder / "data", train=20_000, test=20_000)
-    (folder / "data" / FOLDER).mkdir()
+    (folder / "data" / VOCABULARIES).mkdir()
     for name, size in zip(WORKLOAD_B.fields, WORKLOAD_B.sizes, strict=True):
         ids = np.arange(1, size, dtype=np.int32)
         values = raw_values(ids, kind).cast(pl.String)
         table = pl.DataFrame({"value": values, "id": ids, "count": np.ones(len(ids), np.int64)})
-        Vocabulary(table).save(folder / "data" / FOLDER, name)
+        Vocabulary(table).save(folder / "data" / VOCABULARIES, name)
     run = train_run(log, folder / "run", "esmm", *ONE_PASS, "batch_size=4096")
     return export(run, folder / "bundle", user_features=user_features).folder
 

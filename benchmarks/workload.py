@@ -65,7 +65,7 @@ class Workload:
         self, rng: np.random.Generator, effects: Sequence[np.ndarray], rows: int
     ) -> dict[str, np.ndarray]:
         """Columns of `rows` impressions."""
-        ids = [_zipf(rng, size, rows) for size in self.sizes]
+        ids = [zipf_ids(rng, size, rows) for size in self.sizes]
         numbers = rng.standard_normal((self.numerics, rows), dtype=np.float32)
         signal = sum(e[:, i] for e, i in zip(effects[:-1], ids, strict=True))
         signal = signal + effects[-1] @ numbers
@@ -150,7 +150,8 @@ def _shards(
     return shards
 
 
-def _zipf(rng: np.random.Generator, size: int, rows: int) -> np.ndarray:
+def zipf_ids(rng: np.random.Generator, size: int, rows: int) -> np.ndarray:
+    """Ids [rows] below `size`, int32, common ones scattered among the others."""
     mass = np.cumsum(1 / np.arange(1, size + 1) ** ZIPF)
     ranks = np.searchsorted(mass, rng.random(rows) * mass[-1]).clip(max=size - 1)
     return rng.permutation(size).astype(np.int32)[ranks]

@@ -86,12 +86,14 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'postclick' has no attribute {name!r}")
-    try:
-        return getattr(import_module(_PUBLIC[name]), name)
-    except ModuleNotFoundError as error:
-        from postclick.extras import mend_of
+if not TYPE_CHECKING:  # or a type checker would take any name
 
-        raise ModuleNotFoundError(mend_of(error) or str(error), name=error.name) from error
+    def __getattr__(name: str) -> Any:
+        if name not in _PUBLIC:
+            raise AttributeError(f"module 'postclick' has no attribute {name!r}")
+        try:
+            return getattr(import_module(_PUBLIC[name]), name)
+        except ModuleNotFoundError as error:
+            from postclick.extras import mend_of
+
+            raise ModuleNotFoundError(mend_of(error) or str(error), name=error.name) from error

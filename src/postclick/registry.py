@@ -131,7 +131,8 @@ class Registry(Generic[T]):
         point = _points(self.group).get(given)
         if point is None:
             raise InputError(
-                f"there is no {self.what} {given!r}; there are {', '.join(self.names())}"
+                f"there is no {self.what} {given!r}; there are {', '.join(self.names())}, or "
+                "package.module:Class"
             )
         try:
             return self._checked(point.load(), given)

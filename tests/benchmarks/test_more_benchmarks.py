@@ -92,6 +92,23 @@ def test_exact_auc() -> None:
 
 
 @pytest.mark.slow
+def test_rowwise_adam() -> None:
+    found = run("rowwise_adam.py", "--table", 5000, "--rounds", 1, "--steps", 6)
+    ours = {"RowwiseAdam sparse", "RowwiseAdam lazy", "RowwiseAdam exact"}
+    assert set(found["sides"]) == {"torch SparseAdam", "torch Adam, dense", *ours}
+    assert all(side["ms_per_step"] > 0 for side in found["sides"].values())
+    assert found["sides"]["torch SparseAdam"]["sparse_adam_over_this"] == 1
+    assert found["sides"]["torch Adam, dense"]["dense_adam_over_this"] == 1
+    assert found["off"].keys() == {"RowwiseAdam sparse", "RowwiseAdam exact"}
+    assert max(found["off"].values()) <= 1e-5
+
+
+def test_rowwise_adam_wants_steps_to_time() -> None:
+    with pytest.raises(AssertionError, match="--steps must be more than the 5"):
+        run("rowwise_adam.py", "--steps", 5)
+
+
+@pytest.mark.slow
 def test_streaming() -> None:
     found = run("streaming.py", "--rows", 65_536, "--rounds", 1)
     assert found["rows"] == 65_536

@@ -44,6 +44,9 @@ def test_yaml_round_trip(tmp_path: Path) -> None:
         ({"numeric": [{"name": "price", "transform": "sqrt"}]}, "transform"),
         ({"min_count": 0}, "min_count"),
         ({"multi": [{"name": "history", "separator": ""}]}, "separator"),
+        ({"group": "v"}, "'v' is an outcome and the group"),
+        ({"group": ""}, "group"),
+        ({"group": ["user", "shop"]}, "group"),
         (
             {"multi": [{"name": "h", "pooling": "attention"}]},
             "'h' is pooled by attention to nothing",
@@ -99,3 +102,20 @@ def test_unreadable_files(tmp_path: Path) -> None:
 def test_defaults_are_left_out_of_yaml() -> None:
     text = LogSchema.parse({"click": "c", "conversion": "v", "categorical": ["a"]}).to_yaml()
     assert yaml.safe_load(text) == {"click": "c", "conversion": "v", "categorical": ["a"]}
+
+
+def test_a_group_is_read_and_no_feature() -> None:
+    schema = LogSchema.parse({**GOOD, "group": "request"})
+    assert schema.columns == (*LogSchema.parse(GOOD).columns, "request")
+    assert "request" not in schema.feature_names
+    assert LogSchema.parse(yaml.safe_load(schema.to_yaml())) == schema
+    assert LogSchema.parse(schema.model_dump(mode="json")) == schema
+    also_feature = LogSchema.parse({**GOOD, "group": "user"})
+    assert also_feature.columns == LogSchema.parse(GOOD).columns
+
+
+def test_a_schema_without_a_group_reads_as_before() -> None:
+    schema = LogSchema.parse(GOOD)
+    assert "group" not in schema.model_dump()
+    assert "group" not in schema.model_dump(mode="json")
+    assert "group" not in schema.to_yaml()

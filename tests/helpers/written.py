@@ -5,7 +5,8 @@ from pathlib import Path
 
 import polars as pl
 
-from postclick.data.encode.vocabulary import FOLDER, Vocabulary
+from postclick.data.encode.vocabulary import Vocabulary
+from postclick.data.manifest import VOCABULARIES
 from postclick.data.prepared import PreparedLog
 
 
@@ -25,5 +26,5 @@ def stored(log: PreparedLog, split: str) -> pl.DataFrame:
 
 def row_values(log: PreparedLog, split: str) -> list[str]:
     """The values of the `row` feature, which names each row, in stored order."""
-    values = Vocabulary.load(log.folder / FOLDER, "row").table["value"].to_list()
+    values = Vocabulary.load(log.folder / VOCABULARIES, "row").table["value"].to_list()
     return [values[k - 1] for k in stored(log, split)["row"].to_list()]

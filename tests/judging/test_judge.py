@@ -1,6 +1,7 @@
 """Judging a method on a prepared log, against figures computed from its predictions by hand."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,19 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from helpers.registered import NormalisedEntropy, forgotten
 from helpers.runs import small_settings
+from postclick import prepare
 from postclick.data import manifest as m
 from postclick.data import prepared
 from postclick.data.arrays import RowArrays
 from postclick.data.batch import Batch
 from postclick.data.prepared import PreparedLog
+from postclick.data.read.log_source import FrameSource
+from postclick.data.splits import LogSplits
+from postclick.datasets.simulated import SimulatedLog
 from postclick.errors import RunFailedError
 from postclick.judging.judge import Judgement, judge
+from postclick.judging.labels import split_labels
+from postclick.judging.oracle import oracle_metrics
 from postclick.methods.base import Method, Prediction
 from postclick.metrics import register
 from postclick.runs.build import build_method
@@ -254,16 +261,22 @@ def test_predictions_that_are_not_finite_are_one_line(small_log: PreparedLog) ->
 
 
 def test_groups_of_the_log_are_used(
-    method: Method[Any], small_log: PreparedLog, judgement: Judgement
+    method: Method[Any],
+    small_log: PreparedLog,
+    small_raw: SimulatedLog,
+    judgement: Judgement,
+    tmp_path: Path,
 ) -> None:
     assert not any("gauc" in metric.metric for metric in judgement.metrics)
-    rows = PreparedLog(small_log.folder).rows("test")
-    group = np.random.default_rng(0).integers(0, 40, len(rows))
-    grouped = PreparedLog(small_log.folder)
-    object.__setattr__(grouped.rows("test"), "group", group)
-    found = judge(method, grouped, "test", batch_size=333)
-    ctr, cvr = predicted(method, small_log)
+    schema = small_raw.schema.model_copy(update={"group": "user"})
+    splits = LogSplits(schema, FrameSource(small_raw.train), FrameSource(small_raw.test))
+    grouped = prepare(splits, tmp_path / "data", shard_rows=1_500)
+    ctr, cvr = predicted(method, small_log)  # the same rows in the same order
     click, conversion = stored(small_log, m.CLICK) == 1, stored(small_log, m.CONVERSION) == 1
+    group = split_labels(grouped, "test").group
+    assert group is not None
+    assert np.unique(group).size == small_raw.test["user"].n_unique()
+    found = judge(method, grouped, "test", batch_size=333)
     value = found.value("ctr_gauc", "entire")
     assert value == pytest.approx(within_groups(ctr, click, group), rel=1e-6)
     value = found.value("cvr_gauc", "clicked")
@@ -271,6 +284,10 @@ def test_groups_of_the_log_are_used(
     assert value == pytest.approx(wanted, rel=1e-6)
     others = [metric for metric in found.metrics if "gauc" not in metric.metric]
     assert others == list(judgement.metrics)
+    told = next(metric for metric in found.metrics if metric.metric == "ctr_gauc").groups
+    assert told is not None and told.used + told.one_class == np.unique(group).size
+    oracle = {metric.metric for metric in oracle_metrics(grouped, "test")}
+    assert {"ctr_gauc", "ctcvr_gauc", "cvr_gauc"} <= oracle
 
 
 def test_a_registered_metric_is_measured(
@@ -289,7 +306,7 @@ def test_a_registered_metric_is_measured(
 def within_groups(score: Floats, label: NDArray[Any], group: NDArray[Any]) -> float:
     found = [
         ((group == g).sum(), roc_auc_score(label[group == g], score[group == g]))
-        for g in range(1, 40)
+        for g in np.unique(group)
         if 0 < label[group == g].sum() < (group == g).sum()
     ]
     weights, values = zip(*found, strict=True)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from helpers.toy import Toy
+from postclick.optim.adam_settings import AdamSettings
 from postclick.optim.compiled_adam import CompiledAdam
 from postclick.optim.lazy_adam import LazyAdam
 from postclick.optim.row_gradient import RowGradient
@@ -115,12 +116,12 @@ def test_rows_never_touched_decay_like_dense_adam(decay: float, std: float, boun
     dense = start.clone().requires_grad_()
     dense.grad = torch.zeros_like(start)
     adam = torch.optim.Adam([dense], lr=1e-3, weight_decay=decay)
-    lazy = LazyAdam(start.clone(), TrainingConfig(weight_decay=decay))
+    lazy = LazyAdam(start.clone(), AdamSettings(decay))
     for step in range(1, 401):
         adam.step()
         lazy.step(*no_rows(4), 1e-3)
         if step in (1, 5, 20, 100, 400):
-            now = LazyAdam(start.clone(), TrainingConfig(weight_decay=decay))
+            now = LazyAdam(start.clone(), AdamSettings(decay))
             now.load(lazy.tensors(), lazy.steps)
             now.catch_up_all()
             assert abs(rms(now.table) - rms(dense)) < bound * rms(start), step
@@ -135,7 +136,7 @@ def test_a_row_touched_at_every_step_is_exactly_adam(dtype: torch.dtype, decay: 
     start = torch.randn(6, 3, generator=generator, dtype=torch.float64).to(dtype)
     dense = start.clone().requires_grad_()
     adam = torch.optim.Adam([dense], lr=1e-2, weight_decay=decay, foreach=False)
-    lazy = LazyAdam(start.clone(), TrainingConfig(weight_decay=decay))
+    lazy = LazyAdam(start.clone(), AdamSettings(decay))
     rows = torch.tensor([4, 0, 2])
     for _ in range(100):
         values = torch.randn(3, 3, generator=generator, dtype=torch.float64).to(dtype)
@@ -183,11 +184,10 @@ def test_looking_in_between_changes_little() -> None:
 
 def test_more_steps_than_were_planned_for() -> None:
     """The list of learning rates grows; a row can wait for longer than its first length."""
-    config = TrainingConfig(weight_decay=0.0, betas=(0.9, 0.999))
     start = torch.ones(2, 1)
     dense = start.clone().requires_grad_()
     adam = torch.optim.Adam([dense], lr=1e-3)
-    lazy = LazyAdam(start.clone(), config)
+    lazy = LazyAdam(start.clone(), AdamSettings())
     first = RowGradient(torch.tensor([0]), torch.ones(1, 1))
     for step in range(2_500):
         dense.grad = torch.tensor([[1.0], [0.0]]) if step == 0 else torch.zeros_like(start)

@@ -49,6 +49,8 @@ class RowArrays:
         bags: one entry for each multi-valued feature.
         click, conversion: float32 [n].
         truth: truth columns by their prepared name, float32 [n].
+        group: int64 [n], a hash of each row's group, 0 without one; None if the schema has no
+            `group`.
     """
 
     ids: Tensor
@@ -57,6 +59,7 @@ class RowArrays:
     click: Tensor
     conversion: Tensor
     truth: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    group: npt.NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return self.click.shape[0]
@@ -107,8 +110,9 @@ def read_rows(folder: Path, manifest: m.Manifest, files: list[str]) -> RowArrays
     }
     click = torch.from_numpy(_numpy(table, m.CLICK, np.float32))
     conversion = torch.from_numpy(_numpy(table, m.CONVERSION, np.float32))
+    group = _numpy(table, m.GROUP, np.int64) if manifest.log_schema.group else None
     return RowArrays(
-        torch.from_numpy(ids), torch.from_numpy(numeric), bags, click, conversion, truth
+        torch.from_numpy(ids), torch.from_numpy(numeric), bags, click, conversion, truth, group
     )
 
 

@@ -13,7 +13,6 @@ from pydantic import (
     model_serializer,
 )
 
-from postclick.data.encode.vocabulary import FOLDER as VOCABULARIES
 from postclick.data.schema import LogSchema, Pooling, first_message, without_no_target
 from postclick.errors import InputError
 from postclick.system.checksums import check_file, json_digest
@@ -21,12 +20,15 @@ from postclick.system.checksums import check_file, json_digest
 FORMAT = 1
 FILE_NAME = "manifest.json"
 CHECKSUM = "checksum"
+VOCABULARIES = "vocabularies"  # their folder
 SPLITS = ("train", "valid", "test")
 # Names that shards give to what is not a feature.
 CLICK, CONVERSION = "click", "conversion"
 TRUE_CTR, TRUE_CVR, POTENTIAL = "true_ctr", "true_cvr", "potential_conversion"
 TRUTH_COLUMNS = (TRUE_CTR, TRUE_CVR, POTENTIAL)
 RESERVED = (CLICK, CONVERSION, *TRUTH_COLUMNS)
+# The hash of a row's group; such a column is there, and its name taken, if the schema has a group.
+GROUP = "group_hash"
 WEIGHTS_SUFFIX = "__weights"
 MISSING_SUFFIX = "__missing"
 

@@ -102,6 +102,7 @@ class PreparedLog:
     def fits_in_memory(self, name: str) -> bool:
         row_bytes = 4 * (len(self.manifest.ids) + len(self.manifest.numerics) + 2)
         row_bytes += 200 * len(self.manifest.bags)
+        row_bytes += 8 if self.manifest.log_schema.group else 0
         return self.split(name).rows * row_bytes <= IN_MEMORY_BYTES
 
     def rows(self, name: str) -> RowArrays:

@@ -107,6 +107,9 @@ class Truth(_Strict):
 class LogSchema(_Strict):
     """The meaning of a log's columns.
 
+    Rows with the same value of the `group` column, such as a user or a request, belong together:
+    metrics within groups use it, and it is a feature only if it is listed as one too.
+
     Raises `postclick.errors.InputError` from `parse` and `load` with one line per mistake.
 
     >>> schema = LogSchema.parse({
@@ -125,6 +128,7 @@ class LogSchema(_Strict):
     truth: Truth = Truth()
     key: tuple[str, ...] = ()
     time: str | None = None
+    group: str | None = Field(default=None, min_length=1)
     min_count: int = Field(default=1, ge=1)
     embedding_dim: int = Field(default=16, ge=1)
 
@@ -146,7 +150,8 @@ class LogSchema(_Strict):
     def columns(self) -> tuple[str, ...]:
         """Every column that is read from a log, without repetition."""
         names = [self.click, self.conversion, *self.feature_names, *self.weight_columns]
-        names += [*self.truth.columns(), *self.key, *([self.time] if self.time else [])]
+        names += [*self.truth.columns(), *self.key]
+        names += [name for name in (self.time, self.group) if name]
         return tuple(dict.fromkeys(names))
 
     @model_validator(mode="after")
@@ -167,6 +172,11 @@ class LogSchema(_Strict):
                 )
             if name in self.ignore:
                 raise ValueError(f"{name!r} is a feature and under ignore: keep one of the two")
+        if self.group in outcomes:
+            raise ValueError(
+                f"{self.group!r} is an outcome and the group: name the column of a user or a "
+                "request, or take group out"
+            )
         ids = [feature.name for feature in self.categorical]
         for bag in self.multi:
             if bag.target is not None and bag.target not in ids:
@@ -175,6 +185,14 @@ class LogSchema(_Strict):
                     f"there are {', '.join(ids) or 'none'}"
                 )
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_unused_roles(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A schema without a group reads as it did before there were groups."""
+        data: dict[str, Any] = dump(self)
+        if self.group is None:
+            data.pop("group", None)
+        return data
 
     @classmethod
     def parse(cls, data: Any, where: str = "schema") -> Self:

@@ -21,3 +21,8 @@ class LogSplits:
     test: LogSource | None = None
     valid: LogSource | None = None
     notes: tuple[str, ...] = ()
+
+    def sources(self) -> dict[str, LogSource]:
+        """The logs that there are by their split, train first."""
+        given = {"train": self.train, "valid": self.valid, "test": self.test}
+        return {split: source for split, source in given.items() if source is not None}

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postclick.data.arrays import RowArrays, field_offsets
-from postclick.data.encode.vocabulary import FOLDER, Vocabulary
-from postclick.data.manifest import IdColumn, NumericColumn
+from postclick.data.encode.vocabulary import Vocabulary
+from postclick.data.manifest import VOCABULARIES, IdColumn, NumericColumn
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.metrics.buckets import bucket_starts
@@ -55,7 +55,7 @@ class Categorical(FeatureValues):
 
     def segments(self, keys: Arrays) -> tuple[NDArray[np.int64], list[str]]:
         ids, number = np.unique(keys, return_inverse=True)
-        values = Vocabulary.load(self._log.folder / FOLDER, self.name).table["value"]
+        values = Vocabulary.load(self._log.folder / VOCABULARIES, self.name).table["value"]
         return number, [UNKNOWN if one == 0 else values[int(one) - 1] for one in ids]
 
 

@@ -105,7 +105,6 @@ def judge(
         log_ctcvr = prediction.log_ctcvr
         taken = slice(int(rows[0]), int(rows[-1]) + 1)
         truth = {name: values[taken] for name, values in window.truth.items() if name != "true_ctr"}
-        group = getattr(window, "group", None)
         columns: dict[str, Any] = {
             "ctr_logit": prediction.ctr.cpu().numpy(),
             "cvr_logit": prediction.cvr.cpu().numpy(),
@@ -114,7 +113,7 @@ def judge(
             "true_cvr": truth.get("true_cvr"),
             "potential_conversion": truth.get("potential_conversion"),
             "ctcvr_logprob": None if log_ctcvr is None else log_ctcvr.cpu().numpy(),
-            "group": None if group is None else group[taken],
+            "group": None if window.group is None else window.group[taken],
         }
         sums.update(**columns)
         if cut is not None:

@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from postclick.data.arrays import read_shard
-from postclick.data.manifest import CLICK, CONVERSION
+from postclick.data.manifest import CLICK, CONVERSION, GROUP
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 
@@ -21,6 +21,8 @@ class SplitLabels:
         click, conversion: shape (n,); conversion as recorded, False where nobody clicked.
         truth: float32 (n,) each, those of `true_ctr`, `true_cvr` and `potential_conversion` that
             the split has; NaN on rows without.
+        group: int64 (n,), a hash of each row's group, 0 without one; None if the schema has no
+            `group`.
 
     >>> labels = SplitLabels(np.array([True]), np.array([False]), {})
     >>> "true_cvr" in labels.truth
@@ -30,12 +32,14 @@ class SplitLabels:
     click: NDArray[np.bool_]
     conversion: NDArray[np.bool_]
     truth: dict[str, NDArray[np.float32]]
+    group: NDArray[np.int64] | None = None
 
 
 def split_labels(log: PreparedLog, split: str) -> SplitLabels:
     """Read labels and truth of a split; rows are in the order of its stored predictions.
 
-    Only these columns are read, not the features: about 14 bytes a row with all truth columns.
+    Only these columns are read, not the features: about 14 bytes a row with all truth columns, and
+    8 more with a group.
 
     Raises:
         InputError: there is no such split, or a shard is missing or damaged.
@@ -52,7 +56,8 @@ def split_labels(log: PreparedLog, split: str) -> SplitLabels:
     (True, ['potential_conversion', 'true_ctr', 'true_cvr'])
     """
     found = log.split(split)
-    names = [CLICK, CONVERSION, *found.truth]
+    grouped = log.manifest.log_schema.group is not None
+    names = [CLICK, CONVERSION, *found.truth, *([GROUP] if grouped else [])]
     tables = [read_shard(log.folder / shard.file, names) for shard in found.shards]
     if not tables:
         raise InputError(f"{log.folder}: split {split!r} has no shards: prepare the log again")
@@ -65,4 +70,5 @@ def split_labels(log: PreparedLog, split: str) -> SplitLabels:
         column(CLICK) == 1,
         column(CONVERSION) == 1,
         {name: column(name).astype(np.float32) for name in found.truth},
+        column(GROUP).astype(np.int64) if grouped else None,
     )

@@ -57,7 +57,6 @@ def oracle_metrics(log: PreparedLog, split: str) -> list[MetricValue]:
                 f"{name} is missing on {absent:,} of {n:,} rows of the {split} split; "
                 "an oracle needs it on all, prepare the log without the others"
             )
-    group = getattr(labels, "group", None)
     sums = EvaluationSums()
     for start in range(0, n, CHUNK_ROWS):
         rows = slice(start, start + CHUNK_ROWS)
@@ -68,7 +67,7 @@ def oracle_metrics(log: PreparedLog, split: str) -> list[MetricValue]:
             labels.click[rows],
             labels.conversion[rows],
             true_cvr=cvr[rows],
-            group=None if group is None else group[rows],
+            group=None if labels.group is None else labels.group[rows],
         )
     return [
         value

@@ -29,6 +29,9 @@ class Segment:
         value: as the raw log has it, or a range of numbers; or `(others)` for all values that
             have no segment of their own.
         values: of how many values, or of one range, these rows are.
+
+    >>> Segment("shoes", 1, 100, 7, 2, ()).as_dict()["value"]
+    'shoes'
     """
 
     value: str
@@ -50,6 +53,9 @@ class FeatureSegments:
     Attributes:
         kind: `categorical` (segments by falling number of rows, the others last), `numeric` (by
             rising value).
+
+    >>> FeatureSegments("shop", "categorical", ()).as_dict()
+    {'kind': 'categorical', 'segments': []}
     """
 
     feature: str

@@ -97,7 +97,11 @@ class MetricValue:
 
 @dataclass(frozen=True)
 class Reported:
-    """One figure that a metric gives: of which predictions, on which spaces, in words."""
+    """One figure that a metric gives: of which predictions, on which spaces, in words.
+
+    >>> Reported("ctr", ("entire",), "AUC of pCTR against clicks").quantity
+    'ctr'
+    """
 
     quantity: Quantity
     spaces: tuple[Space, ...]

@@ -58,7 +58,19 @@ class ScoredRows(State):
 
 
 class RankingMetric(Metric[ScoredRows]):
-    """A metric of all scores and labels at once; all of them share one copy of these."""
+    """A metric of all scores and labels at once; all such metrics share one copy of these.
+
+    >>> class Highest(RankingMetric):
+    ...     name, definition, higher_is_better = "highest", "label of the highest score", True
+    ...     def compute(self, state):
+    ...         return float(state.label[state.score.argmax()])
+    ...     def weighted(self, rows):
+    ...         order = rows.score.argsort()
+    ...         return lambda weights: float(rows.label[order][weights[order] > 0][-1])
+    >>> rows = Rows(np.array([True, False]), np.array([0.5, 0.1]))
+    >>> Highest().weighted(rows)(np.array([0.0, 2.0]))
+    0.0
+    """
 
     @property
     def shared_state(self) -> str:

@@ -19,7 +19,6 @@ from postclick.metrics.rows import Rows
 
 Truth = Literal["true_cvr", "potential_conversion", "no truth"]
 CtcvrSource = Literal["pCTR x pCVR", "ctcvr_logprob"]
-Grouping = Literal["group", "no group"]
 # What is kept: a state of a quantity on a space, which several metrics may share.
 Key = tuple[Quantity, Space, str]
 
@@ -104,7 +103,8 @@ class EvaluationSums:
         of_row = None if group is None else as_groups("group", group, n)
         if not n:
             return
-        self._agree({"truth": truth, "pCTCVR": source, "group": _grouping(of_row)})
+        grouping = "no group" if of_row is None else "group"
+        self._agree({"truth": truth, "pCTCVR": source, "group": grouping})
 
         cvr = Rows(v, zq, of_row)
         # float64 for ln t even where logits are float32: it is a sum of two logs, and rounding it
@@ -242,10 +242,6 @@ def _merged(figure: Figure, states: Sequence[State | None]) -> State:
         if state is not None:
             whole.merge(state)
     return whole
-
-
-def _grouping(group: NDArray[np.int64] | None) -> Grouping:
-    return "no group" if group is None else "group"
 
 
 def _truth(

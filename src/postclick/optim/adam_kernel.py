@@ -28,7 +28,7 @@ class Rates(NamedTuple):
     """What Adam's settings come to, step by step.
 
     Attributes:
-        decay, eps, beta1, beta2: as in `TrainingConfig`.
+        decay, eps, beta1, beta2: as in `AdamSettings`.
         paid: float64 [steps + 1], sum of the learning rates of steps 1..k at k.
         power1, power2, root2: beta1^k, beta2^k and beta2^(k/2) at k, up to twice the steps.
         spent1, spent2: beta1 and beta2 to the power of half the time in which momentum is spent.
@@ -36,6 +36,7 @@ class Rates(NamedTuple):
         momentum_steps: within how many steps momentum is spent.
         tiny: weights below this are taken as 0.
         replay: up to how many missed steps are taken one by one; more are taken in closed form.
+            Below 0 none are taken.
     """
 
     decay: float
@@ -191,8 +192,8 @@ def _drift(table, moments, row, first, last, rates):  # type: ignore[no-untyped-
 @compiled()
 def _bring(table, moments, row, first, last, rates):  # type: ignore[no-untyped-def]
     """Bring one row from step `first` to step `last`."""
-    if rates.decay == 0 and first == 0:
-        return  # never touched: nothing moves it
+    if rates.replay < 0 or (rates.decay == 0 and first == 0):
+        return  # rows stay, or it was never touched and nothing moves it
     if last - first <= rates.replay:
         _replay(table, moments, row, first, last, rates)
     else:

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from postclick.optim import adam_kernel as kernel
-from postclick.runs.training_config import TrainingConfig
+from postclick.optim.adam_settings import AdamSettings, Mode
 from postclick.system.compiled import is_kept, mark_kept
 from postclick.system.threads import parts_of, run_parts
 
 FIRST_STEPS = 1024
 # Up to this many missed steps are taken one by one: as fast as the closed form, and exact.
 REPLAYED = 16
-ALL_STEPS = np.iinfo(np.int32).max
+ALL_STEPS, NO_STEPS = np.iinfo(np.int32).max, -1
 # Fewer ids than this are not worth another thread.
 IDS_PER_PART = 4096
 
@@ -43,7 +43,7 @@ def load_machine_code() -> None:
 
 def call_kernel() -> None:
     """Call every part of the kernel once."""
-    adam = CompiledAdam(torch.zeros(1, 1), TrainingConfig(), load=False)
+    adam = CompiledAdam(torch.zeros(1, 1), AdamSettings(1e-4), load=False)
     adam.catch_up_all()
     adam.step(torch.zeros(1, dtype=torch.int64), torch.zeros(1, 1), 0.0)
 
@@ -55,15 +55,22 @@ class CompiledAdam:
     gradient, and `catch_up_all` before the table is read as a whole.
 
     Args:
-        exact: take every missed step one by one. The table is then `torch.optim.Adam`'s to
-            rounding; it costs arithmetic on rows in cache instead of a sweep over all memory.
-            Otherwise long waits are taken in closed form, as `LazyAdam` does.
+        table: float32 [rows, dim], contiguous and in CPU memory; updated in place.
+        mode: `exact` takes every missed step one by one. The table is then `torch.optim.Adam`'s
+            to rounding; it costs arithmetic on rows in cache instead of a sweep over all memory.
+            `lazy` takes long waits in closed form, as `LazyAdam` does. Under `sparse` rows that
+            no batch touches stay, moments and all, as in `torch.optim.SparseAdam`.
         load: have the machine code loaded now; see `load_machine_code`.
+
+    Raises:
+        InputError: the betas have no closed form, in mode `lazy`.
     """
 
     def __init__(
-        self, table: Tensor, config: TrainingConfig, *, exact: bool = False, load: bool = True
+        self, table: Tensor, settings: AdamSettings, mode: Mode = "lazy", *, load: bool = True
     ) -> None:
+        if mode == "lazy":
+            settings.check_closed_form()
         if load:
             load_machine_code()
         self.table = table
@@ -73,8 +80,9 @@ class CompiledAdam:
         self._moments = torch.zeros(rows, 2, dim)
         self._index = torch.zeros(rows, 2, dtype=torch.int32)
         self.steps = 0
-        self._config = config
-        self._replay = ALL_STEPS if exact else REPLAYED
+        self.settings = settings
+        self._mode = mode
+        self._replay = {"exact": ALL_STEPS, "lazy": REPLAYED, "sparse": NO_STEPS}[mode]
         self._rates = self._make_rates(np.zeros(FIRST_STEPS))
         self._ids = np.empty(0, np.int64)
         self._found = np.empty((1, 0), np.int64)
@@ -149,6 +157,8 @@ class CompiledAdam:
     def catch_up_all(self) -> None:
         """Bring every row to the present."""
         self._counts[:] = 0
+        if self._mode == "sparse":
+            return
         run_parts(
             kernel.bring_all,
             parts_of(len(self._weights), IDS_PER_PART),
@@ -176,6 +186,25 @@ class CompiledAdam:
         paid[: steps + 1] = tensors["paid"].numpy()
         self._rates = self._make_rates(paid)
 
+    def behind(self, ids: Tensor | None = None) -> int:
+        """How many of `ids` (int64 [k]), or of all rows, have not seen every step."""
+        if self._mode == "sparse" or (ids is not None and self.is_prepared_for(ids)):
+            return 0
+        seen = self._index[:, 0] if ids is None else self._index[ids, 0]
+        return int(((seen >> 1) < self.steps).sum())
+
+    def is_prepared_for(self, ids: Tensor) -> bool:
+        """Whether `ids` (int64 [k]) are just what `prepare` was given for the next step."""
+        return bool(self._counts.any()) and np.array_equal(ids.numpy(), self._ids)
+
+    def change(self, settings: AdamSettings) -> None:
+        """Go on with other settings; the steps until now are of the old ones."""
+        if self._mode == "lazy":
+            settings.check_closed_form()
+        self.catch_up_all()
+        self.settings = settings
+        self._rates = self._make_rates(self._rates.paid)
+
     def _slots_of(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
         """Where `ids` were found by `prepare`: usually they are just what it was given."""
         if np.array_equal(ids, self._ids):
@@ -192,13 +221,14 @@ class CompiledAdam:
             self._index[torch.from_numpy(listed[:count]), 0] = 2 * self.steps
 
     def _make_rates(self, paid: np.ndarray) -> kernel.Rates:
-        config = self._config
-        beta1, beta2 = config.betas
+        settings = self.settings
+        beta1, beta2 = settings.betas
         steps = np.arange(2 * len(paid), dtype=np.float64)
-        momentum = 1 / (1 - beta1 / math.sqrt(beta2))
+        # Without a closed form none of what is made of this is read.
+        momentum = 1 / (1 - beta1 / math.sqrt(beta2)) if beta1 * beta1 < beta2 else 1.0
         return kernel.Rates(
-            decay=config.weight_decay,
-            eps=config.eps,
+            decay=settings.weight_decay,
+            eps=settings.eps,
             beta1=beta1,
             beta2=beta2,
             paid=paid,
@@ -207,9 +237,9 @@ class CompiledAdam:
             root2=beta2 ** (0.5 * steps),
             spent1=beta1 ** (0.5 * momentum),
             spent2=beta2 ** (0.5 * momentum),
-            rate=-0.5 * math.log(beta2),
+            rate=-0.5 * math.log(beta2) if beta2 else math.inf,
             momentum_steps=math.ceil(momentum),
             # The square of what decays is then above 1e-36, with what a few steps leave of it.
-            tiny=1e-17 / config.weight_decay if config.weight_decay else 0.0,
+            tiny=1e-17 / settings.weight_decay if settings.weight_decay else 0.0,
             replay=self._replay,
         )

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
-from postclick.data.encode.vocabulary import FOLDER as VOCABULARIES
 from postclick.data.manifest import FILE_NAME as MANIFEST
+from postclick.data.manifest import VOCABULARIES
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.methods import find_method

@@ -1,10 +1,12 @@
 """The optimizer of a run: Adam for the networks, lazy or exact Adam for embedding tables."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
+from postclick.optim.adam_settings import AdamSettings, Mode
 from postclick.optim.compiled_adam import CompiledAdam
 from postclick.optim.dense_adam import DenseAdam
 from postclick.optim.lazy_adam import LazyAdam
@@ -39,23 +41,25 @@ class Optimizer:
         self._dense = {name: p for name, p in trained if name not in tables}
         self._collect: dict[str, RowCollector] = {}
         exact = config.optimizer == "exact_adam"
+        mode: Mode = "exact" if exact else "lazy"
+        of_tables = AdamSettings(config.weight_decay, config.betas, config.eps)
         self._rowwise: dict[str, CompiledAdam | LazyAdam] = {}
         self._buffers: dict[str, Tensor] = {}
         for name, table in self._tables.items():
             if CompiledAdam.suits(table.data) and not (exact and name in shared):
-                self._rowwise[name] = CompiledAdam(table.data, config, exact=exact)
+                self._rowwise[name] = CompiledAdam(table.data, of_tables, mode)
             elif exact:
                 self._buffers[name] = torch.zeros_like(table)
             else:
-                self._rowwise[name] = LazyAdam(table.data, config)
+                self._rowwise[name] = LazyAdam(table.data, of_tables)
         network = config.network_decay
-        of_networks = config.weight_decay if network is None else network
+        decay = config.weight_decay if network is None else network
+        of_networks = replace(of_tables, weight_decay=decay)
         self._adam = DenseAdam(
             {
                 **{name: (p, of_networks) for name, p in self._dense.items()},
-                **{name: (self._tables[name], config.weight_decay) for name in self._buffers},
-            },
-            config,
+                **{name: (self._tables[name], of_tables) for name in self._buffers},
+            }
         )
         self.steps = 0
 

@@ -1,4 +1,4 @@
-"""Splits that overlap, and sums over chunks and samples."""
+"""Splits that overlap, and sums over chunks."""
 
 from itertools import permutations
 
@@ -12,8 +12,7 @@ from postclick.data.check import overlap
 from postclick.data.check.columns import ColumnChecks
 from postclick.data.check.labels import LabelCounts
 from postclick.data.check.overlap import KeySketch, TimeSpan
-from postclick.data.check.sample import HASH, HashSample
-from postclick.data.read.row_numbers import row_hash
+from postclick.data.row_hash import row_hash
 from postclick.data.schema import LogSchema
 
 
@@ -64,11 +63,11 @@ def test_sums_of_chunks_are_the_sums_of_the_whole(monkeypatch: pytest.MonkeyPatc
     labels, parts = LabelCounts(), LabelCounts()
     canonical = frame.rename({"buy": "conversion"})
     whole.add(canonical)
-    labels.add(canonical)
+    labels.add(canonical["click"], canonical["conversion"])
     for part in canonical.iter_slices(701):
         other, counts = ColumnChecks(schema), LabelCounts()
         other.add(part)
-        counts.add(part)
+        counts.add(part["click"], part["conversion"])
         merged.merge(other)
         parts.merge(counts)
     assert labels == parts
@@ -84,31 +83,6 @@ def test_sums_of_chunks_are_the_sums_of_the_whole(monkeypatch: pytest.MonkeyPatc
     spans[1].add(pl.Series([3.0]))
     spans[0].merge(spans[1])
     assert spans[0].latest == 3.0
-
-
-def test_a_hash_sample_is_uniform_and_free_of_chunks() -> None:
-    rows = 20_000
-    hashes = row_hash(0, rows, seed=1, stream=2)
-    frame = pl.DataFrame({"x": np.arange(rows)})
-
-    def sample(size: int) -> pl.DataFrame:
-        made, merged = HashSample(500), HashSample(500)
-        for first in range(0, rows, size):
-            part = HashSample(500)
-            chunk, mine = frame.slice(first, size), hashes[first : first + size]
-            for target in (made, part):
-                mask = target.accept(mine)
-                target.put(chunk.filter(pl.Series(mask)), mine[mask])
-            merged.merge(part)
-        assert made.frame().equals(merged.frame())
-        assert made.seen == merged.seen == rows
-        return made.frame()
-
-    whole = sample(rows)
-    assert whole.height == 500
-    assert whole.equals(sample(333))
-    assert set(whole[HASH]) == set(np.sort(hashes)[:500])
-    assert abs(float(whole["x"].mean()) - rows / 2) < 4 * rows / np.sqrt(12 * 500)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("chunks", list(permutations(range(4))))

@@ -41,6 +41,32 @@ def test_hillstrom(shared_data: Path) -> None:
     assert len(schema.categorical) == 8
 
 
+@pytest.mark.parametrize(
+    ("names", "proposed"),
+    [
+        (["request_id", "userId"], "userId"),
+        (["session", "user_age"], "session"),
+        (["user_city", "shop"], None),
+    ],
+)
+def test_a_group_is_proposed_but_not_chosen(names: list[str], proposed: str | None) -> None:
+    rng = np.random.default_rng(2)
+    schema, text = draft({**log(), **{name: rng.integers(0, 300, ROWS) for name in names}})
+    lines = [line for line in text.splitlines() if "group:" in line]
+    assert schema.group is None
+    if proposed is None:
+        assert lines == []
+        return
+    assert len(lines) == 1
+    assert lines[0].startswith(f"# group: {proposed}  # ")
+    chosen = yaml.safe_load(text.replace("# group:", "group:"))
+    assert LogSchema.parse(chosen).group == proposed
+
+
+def test_a_column_of_row_numbers_is_no_group() -> None:
+    assert "group:" not in draft({**log(), "request_id": np.arange(ROWS)})[1]
+
+
 def test_kinds_of_columns() -> None:
     rng = np.random.default_rng(1)
     lists = [rng.integers(0, 40, n).astype(str).tolist() for n in rng.integers(0, 5, ROWS)]

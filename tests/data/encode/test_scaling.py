@@ -8,7 +8,8 @@ from postclick.data.encode.encoder import scale
 from postclick.data.encode.fitting import FeatureFitter
 from postclick.data.encode.scaling import EdgeSample, Moments, quantile_ids, signed_log1p
 from postclick.data.manifest import NumericColumn
-from postclick.data.read.row_numbers import row_hash, with_rows
+from postclick.data.read.canonical import ROW, SPLIT
+from postclick.data.row_hash import row_hash
 from postclick.data.schema import LogSchema
 
 NUMBERS = st.lists(st.floats(-1e6, 1e6), max_size=50)
@@ -95,7 +96,7 @@ def test_scale() -> None:
     assert scale(values, flag).dtype == np.float32
 
 
-def test_only_counted_rows_are_learned_from() -> None:
+def test_only_training_rows_are_learned_from() -> None:
     schema = LogSchema.parse(
         {
             "click": "c",
@@ -112,10 +113,12 @@ def test_only_counted_rows_are_learned_from() -> None:
             "cost": [None, 2.0, 2.0],
             "age": [1.0, 2.0, 1000.0],
             "bag": [["x"], ["y", "x"], ["z"]],
+            ROW: [0, 1, 2],
+            SPLIT: pl.Series([0, 0, 2], dtype=pl.UInt8),
         }
     )
     fitter = FeatureFitter(schema, seed=0)
-    coded = fitter.add(with_rows(frame, 0), np.array([True, True, False]))
+    coded = fitter.add(frame)
     fitted = fitter.result()
     assert fitted.vocabularies["shop"].table["value"].to_list() == ["a", "b"]
     assert fitted.vocabularies["bag"].table["value"].to_list() == ["x", "y"]

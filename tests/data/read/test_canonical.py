@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from postclick.data.read import canonical as c
+from postclick.data.read import values as v
 from postclick.data.read.canonical import KEY, TIME, Canonicalizer, Issues, stored_names
 from postclick.data.read.opening import open_log
 from postclick.data.read.values import flatten, rebuild, to_label, to_number, to_text
@@ -143,7 +143,7 @@ def test_long_lists_are_cut_with_their_weights() -> None:
 def test_weights_that_do_not_fit() -> None:
     log = pl.DataFrame({"h": ["a|b", "a|b", "a|b", "c"], "w": ["1", "1|x", "1|", None]})
     frame, issues = convert(log, multi=[{"name": "h", "weights": "w", "separator": "|"}])
-    assert issues.rows == {(c.LENGTHS, "h"): 2, (c.NO_WEIGHT, "w"): 1, (c.UNREADABLE, "w"): 1}
+    assert issues.rows == {(v.LENGTHS, "h"): 2, (v.NO_WEIGHT, "w"): 1, (v.UNREADABLE, "w"): 1}
     assert frame["h"].to_list() == [[], ["a", "b"], ["a", "b"], []]
     assert frame["h__weights"].to_list() == [[], [1.0, 0.0], [1.0, 0.0], []]
 
@@ -160,9 +160,9 @@ def test_truth_is_checked_and_may_be_absent() -> None:
     assert "true_cvr" not in frame.columns
     assert frame["true_ctr"].to_list() == [0.5, 1.2, None]
     assert issues.rows == {
-        (c.TRUTH_RANGE, "p"): 1,
-        (c.NO_TRUTH, "p"): 1,
-        (c.TRUTH_RANGE, "would"): 1,
+        (v.TRUTH_RANGE, "p"): 1,
+        (v.NO_TRUTH, "p"): 1,
+        (v.TRUTH_RANGE, "would"): 1,
     }
 
 
@@ -177,7 +177,7 @@ def test_keys_and_times() -> None:
             KEY
         ].to_list()
     )
-    assert issues.rows[c.UNREADABLE_TIME, "t"] == 1
+    assert issues.rows[v.UNREADABLE_TIME, "t"] == 1
     first, second, _ = frame[TIME].to_list()
     assert second - first == 36 * 3600 * 1e6
     dates = log.with_columns(t=pl.Series([datetime(2020, 1, 1)] * 3))
@@ -213,8 +213,8 @@ def test_issues_add_up() -> None:
         schema = LogSchema.parse({"click": "click", "conversion": "buy", "numeric": ["x"]})
         Canonicalizer(schema, frame.columns).convert(frame, issues)
     a.merge(b)
-    assert a.rows == {(c.UNREADABLE, "x"): 2}
-    assert a.examples[c.UNREADABLE, "x"] == ("'one'", "'two'")
+    assert a.rows == {(v.UNREADABLE, "x"): 2}
+    assert a.examples[v.UNREADABLE, "x"] == ("'one'", "'two'")
 
 
 def test_flatten_and_rebuild_no_rows() -> None:

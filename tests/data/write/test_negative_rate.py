@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from postclick.data.encode.vocabulary import FOLDER, Vocabulary
-from postclick.data.manifest import FILE_NAME, Manifest
+from postclick.data.encode.vocabulary import Vocabulary
+from postclick.data.manifest import FILE_NAME, VOCABULARIES, Manifest
 from postclick.data.prepared import PreparedLog
 from postclick.data.read.log_source import FrameSource
 from postclick.data.read.opening import open_log
@@ -23,7 +23,7 @@ from postclick.errors import InputError
 def rows_of(log: PreparedLog, split: str) -> pl.DataFrame:
     """Labels of a split and the raw `row` of each of its rows; ids differ between logs."""
     frames = [pl.read_parquet(log.folder / shard.file) for shard in log.split(split).shards]
-    table = Vocabulary.load(log.folder / FOLDER, "row").table
+    table = Vocabulary.load(log.folder / VOCABULARIES, "row").table
     names = pl.DataFrame({"row": table["id"], "raw": table["value"]})
     return pl.concat(frames).select("row", "click").join(names, on="row", how="left")
 
@@ -71,7 +71,7 @@ def test_nothing_is_fitted_on_rows_that_were_left_out(
     tmp_path: Path, make_log: Any, schema: LogSchema
 ) -> None:
     log = prepare(LogSplits(schema, FrameSource(make_log())), tmp_path / "a", negative_rate=0.2)
-    table = Vocabulary.load(log.folder / FOLDER, "row").table
+    table = Vocabulary.load(log.folder / VOCABULARIES, "row").table
     assert table.height == table["count"].sum() == log.split("train").rows
 
 
@@ -87,7 +87,7 @@ def test_chunks_do_not_change_the_sample(
     splits = LogSplits(schema, open_log(tmp_path / "log.parquet"))
     usual = prepare(splits, tmp_path / "usual", seed=5, negative_rate=0.25)
     monkeypatch.setattr(
-        "postclick.data.check.check_log.pieces", lambda frame, lists: frame.iter_slices(chunk)
+        "postclick.data.read.reader.in_pieces", lambda frame, lists: frame.iter_slices(chunk)
     )
     cut = prepare(splits, tmp_path / "cut", seed=5, negative_rate=0.25)
     assert cut.fingerprint == usual.fingerprint

@@ -11,17 +11,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from helpers.written import digests, row_values, stored
-from postclick.data.check import check_log as checks
 from postclick.data.encode.encoder import Encoder
-from postclick.data.encode.vocabulary import FOLDER, Vocabulary
-from postclick.data.manifest import Manifest
+from postclick.data.encode.vocabulary import Vocabulary
+from postclick.data.manifest import VOCABULARIES, Manifest
 from postclick.data.prepared import PreparedLog
-from postclick.data.read import file_source, log_source
+from postclick.data.read import file_source, log_source, reader
 from postclick.data.read.canonical import Canonicalizer, Issues
 from postclick.data.read.opening import FrameSource, LogSource, open_log
 from postclick.data.schema import LogSchema
 from postclick.data.splits import LogSplits
-from postclick.data.write import shuffle
+from postclick.data.write import shards, spill
 from postclick.data.write.prepare import prepare
 from postclick.errors import InputError
 
@@ -62,7 +61,7 @@ def test_what_is_written(tmp_path: Path, make_log: Any, schema: LogSchema) -> No
         "list<element: int32>",
     ]
     files = set(digests(log.folder))
-    assert {"manifest.json", "request.json", f"{FOLDER}/shop.parquet"} <= files
+    assert {"manifest.json", "request.json", f"{VOCABULARIES}/shop.parquet"} <= files
     assert not any("spill" in name for name in files)
 
 
@@ -108,7 +107,7 @@ def test_unseen_missing_and_rare_values_are_0(tmp_path: Path, make_log: Any) -> 
     rows = stored(log, "test")
     assert (rows["shop"] == 0).sum() == (test["shop"] == "d").sum()
     assert rows["user"].unique().to_list() == [0]
-    known = Vocabulary.load(log.folder / FOLDER, "history").encode(pl.Series(["1"]))[0]
+    known = Vocabulary.load(log.folder / VOCABULARIES, "history").encode(pl.Series(["1"]))[0]
     assert rows["history"].to_list() == [[0, known]] * 600
 
 
@@ -133,7 +132,7 @@ def test_chunks_do_not_matter(
     logs = []
     for k, rows in enumerate((100_000, 271)):
         monkeypatch.setattr(log_source, "CHUNK_ROWS", rows)
-        monkeypatch.setattr(shuffle, "PORTION_BYTES", 10_000 if k else 1 << 30)
+        monkeypatch.setattr(spill, "PORTION_BYTES", 10_000 if k else 1 << 30)
         splits = LogSplits(schema, FrameSource(make_log()))
         logs.append(prepare(splits, tmp_path / str(k), shard_rows=300))
     for name in ("train", "valid", "test"):
@@ -150,13 +149,13 @@ def test_long_lists_are_taken_in_small_pieces(
     frame = make_log().drop("price")  # its mean would be summed in another order
     plain = LogSchema.parse({**schema.model_dump(), "numeric": ()})
     whole = prepare(LogSplits(plain, FrameSource(frame)), tmp_path / "whole")
-    monkeypatch.setattr(checks, "PIECE_BYTES", 5000)
+    monkeypatch.setattr(reader, "PIECE_BYTES", 5000)
     monkeypatch.setattr(file_source, "CHUNK_BYTES", 20_000)
     log = open_log(tmp_path / "log.parquet")
     assert len(list(log.frames(["row"]))) > 3
     cut = prepare(LogSplits(plain, log), tmp_path / "cut")
     assert stored(cut, "train").equals(stored(whole, "train"))
-    monkeypatch.setattr(shuffle, "SHARD_BYTES", 50_000)
+    monkeypatch.setattr(shards, "SHARD_BYTES", 50_000)
     small = prepare(LogSplits(plain, log), tmp_path / "small")
     assert len(small.split("train").shards) > 1
     assert stored(small, "train").equals(stored(whole, "train"))
@@ -167,7 +166,7 @@ def test_more_buckets_than_may_be_open(
 ) -> None:
     splits = LogSplits(schema, FrameSource(make_log()))
     whole = prepare(splits, tmp_path / "a", shard_rows=100)
-    monkeypatch.setattr(shuffle, "MAX_OPEN_BUCKETS", 4)
+    monkeypatch.setattr(shards, "MAX_OPEN_BUCKETS", 4)
     few = prepare(splits, tmp_path / "b", shard_rows=100)
     assert digests(whole.folder) == digests(few.folder)
 
@@ -189,7 +188,7 @@ def test_a_sorted_log_ends_up_mixed(tmp_path: Path, make_log: Any, schema: LogSc
 
 def test_drawn_rows_are_not_fitted_on(tmp_path: Path, make_log: Any, schema: LogSchema) -> None:
     log = prepare(LogSplits(schema, FrameSource(make_log())), tmp_path / "out", seed=5)
-    known = Vocabulary.load(log.folder / FOLDER, "row").table["value"].to_list()
+    known = Vocabulary.load(log.folder / VOCABULARIES, "row").table["value"].to_list()
     assert len(known) == log.split("train").rows
     for name in ("valid", "test"):
         assert stored(log, name)["row"].unique().to_list() == [0]
@@ -197,7 +196,7 @@ def test_drawn_rows_are_not_fitted_on(tmp_path: Path, make_log: Any, schema: Log
     price = next(c for c in log.manifest.numerics if c.name == "price")
     assert price.mean == pytest.approx(used["price"].mean())
     assert price.std == pytest.approx(used["price"].std(ddof=0))
-    counts = Vocabulary.load(log.folder / FOLDER, "user").table["count"].sum()
+    counts = Vocabulary.load(log.folder / VOCABULARIES, "user").table["count"].sum()
     assert counts == used.height
 
 

@@ -1,5 +1,6 @@
 """Intervals over impressions: those of the statistics themselves, on rows read by other means."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +97,7 @@ def test_rows_without_truth_are_left_out(folder: Path, small_log: PreparedLog) -
 def test_groups_of_the_log_are_drawn_whole(folder: Path, small_log: PreparedLog) -> None:
     labels = split_labels(small_log, "test")
     group = np.random.default_rng(0).integers(1, 60, labels.click.size)
-    object.__setattr__(labels, "group", group)
+    labels = replace(labels, group=group)
     found = over_impressions(labels, "true_cvr", "test", folder, RUNS, "esmm")
     assert found["drawn"] == "groups"
     c, v = labels.click, labels.conversion[labels.click]

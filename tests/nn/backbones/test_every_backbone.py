@@ -120,11 +120,11 @@ def test_what_there_is_is_found() -> None:
     ("name", "message"),
     [
         ("resnet", "there is no backbone 'resnet'; there are share_bottom, mmoe, dcn_v2, ple, or"),
-        (3, "there is no backbone 3; there are share_bottom"),
-        (nn.Linear, "there is no backbone <class 'torch.nn.modules.linear.Linear'>"),
-        ("this:Zen", "'this' is not imported: import it first"),
-        (f"{__name__}:Nothing", "that is no class of a TaskBackbone"),
-        ("torch.nn:Linear", "that is no class of a TaskBackbone"),
+        (3, "3 is no backbone: it has to be a subclass of TaskBackbone"),
+        (nn.Linear, "is no backbone: it has to be a subclass of TaskBackbone"),
+        ("this:Zen", "which is not imported on a file's word"),
+        (f"{__name__}:Nothing", "has no 'Nothing': name a backbone in it"),
+        ("torch.nn:Linear", "torch.nn:Linear is no backbone: it has to be a subclass"),
     ],
 )
 def test_what_there_is_not_is_said(name: Any, message: str) -> None:

@@ -1,40 +1,40 @@
 """Findings on single columns: missing, constant, the same twice, unreadable."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Sequence
 from itertools import combinations
 from typing import Any
 
 import polars as pl
 
 from postclick.data.check.findings import Finding, Severity, share
-from postclick.data.read import canonical as c
+from postclick.data.read import values as v
 from postclick.data.read.canonical import Issues
-from postclick.data.read.opening import LogSource
+from postclick.data.read.reader import LogReader
 from postclick.data.schema import LogSchema
 
 MOSTLY_MISSING = 0.95
 _ISSUES: dict[str, tuple[str, Severity, str]] = {
-    c.UNREADABLE: (
+    v.UNREADABLE: (
         "unreadable-number",
         "error",
         "values are not numbers: mend them, or list the column under categorical",
     ),
-    c.INFINITE: ("infinite-number", "warning", "values are infinite and count as missing"),
-    c.LENGTHS: (
+    v.INFINITE: ("infinite-number", "warning", "values are infinite and count as missing"),
+    v.LENGTHS: (
         "weights-differ-in-length",
         "error",
         "rows have lists and weights of different lengths: mend them, or take out the weights",
     ),
-    c.NO_WEIGHT: ("missing-weight", "warning", "weights are missing and count as 0"),
-    c.TRUTH_RANGE: (
+    v.NO_WEIGHT: ("missing-weight", "warning", "weights are missing and count as 0"),
+    v.TRUTH_RANGE: (
         "truth-out-of-range",
         "error",
         "values are outside [0, 1] (a potential conversion must be 0 or 1): mend the truth "
         "column, or take it out of the schema",
     ),
-    c.NO_TRUTH: ("missing-truth", "warning", "rows have no truth and cannot be judged by it"),
-    c.UNREADABLE_TIME: (
+    v.NO_TRUTH: ("missing-truth", "warning", "rows have no truth and cannot be judged by it"),
+    v.UNREADABLE_TIME: (
         "unreadable-time",
         "warning",
         "values are neither a number nor an ISO date: write one of the two",
@@ -46,7 +46,7 @@ def issue_findings(split: str, issues: Issues, rows: int) -> list[Finding]:
     """What canonical conversion counted, the labels left out."""
     found = []
     for (kind, column), count in issues.rows.items():
-        if kind == c.NO_TRUTH and count == rows:
+        if kind == v.NO_TRUTH and count == rows:
             message = (
                 f"{split}: truth column {column!r} has no values: it is judged without that truth"
             )
@@ -71,7 +71,7 @@ class ColumnChecks:
         # Column to the one value it has had so far; a column that varies is taken out.
         self.constant: dict[str, Any] = {}
         # Columns that have been equal so far, lists left out: all of them before the first row.
-        self.equal = _groups([set(self._names) - self._bags])
+        self.equal = _several([set(self._names) - self._bags])
 
     def add(self, frame: pl.DataFrame) -> None:
         if frame.height == 0:
@@ -89,10 +89,12 @@ class ColumnChecks:
                 self.constant[name] = column[0]
             if name in self.constant and bool(column.ne_missing(self.constant[name]).any()):
                 del self.constant[name]
-        self.equal = _groups(part for group in self.equal for part in _split(group, frame))
+        self.equal = _several(
+            same for names in self.equal for same in _equal([frame[name] for name in names])
+        )
 
     def merge(self, other: "ColumnChecks") -> None:
-        self.equal = _groups(a & b for a in self.equal for b in other.equal)
+        self.equal = _several(a & b for a in self.equal for b in other.equal)
         if self.rows == 0 or other.rows == 0:
             full = self if other.rows == 0 else other
             self.constant = dict(full.constant)
@@ -120,8 +122,8 @@ class ColumnChecks:
                 found.append(Finding("constant-column", "warning", name, self.rows, message))
         pairs = {
             pair
-            for group in self.equal
-            for pair in combinations(sorted(group, key=self._names.index), 2)
+            for names in self.equal
+            for pair in combinations(sorted(names, key=self._names.index), 2)
         }
         for a, b in sorted(pairs):
             if self.rows and a not in self.constant:
@@ -148,36 +150,34 @@ class ColumnChecks:
         return found
 
 
-def _groups(parts: Iterable[Collection[str]]) -> set[frozenset[str]]:
+def _several(sets: Iterable[Collection[str]]) -> set[frozenset[str]]:
     """Those of two columns or more."""
-    return {frozenset(part) for part in parts if len(part) > 1}
+    return {frozenset(names) for names in sets if len(names) > 1}
 
 
-def _split(group: Collection[str], frame: pl.DataFrame) -> list[list[str]]:
-    """The columns of a group by what they hold in this frame."""
-    parts: dict[tuple[str, int], list[list[str]]] = {}
-    for name in group:
-        column = frame[name]
+def _equal(columns: Sequence[pl.Series]) -> list[list[str]]:
+    """The names of the columns, those that hold the same together."""
+    sums: dict[tuple[str, int], list[list[pl.Series]]] = {}
+    for column in columns:
         checksum = int(column.hash().reinterpret(signed=True).sum())
-        alike = parts.setdefault((str(column.dtype), checksum), [])
-        same = (part for part in alike if bool(column.eq_missing(frame[part[0]]).all()))
-        part = next(same, None)
-        if part is None:
-            alike.append([name])
+        alike = sums.setdefault((str(column.dtype), checksum), [])
+        same = next((known for known in alike if bool(column.eq_missing(known[0]).all())), None)
+        if same is None:
+            alike.append([column])
         else:
-            part.append(name)
-    return [part for alike in parts.values() for part in alike]
+            same.append(column)
+    return [[column.name for column in same] for alike in sums.values() for same in alike]
 
 
-def name_findings(schema: LogSchema, sources: Mapping[str, LogSource]) -> list[Finding]:
+def name_findings(schema: LogSchema, logs: Sequence[LogReader]) -> list[Finding]:
     """Columns that the schema names and a log lacks, and those it has beyond the schema."""
     found = []
-    canonical = {split: c.Canonicalizer(schema, s.columns) for split, s in sources.items()}
     truth = schema.truth.columns()
-    nowhere = [name for name in truth if not any(name in s.columns for s in sources.values())]
-    for split, source in sources.items():
+    nowhere = [name for name in truth if not any(name in log.source.columns for log in logs)]
+    for log in logs:
+        split, source = log.split, log.source
         have = ", ".join(source.columns[:12]) + (", ..." if len(source.columns) > 12 else "")
-        for name in (*canonical[split].missing, *nowhere):
+        for name in (*log.canonical.missing, *nowhere):
             message = (
                 f"{split}: no column {name!r} in {source.name}; it has {have}: "
                 "correct the schema or the log"

@@ -1,32 +1,45 @@
 """Findings on the labels: are they 0/1, do conversions follow clicks, are there enough?"""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import polars as pl
 
-from postclick.data import manifest as m
 from postclick.data.check.findings import Finding, Funnel, Severity, share
-from postclick.data.read import canonical as c
+from postclick.data.manifest import CLICK, CONVERSION
 from postclick.data.read.canonical import Issues
-from postclick.data.read.row_numbers import BadRows
+from postclick.data.read.values import NOT_BINARY
 from postclick.data.schema import LogSchema
 
 # Fewer clicks or conversions than this in a split: figures on it are mostly noise.
 FEW_CLICKS, FEW_CONVERSIONS = 100, 100
+# What to do with rows whose labels are wrong.
+BadRows = Literal["error", "drop", "keep"]
+# In canonical frames: rows that "drop" leaves, and the conversion that "keep" records.
+RIGHT_LABELS = (
+    pl.col(CLICK).is_not_null()
+    & pl.col(CONVERSION).is_not_null()
+    & (pl.col(CONVERSION) <= pl.col(CLICK))
+)
+CLICKED_CONVERSION = (
+    pl.when((pl.col(CLICK) == 0) & (pl.col(CONVERSION) == 1))
+    .then(pl.lit(0, pl.Int8))
+    .otherwise(pl.col(CONVERSION))
+    .alias(CONVERSION)
+)
 
 
 @dataclass
 class LabelCounts:
-    """Sums over canonical frames; rows with a label that is not 0/1 count as rows only."""
+    """Sums over rows; those with a label that is not 0/1 count as rows only."""
 
     rows: int = 0
     clicks: int = 0
     conversions: int = 0
     clickless: int = 0
 
-    def add(self, frame: pl.DataFrame) -> None:
-        click, conversion = frame[m.CLICK], frame[m.CONVERSION]
-        self.rows += frame.height
+    def add(self, click: pl.Series, conversion: pl.Series) -> None:
+        self.rows += len(click)
         self.clicks += int(click.sum())
         self.conversions += int(conversion.sum())
         self.clickless += int(((click == 0) & (conversion == 1)).sum())
@@ -53,9 +66,9 @@ def label_findings(
         else "write 0 or 1 in every row, or leave those rows out with on_bad_rows='drop'"
     )
     for name in (schema.click, schema.conversion):
-        rows = issues.rows[c.NOT_BINARY, name]
+        rows = issues.rows[NOT_BINARY, name]
         if rows:
-            values = ", ".join(issues.examples[c.NOT_BINARY, name])
+            values = ", ".join(issues.examples[NOT_BINARY, name])
             message = (
                 f"{split}: label {name!r} is not 0 or 1 in {share(rows, raw.rows)}, "
                 f"found {values}: {mend}"

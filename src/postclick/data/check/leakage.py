@@ -9,10 +9,11 @@ import numpy.typing as npt
 import polars as pl
 
 from postclick.data import manifest as m
-from postclick.data.check.sample import HASH, HashSample
-from postclick.data.read.columns_at_once import side_by_side
-from postclick.data.read.row_numbers import SAMPLE, hashes_of
+from postclick.data.column_threads import in_threads
+from postclick.data.read.canonical import ROW
 from postclick.data.read.values import flatten
+from postclick.data.row_hash import SAMPLE, hashes_of
+from postclick.data.sample import HASH, HashSample
 from postclick.data.schema import LogSchema
 
 Floats = npt.NDArray[np.float64]
@@ -73,31 +74,29 @@ class LeakSample:
     """Collects a sample of each stratum (not clicked, clicked, converted) from chunks."""
 
     def __init__(self, schema: LogSchema, seed: int) -> None:
-        self._schema = schema
         self._seed = seed
+        self._features = schema.feature_names
+        # What a judge needs of a row: equality of categories, not their text.
+        lists = [pl.col(f.name).list.head(MAX_LIST) for f in schema.multi]
+        self._reduced: list[pl.Expr] = [
+            pl.col(m.CLICK),
+            pl.col(m.CONVERSION),
+            *(pl.col(f.name).hash() for f in schema.categorical),
+            *(pl.col(f.name) for f in schema.numeric),
+            *(column.list.eval(pl.element().hash()) for column in lists),
+        ]
         self._strata = [HashSample(k) for k in (UNCLICKED_ROWS, CLICKED_ROWS, CONVERTED_ROWS)]
 
     def add(self, frame: pl.DataFrame) -> None:
         """Take in a canonical frame with row numbers; rows with wrong labels are passed over."""
-        hashes = hashes_of(frame, self._seed, SAMPLE)
+        hashes = hashes_of(frame[ROW].to_numpy(), self._seed, SAMPLE)
         good = (frame[m.CLICK] >= frame[m.CONVERSION]).fill_null(False).to_numpy()
         step = (frame[m.CLICK] + frame[m.CONVERSION]).fill_null(0).to_numpy()
         for stratum, sample in enumerate(self._strata):
             mask = sample.accept(hashes, good & (step == stratum))
             if mask.any():
-                sample.put(self._reduce(frame.filter(pl.Series(mask))), hashes[mask])
-
-    def _reduce(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """What a judge needs of a row: equality of categories, not their text."""
-        schema = self._schema
-        lists = [pl.col(f.name).list.head(MAX_LIST) for f in schema.multi]
-        return frame.select(
-            m.CLICK,
-            m.CONVERSION,
-            *(pl.col(f.name).hash() for f in schema.categorical),
-            *(pl.col(f.name) for f in schema.numeric),
-            *(column.list.eval(pl.element().hash()) for column in lists),
-        )
+                rows = frame.filter(pl.Series(mask)).select(self._reduced)
+                sample.put(rows, hashes[mask])
 
     def merge(self, other: "LeakSample") -> None:
         for mine, theirs in zip(self._strata, other._strata, strict=True):
@@ -112,10 +111,10 @@ class LeakSample:
         """The sample, or None if no usable row was seen."""
         frames = [sample.frame() for sample in self._strata]
         seen = [sample.seen for sample in self._strata]
-        parts = [f for f in frames if f.height]
-        if not parts:
+        full = [f for f in frames if f.height]
+        if not full:
             return None
-        frame = pl.concat(parts)
+        frame = pl.concat(full)
         weight = np.concatenate(
             [np.full(f.height, s / f.height) for f, s in zip(frames, seen, strict=True) if f.height]
         )
@@ -123,9 +122,7 @@ class LeakSample:
         fit = (frame[HASH].to_numpy() & np.uint64(1)).astype(np.bool_)
         click = frame[m.CLICK].cast(pl.Float64).to_numpy()
         conversion = frame[m.CONVERSION].cast(pl.Float64).to_numpy()
-        return LabelledSample(
-            frame.select(self._schema.feature_names), click, conversion, weight, fit
-        )
+        return LabelledSample(frame.select(self._features), click, conversion, weight, fit)
 
 
 @dataclass(frozen=True)
@@ -254,5 +251,5 @@ def grouped_auc(score: Floats, positive: Floats, negative: Floats) -> float:
 def find_leaks(sample: LabelledSample, features: Sequence[str]) -> dict[str, Leak]:
     """Leaks among `features`, in their order."""
     judge = LeakJudge(sample)
-    found = dict(zip(features, side_by_side(judge.judge, features), strict=True))
+    found = dict(zip(features, in_threads(judge.judge, features), strict=True))
     return {name: leak for name, leak in found.items() if leak is not None}

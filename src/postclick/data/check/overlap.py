@@ -5,10 +5,9 @@ import numpy.typing as npt
 import polars as pl
 
 from postclick.data.check.findings import Finding, share
-from postclick.data.read.row_numbers import UInt64s
+from postclick.data.row_hash import Int64s, UInt64s
 from postclick.data.schema import LogSchema
 
-Int64s = npt.NDArray[np.int64]
 # Different keys held for one split; with more, a fixed part of all keys is followed instead.
 MAX_KEYS = 4_000_000
 
@@ -37,17 +36,17 @@ class KeySketch:
         self._new.append(keys[_below(keys, self._limit)])
         self._waiting += len(self._new[-1])
         if self._waiting > self._max_keys:
-            self._settle()
+            self._count_new()
 
     def merge(self, other: "KeySketch") -> None:
-        other._settle()
-        self._settle()
+        other._count_new()
+        self._count_new()
         self._limit = min(self._limit, other._limit)
         self._count(
             np.concatenate([self._keys, other._keys]), np.concatenate([self._rows, other._rows])
         )
 
-    def _settle(self) -> None:
+    def _count_new(self) -> None:
         if self._new:
             new = np.concatenate(self._new)
             self._new, self._waiting = [], 0
@@ -67,10 +66,20 @@ class KeySketch:
         keep = _below(self._keys, limit)
         self._keys, self._rows = self._keys[keep], self._rows[keep]
 
+    def counts(self) -> tuple[Int64s, float]:
+        """int64 [keys]: rows of each key that is followed, and the part of all keys that is.
+
+        >>> sketch = KeySketch()
+        >>> sketch.add(np.array([7, 8, 7], dtype=np.uint64)); sketch.counts()[0].tolist()
+        [2, 1]
+        """
+        self._count_new()
+        return self._rows, self._limit
+
     def rows_in(self, other: "KeySketch") -> tuple[int, float]:
         """Rows of this split whose key the other split has too, and the part of keys followed."""
-        self._settle()
-        other._settle()
+        self._count_new()
+        other._count_new()
         limit = min(self._limit, other._limit)
         both = np.isin(self._keys, other._keys) & _below(self._keys, limit)
         return round(int(self._rows[both].sum()) / limit), limit
@@ -83,19 +92,19 @@ def _below(keys: UInt64s, limit: float) -> npt.NDArray[np.bool_]:
 
 
 class TimeSpan:
-    """Earliest and latest time of a split, and how many of its rows are not after `after`."""
+    """The latest time of a split, and how many of its rows are not later than they should be."""
 
-    def __init__(self, after: float | None = None) -> None:
-        self.after = after
+    def __init__(self) -> None:
         self.latest: float | None = None
         self.early = 0
 
-    def add(self, time: pl.Series) -> None:
+    def add(self, time: pl.Series, after: float | None = None) -> None:
+        """Take in the times of rows that should be later than `after`."""
         latest = time.max()
         if isinstance(latest, float):
             self.latest = latest if self.latest is None else max(self.latest, latest)
-        if self.after is not None:
-            self.early += int((time <= self.after).sum())
+        if after is not None:
+            self.early += int((time <= after).sum())
 
     def merge(self, other: "TimeSpan") -> None:
         known = [t for t in (self.latest, other.latest) if t is not None]

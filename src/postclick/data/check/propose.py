@@ -8,16 +8,16 @@ import polars as pl
 import polars.selectors as cs
 import yaml
 
-from postclick.data.check.check_log import read_ahead
 from postclick.data.check.column_facts import ColumnFacts, column_facts
 from postclick.data.check.findings import share
 from postclick.data.check.leakage import LeakSample, find_leaks
-from postclick.data.check.roles import guess_labels, is_numeric, is_row_id, is_time
-from postclick.data.check.sample import HASH, HashSample
+from postclick.data.check.roles import guess_group, guess_labels, is_numeric, is_row_id, is_time
 from postclick.data.manifest import RESERVED, TRUTH_COLUMNS
-from postclick.data.read.canonical import Canonicalizer, Issues
-from postclick.data.read.opening import LogSource
-from postclick.data.read.row_numbers import SAMPLE, row_hash, with_rows
+from postclick.data.read.canonical import ROW, Canonicalizer, Issues
+from postclick.data.read.log_source import LogSource
+from postclick.data.read.reader import read_ahead
+from postclick.data.row_hash import SAMPLE, row_hash
+from postclick.data.sample import HASH, HashSample
 from postclick.data.schema import LogSchema
 
 READ_ROWS, SAMPLE_ROWS = 2_000_000, 200_000
@@ -170,7 +170,7 @@ class _Draft:
         schema = LogSchema.parse({"click": click, "conversion": conversion, **features})
         canonical = Canonicalizer(schema, sample.columns).convert(sample, Issues())
         collected = LeakSample(schema, seed=0)
-        collected.add(with_rows(canonical, 0))
+        collected.add(canonical.with_row_index(ROW))
         labelled = collected.result()
         for name, leak in find_leaks(labelled, schema.feature_names).items() if labelled else ():
             for columns in self.kinds.values():
@@ -189,6 +189,10 @@ class _Draft:
             lines += [f"  - {_quoted(name)}  # {why}" for name, why in self.ignored.items()]
         if self.time is not None:
             lines.append(f"time: {_quoted(self.time)}")
+        group = guess_group([*self.kinds["categorical"].values(), *self.kinds["numeric"].values()])
+        if group is not None:
+            why = "would compute metrics within its values too"
+            lines.append(f"# group: {_quoted(group.name)}  # {why}")
         if any(f.distinct > MANY_VALUES for f in self.kinds["categorical"].values()):
             lines.append("# min_count: 5  # would let rarer values share one id")
         return lines

@@ -20,6 +20,19 @@ CONVERSION_WORDS = _words(
 )
 TIME_WORDS = _words("time timestamp ts date datetime")
 ID_WORDS = _words("id ids code category cate type segment group zip brand shop cluster")
+# Those whose rows belong together, the likeliest first, and what else their names may say.
+GROUP_WORDS = [
+    "user",
+    "uid",
+    "customer",
+    "member",
+    "visitor",
+    "account",
+    "session",
+    "request",
+    "query",
+]
+KEY_WORDS = _words("id key hash code")
 AMOUNT_WORDS = _words(
     "count cnt num number price amount age days score rate qty quantity avg mean sum total "
     "length size duration history value numerical"
@@ -91,6 +104,16 @@ def is_row_id(facts: ColumnFacts) -> bool:
     """Whether (almost) every row has its own value, so that nothing can be learned from it."""
     enough = facts.present >= MIN_UNIQUE_ROWS and facts.form in ("whole", "text")
     return enough and facts.separator is None and facts.distinct >= UNIQUE * facts.present
+
+
+def guess_group(facts: Sequence[ColumnFacts]) -> ColumnFacts | None:
+    """The column that names a user, or else a session or a request, if there is one."""
+    for word in GROUP_WORDS:
+        for column in facts:
+            plain = column.form in ("whole", "text") and column.separator is None
+            if plain and word in column.words and column.words <= {word} | KEY_WORDS:
+                return column
+    return None
 
 
 def is_time(facts: ColumnFacts) -> bool:

@@ -8,9 +8,9 @@ import numpy.typing as npt
 import polars as pl
 
 from postclick.data import manifest as m
+from postclick.data.column_threads import in_threads
 from postclick.data.encode.scaling import LARGEST_SCALED, Floats, quantile_ids, signed_log1p
-from postclick.data.encode.vocabulary import FOLDER, Vocabulary
-from postclick.data.read.columns_at_once import side_by_side
+from postclick.data.encode.vocabulary import Vocabulary
 from postclick.data.read.values import flatten, rebuild
 
 # From a feature's values to int32 ids [n], 0 where unknown or missing.
@@ -34,6 +34,9 @@ class Encoder:
         """`lookups` has an entry for each bag and for each id column without edges."""
         self.ids, self.numerics, self.bags = ids, numerics, bags
         self._lookups = lookups
+        # Which the log may have if its schema has no group.
+        names = [c.name for c in ids] + [c.name for c in numerics] + [c.name for c in bags]
+        self._feature_called_group = m.GROUP in names
 
     @classmethod
     def load(cls, folder: str | Path, manifest: m.Manifest) -> "Encoder":
@@ -44,12 +47,12 @@ class Encoder:
         """
         names = [c.name for c in manifest.ids if c.edges is None] + [c.name for c in manifest.bags]
         manifest.check_vocabularies(Path(folder))
-        vocabularies = Path(folder) / FOLDER
+        vocabularies = Path(folder) / m.VOCABULARIES
         lookups = {name: Vocabulary.load(vocabularies, name).encode for name in names}
         return cls(manifest.ids, manifest.numerics, manifest.bags, lookups)
 
     def encode(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The prepared columns of a canonical frame: labels and truth if it has them, then
+        """The prepared columns of a canonical frame: labels, truth and group if it has them, then
         ids (Int32), numerics (Float32), and bags (List(Int32)) with their weights."""
         columns = [frame[name].cast(pl.Int8) for name in (m.CLICK, m.CONVERSION) if name in frame]
         columns += [
@@ -57,7 +60,8 @@ class Encoder:
             for name in m.TRUTH_COLUMNS
             if name in frame
         ]
-        columns += side_by_side(lambda column: self._ids(frame[column.name], column), self.ids)
+        columns += [frame[m.GROUP]] if m.GROUP in frame and not self._feature_called_group else []
+        columns += in_threads(lambda column: self._ids(frame[column.name], column), self.ids)
         for number in self.numerics:
             scaled = scale(_floats(frame[number.source]), number)
             columns.append(pl.Series(number.name, scaled))

@@ -9,15 +9,16 @@ import numpy.typing as npt
 import polars as pl
 
 from postclick.data import manifest as m
+from postclick.data.column_threads import in_threads
 from postclick.data.encode.encoder import Encoder, Lookup
 from postclick.data.encode.scaling import EdgeSample, Moments, signed_log1p
 from postclick.data.encode.vocabulary import Vocabulary, VocabularyCounter
-from postclick.data.read.columns_at_once import side_by_side
-from postclick.data.read.row_numbers import SAMPLE, hashes_of
+from postclick.data.read.canonical import KEY, ROW, SPLIT, TIME
 from postclick.data.read.values import flatten, rebuild
+from postclick.data.row_hash import SAMPLE, hashes_of
 from postclick.data.schema import LogSchema, Numeric
 
-Mask = npt.NDArray[np.bool_]
+TRAIN = m.SPLITS.index("train")
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,11 @@ class Fitted:
     def save(self, folder: Path) -> None:
         """Write the vocabularies into `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
-        side_by_side(lambda item: item[1].save(folder, item[0]), self.vocabularies.items())
+        in_threads(lambda item: item[1].save(folder, item[0]), self.vocabularies.items())
 
 
 class FeatureFitter:
-    """Fits on the chunks it is shown; only rows where `counted` is true are learned from."""
+    """Fits on the training rows of the chunks it is shown, and on no others."""
 
     def __init__(self, schema: LogSchema, seed: int) -> None:
         self._schema = schema
@@ -50,15 +51,16 @@ class FeatureFitter:
         self._missing = dict.fromkeys(self._moments, 0)
         self._edges = {f.name: EdgeSample() for f in schema.numeric if f.transform == "quantile"}
 
-    def add(self, frame: pl.DataFrame, counted: Mask) -> pl.DataFrame:
-        """Learn from a canonical frame with row numbers; the frame with codes instead of text."""
-        coded = side_by_side(
-            lambda feature: self._counters[feature.name].add(frame[feature.name], counted),
+    def add(self, chunk: pl.DataFrame) -> pl.DataFrame:
+        """Learn from a canonical frame with rows and splits; it with codes instead of text."""
+        counted = (chunk[SPLIT] == TRAIN).to_numpy()
+        coded = in_threads(
+            lambda feature: self._counters[feature.name].add(chunk[feature.name], counted),
             self._schema.categorical,
         )
-        hashes = hashes_of(frame, self._seed, SAMPLE) if self._edges else None
+        hashes = hashes_of(chunk[ROW].to_numpy(), self._seed, SAMPLE) if self._edges else None
         for number in self._schema.numeric:
-            values = frame[number.name].to_numpy()[counted]
+            values = chunk[number.name].to_numpy()[counted]
             finite = values[~np.isnan(values)]
             self._missing[number.name] += len(values) - len(finite)
             if hashes is not None and number.transform == "quantile":
@@ -67,10 +69,10 @@ class FeatureFitter:
             logged = number.transform == "log1p"
             self._moments[number.name].add(signed_log1p(finite) if logged else finite)
         for bag in self._schema.multi:
-            flat, offsets = flatten(frame[bag.name])
+            flat, offsets = flatten(chunk[bag.name])
             codes = self._counters[bag.name].add(flat, np.repeat(counted, np.diff(offsets)))
             coded.append(rebuild(codes.alias(bag.name), offsets))
-        return frame.with_columns(coded)
+        return chunk.drop(KEY, TIME, strict=False).with_columns(coded)
 
     def result(self) -> Fitted:
         """Everything learned."""
@@ -84,7 +86,7 @@ class FeatureFitter:
             vocabulary = Vocabulary.fit(counter.counts(), floors[name] or schema.min_count)
             return vocabulary, CodeLookup(counter.ids_of_codes(vocabulary))
 
-        found = side_by_side(learned, self._counters)
+        found = in_threads(learned, self._counters)
         for name, (vocabulary, lookup) in zip(self._counters, found, strict=True):
             vocabularies[name], lookups[name] = vocabulary, lookup
         ids = [m.IdColumn(name=f.name, size=vocabularies[f.name].size) for f in schema.categorical]

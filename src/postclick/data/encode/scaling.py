@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from postclick.data.check.sample import HashSample
-from postclick.data.read.row_numbers import UInt64s
+from postclick.data.row_hash import UInt64s
+from postclick.data.sample import HashSample
 
 Floats = npt.NDArray[np.float64]
 # Values from which quantile edges are computed; a log with fewer rows gives exact ones.

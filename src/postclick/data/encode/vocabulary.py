@@ -11,7 +11,6 @@ import pyarrow.parquet as pq
 
 from postclick.errors import InputError
 
-FOLDER = "vocabularies"
 _SAFE = re.compile(r"[a-z0-9_][a-z0-9_-]{0,99}")
 Int32s = npt.NDArray[np.int32]
 

@@ -18,32 +18,32 @@ PARQUET_SUFFIXES = (".parquet", ".pq")
 class ManyFiles(LogSource):
     """Several files read one after the other as one log; all must have the same columns."""
 
-    def __init__(self, parts: Sequence[LogSource]) -> None:
-        self._parts = tuple(parts)
-        self.name = f"{parts[0].name} and {len(parts) - 1} more"
-        for part in self._parts[1:]:
-            odd = set(part.columns) ^ set(self._parts[0].columns)
+    def __init__(self, logs: Sequence[LogSource]) -> None:
+        self._logs = tuple(logs)
+        self.name = f"{logs[0].name} and {len(logs) - 1} more"
+        for log in self._logs[1:]:
+            odd = set(log.columns) ^ set(self._logs[0].columns)
             if odd:
                 raise InputError(
-                    f"{part.name} and {self._parts[0].name} differ in column {sorted(odd)[0]!r}: "
+                    f"{log.name} and {self._logs[0].name} differ in column {sorted(odd)[0]!r}: "
                     "files of one log need the same columns"
                 )
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return self._parts[0].columns
+        return self._logs[0].columns
 
     def frames(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         self.require(columns)
-        for part in self._parts:
-            yield from part.frames(columns)
+        for log in self._logs:
+            yield from log.frames(columns)
 
     @property
     def files(self) -> tuple[Path, ...]:
-        return tuple(file for part in self._parts for file in part.files)
+        return tuple(file for log in self._logs for file in log.files)
 
     def state(self) -> tuple[str, ...] | None:
-        states = [part.state() for part in self._parts]
+        states = [log.state() for log in self._logs]
         known = [state for state in states if state is not None]
         return sum(known, ()) if len(known) == len(states) else None
 

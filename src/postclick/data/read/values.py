@@ -1,4 +1,4 @@
-"""Columns of any type as text, numbers, labels or lists, with a count of what could not be read."""
+"""Columns of any type as text, numbers, labels, times or lists, and what could not be read."""
 
 from dataclasses import dataclass
 
@@ -8,29 +8,38 @@ import polars as pl
 import pyarrow as pa
 
 from postclick.data.read.file_source import NULL_TEXT
+from postclick.data.schema import MultiCategorical
 from postclick.errors import InputError
 
 EXAMPLES = 3
+# What may be wrong with a value.
+NOT_BINARY, UNREADABLE, INFINITE = "not-binary", "unreadable", "infinite"
+LENGTHS, NO_WEIGHT = "lengths", "no-weight"
+TRUTH_RANGE, NO_TRUTH, UNREADABLE_TIME = "truth-range", "no-truth", "unreadable-time"
 # Text that stands for a missing number; a category may well be called "NA".
 MISSING_NUMBERS = ["", "na", "n/a", "<na>", "null", "none", "nan", "-nan"]
 LABELS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """Rows that could not be read, and a few of their values."""
+class BadValues:
+    """How many rows of a column hold what cannot be used, and a few of their values."""
 
     rows: int = 0
     examples: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, column: pl.Series, bad: pl.Series) -> "Trouble":
+    def of(cls, column: pl.Series, bad: pl.Series) -> "BadValues":
         """Count the rows where `bad` is true and show the first different values of `column`."""
         rows = int(bad.sum() or 0)
         if rows == 0:
             return cls()
         values = column.filter(bad).head(10_000).unique(maintain_order=True).head(EXAMPLES)
         return cls(rows, tuple("missing" if v is None else repr(v) for v in values.to_list()))
+
+
+# Which kind of bad values was found in which column.
+Found = list[tuple[str, str, BadValues]]
 
 
 def to_text(column: pl.Series) -> pl.Series:
@@ -70,15 +79,15 @@ def _may_be_whole(text: pl.Series) -> bool:
     return bool(text.str.contains(".00", literal=True).any())
 
 
-def to_number(column: pl.Series) -> tuple[pl.Series, Trouble, Trouble]:
+def to_number(column: pl.Series) -> tuple[pl.Series, BadValues, BadValues]:
     """Numbers as Float64: the column, unreadable text, infinities; both become null.
 
     >>> number, unreadable, infinite = to_number(pl.Series("x", ["1", " 2.5 ", "NA", "ten", "inf"]))
     >>> number.to_list(), unreadable, infinite.rows
-    ([1.0, 2.5, None, None, None], Trouble(rows=1, examples=("'ten'",)), 1)
+    ([1.0, 2.5, None, None, None], BadValues(rows=1, examples=("'ten'",)), 1)
     """
     kind = column.dtype
-    unreadable = Trouble()
+    unreadable = BadValues()
     if kind.is_nested() or kind.is_temporal() or kind in (pl.Binary, pl.Object):
         raise InputError(
             f"column {column.name!r} holds {kind}, not numbers: derive a number from it, "
@@ -92,24 +101,23 @@ def to_number(column: pl.Series) -> tuple[pl.Series, Trouble, Trouble]:
             text = column.str.strip_chars()
             number = text.cast(pl.Float64, strict=False)
             known = text.str.to_lowercase().is_in(MISSING_NUMBERS)
-            unreadable = Trouble.of(column, number.is_null() & column.is_not_null() & ~known)
+            unreadable = BadValues.of(column, number.is_null() & column.is_not_null() & ~known)
     else:
         number = column.cast(pl.Float64)
     infinite = number.is_infinite()
+    infinities = BadValues()
     if bool(infinite.any()):
-        trouble = Trouble.of(column, infinite.fill_null(False))
+        infinities = BadValues.of(column, infinite.fill_null(False))
         number = number.set(infinite.fill_null(False), None)
-    else:
-        trouble = Trouble()
-    return number.fill_nan(None), unreadable, trouble
+    return number.fill_nan(None), unreadable, infinities
 
 
-def to_label(column: pl.Series) -> tuple[pl.Series, Trouble]:
+def to_label(column: pl.Series) -> tuple[pl.Series, BadValues]:
     """A 0/1 label as Int8, null where it is missing or anything else.
 
     >>> label, bad = to_label(pl.Series("click", ["1", "0.0", "true", "yes", None]))
     >>> label.to_list(), bad
-    ([1, 0, 1, None, None], Trouble(rows=2, examples=("'yes'", 'missing')))
+    ([1, 0, 1, None, None], BadValues(rows=2, examples=("'yes'", 'missing')))
     """
     kind = column.dtype
     if kind in (pl.Categorical, pl.Enum):
@@ -125,7 +133,80 @@ def to_label(column: pl.Series) -> tuple[pl.Series, Trouble]:
             label = text.replace_strict(LABELS, default=None, return_dtype=pl.Int8)
     else:
         label = pl.Series(column.name, [None] * len(column), dtype=pl.Int8)
-    return label, Trouble.of(column, label.is_null())
+    return label, BadValues.of(column, label.is_null())
+
+
+def to_truth(column: pl.Series, binary: bool) -> tuple[pl.Series, Found]:
+    """A truth column as Float64; probabilities, or 0 and 1 if `binary`.
+
+    >>> number, found = to_truth(pl.Series("p", [0.5, 1.2, None]), binary=False)
+    >>> number.to_list(), [(kind, bad.rows) for kind, _, bad in found if bad.rows]
+    ([0.5, 1.2, None], [('truth-range', 1), ('no-truth', 1)])
+    """
+    number, unreadable, infinite = to_number(column)
+    wrong = ~number.is_in([0.0, 1.0]) if binary else (number < 0) | (number > 1)
+    return number, [
+        (UNREADABLE, column.name, unreadable),
+        (INFINITE, column.name, infinite),
+        (TRUTH_RANGE, column.name, BadValues.of(column, wrong.fill_null(False))),
+        (NO_TRUTH, column.name, BadValues(number.null_count(), ("missing",))),
+    ]
+
+
+def to_time(column: pl.Series) -> tuple[pl.Series, BadValues]:
+    """Times as Float64 that can be compared: dates as microseconds, numbers as they are.
+
+    >>> to_time(pl.Series("t", ["1970-01-01 00:00:01", "soon"]))[0].to_list()
+    [1000000.0, None]
+    """
+    kind = column.dtype
+    if kind.is_temporal():
+        number = column.cast(pl.Datetime("us")).cast(pl.Int64).cast(pl.Float64)
+    elif kind == pl.String:
+        number = column.cast(pl.Float64, strict=False)
+        if number.null_count() > column.null_count():
+            try:
+                moment = column.str.to_datetime(time_unit="us", strict=False)
+                number = moment.cast(pl.Int64).cast(pl.Float64)
+            except pl.exceptions.ComputeError:  # no format fits any row
+                number = pl.Series([None] * len(column), dtype=pl.Float64)
+    else:
+        number = column.cast(pl.Float64)
+    return number, BadValues.of(column, number.is_null() & column.is_not_null())
+
+
+def to_bag(
+    column: pl.Series, weights: pl.Series | None, role: MultiCategorical
+) -> tuple[list[pl.Series], Found]:
+    """A multi-valued column as lists of text and, where it has weights, of numbers beside it.
+
+    Blank elements are left out, and so are all of a row whose lists differ in length.
+    """
+    found: Found = []
+    lists = to_lists(column, role.separator)
+    if weights is not None:
+        weights = to_lists(weights, role.separator)
+        differ = lists.list.len().fill_null(0) != weights.list.len().fill_null(0)
+        found.append((LENGTHS, column.name, BadValues.of(column, differ)))
+        if bool(differ.any()):
+            lists, weights = lists.set(differ, None), weights.set(differ, None)
+    values, offsets = flatten(lists)
+    text = to_text(values)
+    text = text.set((text == "").fill_null(False), None)
+    keep = text.is_not_null()
+    if not bool(keep.all()):  # a trailing separator, say
+        offsets = np.concatenate(([0], np.cumsum(keep.to_numpy(), dtype=np.int64)))[offsets]
+    bags = [rebuild(text.filter(keep), offsets)]
+    if weights is not None:
+        raw = flatten(weights)[0]
+        absent = int((keep & (raw.is_null() | (raw.cast(pl.String) == ""))).sum())
+        number, unreadable, infinite = to_number(raw)
+        found.append((NO_WEIGHT, raw.name, BadValues(absent, ("missing",))))
+        found += [(UNREADABLE, raw.name, unreadable), (INFINITE, raw.name, infinite)]
+        bags.append(rebuild(number.filter(keep).fill_null(0.0), offsets))
+    if role.max_length is not None:
+        bags = [bag.list.head(role.max_length) for bag in bags]
+    return bags, found
 
 
 def to_lists(column: pl.Series, separator: str | None) -> pl.Series:

@@ -1,32 +1,33 @@
-"""`prepare`: a raw log to a prepared one."""
+"""`prepare`: a raw log to a prepared one, read, checked, encoded and written chunk by chunk."""
 
 import hashlib
-import json
 import shutil
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Collection, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
 from postclick.data import manifest as m
 from postclick.data.check.check_log import Progress
-from postclick.data.check.columns import name_findings
-from postclick.data.check.findings import CheckReport, in_order
-from postclick.data.encode.vocabulary import FOLDER
+from postclick.data.check.findings import Funnel
+from postclick.data.check.labels import BadRows
+from postclick.data.check.log_checks import LogChecks
+from postclick.data.encode.fitting import FeatureFitter
 from postclick.data.prepared import PreparedLog
-from postclick.data.read.canonical import stored_names
-from postclick.data.read.opening import LogSource
-from postclick.data.read.row_numbers import BadRows
+from postclick.data.read.reader import LogReader
+from postclick.data.read.splitting import Draw, by_place
 from postclick.data.schema import LogSchema
 from postclick.data.splits import LogSplits
-from postclick.data.write.ingest import Ingested, ingest
-from postclick.data.write.request import REQUEST, already_made, request_hash
-from postclick.data.write.shuffle import write_shards
+from postclick.data.write.request import already_made, request_hash, write_request
+from postclick.data.write.shards import write_shards
+from postclick.data.write.spill import Spill
 from postclick.errors import InputError
 from postclick.system.checksums import file_digest
 from postclick.system.files import staged
 
 SHARD_ROWS = 262_144
+SPILLED = "spill"  # a folder that is gone at the end
 
 
 def prepare(
@@ -72,7 +73,88 @@ def prepare(
     ...     prepared.inputs.field_sizes, [prepared.split(s).rows for s in prepared.manifest.splits]
     ((8,), [1291, 196, 513])
     """
-    shares = _shares(splits, valid_fraction, test_fraction)
+    schema, out = splits.schema, Path(out)
+    sources = splits.sources()
+    shares = _drawn(tuple(sources), {"valid": valid_fraction, "test": test_fraction})
+    _require_options(shard_rows, on_bad_rows, negative_rate)
+    draws = {name: Draw(name) for name in sources}
+    draws["train"] = Draw("train", shares, negative_rate, seed)
+    logs = [LogReader(schema, source, draws[name]) for name, source in sources.items()]
+    options: list[Any] = [shares, seed, shard_rows, on_bad_rows, *_sampling(negative_rate)]
+    request = request_hash(splits, options)
+    if already_made(out, request):
+        return PreparedLog(out)
+    tell = progress or (lambda stage, done, total: None)
+    checks = LogChecks(schema, logs, on_bad_rows, seed)
+    names = checks.names()
+    names.raise_errors()
+    fitter = FeatureFitter(schema, seed)
+    with staged(out) as folder:
+        (folder / SPILLED).mkdir()
+        filled = [name for name in m.SPLITS if name in sources or name in shares]
+        spills = {name: Spill(folder / SPILLED / name) for name in filled}
+        with ExitStack() as open_spills:
+            for spill in spills.values():
+                open_spills.callback(spill.close)
+            for log in logs:
+                for chunk in log.chunks():
+                    checked = checks.add(log, chunk)
+                    coded = fitter.add(checked)
+                    for name, rows in by_place(coded).items():
+                        spills[name].add(rows)
+                    tell("read", checks.rows, None)
+        report = checks.report()
+        report.raise_errors()
+        fitted = fitter.result()
+        fitted.save(folder / m.VOCABULARIES)
+        encoder, truth = fitted.encoder, checks.truth()
+        written: dict[str, m.Split] = {}
+        for name, spill in spills.items():
+            shards = write_shards(
+                spill,
+                encoder,
+                folder,
+                name,
+                truth=truth[name],
+                shard_rows=shard_rows,
+                seed=seed,
+                progress=_progress_of(tell, name, report.funnel),
+            )
+            spill.path.unlink()
+            written[name] = m.Split(**asdict(report.funnel[name]), shards=shards, truth=truth[name])
+        shutil.rmtree(folder / SPILLED)
+        m.Manifest(
+            format=m.FORMAT,
+            log_schema=schema,
+            seed=seed,
+            ids=encoder.ids,
+            numerics=encoder.numerics,
+            bags=encoder.bags,
+            splits=written,
+            findings=tuple(f.to_dict() for f in (*report.findings, *names.findings)),
+            notes=splits.notes,
+            fingerprint=_fingerprint(schema, seed, written, negative_rate),
+            negative_rate=negative_rate,
+            vocabularies={
+                path.name: file_digest(path) for path in sorted((folder / m.VOCABULARIES).iterdir())
+            },
+        ).write(folder)
+        write_request(folder, request)
+    return PreparedLog(out)
+
+
+def _drawn(given: Collection[str], fractions: Mapping[str, float]) -> dict[str, float]:
+    """The splits to be drawn from train, those not given, each with its share of the rows."""
+    for name, share in fractions.items():
+        if not 0 <= share < 1:
+            raise InputError(f"{name}_fraction is {share}: give a share of the rows in [0, 1)")
+    shares = {name: share for name, share in fractions.items() if name not in given and share > 0}
+    if sum(shares.values()) >= 1:
+        raise InputError("valid_fraction and test_fraction leave no row to train on: lower them")
+    return shares
+
+
+def _require_options(shard_rows: int, on_bad_rows: str, negative_rate: float) -> None:
     if shard_rows < 1:
         raise InputError(f"shard_rows is {shard_rows}: give 1 or more")
     if on_bad_rows not in get_args(BadRows):
@@ -82,119 +164,13 @@ def prepare(
             f"negative_rate is {negative_rate}: give the share of unclicked training rows to keep, "
             "above 0 and at most 1"
         )
-    schema, out = splits.schema, Path(out)
-    stored_names(schema)
-    given = {"train": splits.train, "valid": splits.valid, "test": splits.test}
-    sources = {name: source for name, source in given.items() if source is not None}
-    options: list[Any] = [shares, seed, shard_rows, on_bad_rows]
-    options += _sampling(negative_rate)
-    request = _request(splits, sources, options)
-    if already_made(out, request):
-        return PreparedLog(out)
-    names = CheckReport(in_order(name_findings(schema, sources)), {})
-    names.raise_errors()
-    tell = progress or (lambda stage, done, total: None)
-    with staged(out) as folder:
-        spilled = folder / "spill"
-        log = ingest(
-            schema,
-            sources,
-            shares,
-            spilled,
-            seed=seed,
-            on_bad_rows=on_bad_rows,
-            negative_rate=negative_rate,
-            progress=tell,
-        )
-        written = _write(log, folder, shard_rows, seed, tell)
-        shutil.rmtree(spilled)
-        log.fitted.save(folder / FOLDER)
-        encoder = log.fitted.encoder
-        m.Manifest(
-            format=m.FORMAT,
-            log_schema=schema,
-            seed=seed,
-            ids=encoder.ids,
-            numerics=encoder.numerics,
-            bags=encoder.bags,
-            splits=written,
-            findings=tuple(f.to_dict() for f in (*log.report.findings, *names.findings)),
-            notes=splits.notes,
-            fingerprint=_fingerprint(schema, seed, written, negative_rate),
-            negative_rate=negative_rate,
-            vocabularies={
-                path.name: file_digest(path) for path in sorted((folder / FOLDER).iterdir())
-            },
-        ).write(folder)
-        text = json.dumps({"request": request}, indent=1)
-        (folder / REQUEST).write_text(text + "\n", encoding="utf-8")
-    return PreparedLog(out)
 
 
-def _write(
-    log: Ingested,
-    folder: Path,
-    shard_rows: int,
-    seed: int,
-    tell: Progress,
-) -> dict[str, m.Split]:
-    total = sum(spill.rows for spill in log.spills.values())
-    written: dict[str, m.Split] = {}
-    for name, spill in log.spills.items():
-        before = sum(split.rows for split in written.values())
-        shards = write_shards(
-            spill,
-            log.fitted.encoder,
-            folder,
-            name,
-            truth=log.truth[name],
-            shard_rows=shard_rows,
-            seed=seed,
-            progress=partial(_tell_from, tell, before, total),
-        )
-        spill.path.unlink()
-        funnel = log.report.funnel[name]
-        written[name] = m.Split(
-            rows=funnel.rows,
-            clicks=funnel.clicks,
-            conversions=funnel.conversions,
-            shards=shards,
-            truth=log.truth[name],
-        )
-    return written
-
-
-def _tell_from(tell: Progress, before: int, total: int, done: int) -> None:
-    tell("write", before + done, total)
-
-
-def _shares(splits: LogSplits, valid: float, test: float) -> dict[str, float]:
-    """The splits to be drawn from train, each with its share of the rows."""
-    asked = (("valid", splits.valid, valid), ("test", splits.test, test))
-    for name, _, share in asked:
-        if not 0 <= share < 1:
-            raise InputError(f"{name}_fraction is {share}: give a share of the rows in [0, 1)")
-    shares = {name: share for name, source, share in asked if source is None and share > 0}
-    if sum(shares.values()) >= 1:
-        raise InputError("valid_fraction and test_fraction leave no row to train on: lower them")
-    return shares
-
-
-def _request(splits: LogSplits, sources: Mapping[str, LogSource], options: list[Any]) -> str | None:
-    """Hash of all that decides the result, None if a log cannot say whether it changed."""
-    states = {name: source.state() for name, source in sources.items()}
-    if None in states.values():
-        return None
-    schema = splits.schema.model_dump(mode="json")
-    return request_hash(
-        {
-            "format": m.FORMAT,
-            "schema": schema,
-            "logs": states,
-            "options": options,
-            "notes": splits.notes,
-        }
-    )
+def _progress_of(tell: Progress, split: str, funnel: Mapping[str, Funnel]) -> Callable[[int], None]:
+    """Tells of rows of `split` that are written, and of all those before it."""
+    total = sum(counts.rows for counts in funnel.values())
+    before = sum(funnel[name].rows for name in m.SPLITS[: m.SPLITS.index(split)] if name in funnel)
+    return lambda done: tell("write", before + done, total)
 
 
 def _sampling(negative_rate: float) -> list[str]:

@@ -2,20 +2,37 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from postclick.data.manifest import FILE_NAME
+from postclick.data.manifest import FILE_NAME, FORMAT
+from postclick.data.splits import LogSplits
 from postclick.errors import InputError
 
 REQUEST = "request.json"
 
 
-def request_hash(request: Mapping[str, Any]) -> str:
-    """A hash of what was asked for; equal requests make equal data."""
+def request_hash(splits: LogSplits, options: Sequence[Any]) -> str | None:
+    """Hash of all that decides the result, None if a log cannot say whether it changed."""
+    states = {split: source.state() for split, source in splits.sources().items()}
+    if None in states.values():
+        return None
+    request = {
+        "format": FORMAT,
+        "schema": splits.schema.model_dump(mode="json"),
+        "logs": states,
+        "options": list(options),
+        "notes": splits.notes,
+    }
     text = json.dumps(request, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_request(folder: Path, digest: str | None) -> None:
+    """Note in `folder` what it was made from."""
+    text = json.dumps({"request": digest}, indent=1)
+    (folder / REQUEST).write_text(text + "\n", encoding="utf-8")
 
 
 def already_made(out: Path, digest: str | None) -> bool:

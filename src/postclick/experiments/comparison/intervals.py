@@ -41,7 +41,7 @@ def over_impressions(
         truth: the column that stands for the true CVR, or `None`.
         runs: run folders of each method, by seed.
     """
-    c, group = labels.click, getattr(labels, "group", None)
+    c, group = labels.click, labels.group
     v, of_click = labels.conversion[c], None if group is None else group[c]
     held = [] if best is None else [scores[c] for scores in _scores(folder, split, runs[best])]
     methods = {}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from postclick.data.encode.vocabulary import FOLDER as VOCABULARIES
+from postclick.data.manifest import VOCABULARIES
 from postclick.errors import InputError
 from postclick.serving.bundle.bundle_files import BUNDLE, MODEL, read_info, verify_files
 from postclick.serving.bundle.column_owners import owners_of

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from postclick.data.encode.vocabulary import FOLDER as VOCABULARIES
 from postclick.data.encode.vocabulary import file_name
+from postclick.data.manifest import VOCABULARIES
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.progress import Reporter, Silent

@@ -11,8 +11,8 @@ from postclick.data.encode.pooling import pooling_weights
 from postclick.data.encode.scaling import quantile_ids
 from postclick.data.encode.vocabulary import Vocabulary
 from postclick.data.manifest import WEIGHTS_SUFFIX, BagColumn, IdColumn, NumericColumn
-from postclick.data.read.canonical import LENGTHS, UNREADABLE, Canonicalizer, Issues
-from postclick.data.read.values import flatten
+from postclick.data.read.canonical import Canonicalizer, Issues
+from postclick.data.read.values import LENGTHS, UNREADABLE, flatten
 from postclick.data.schema import LogSchema, MultiCategorical
 from postclick.errors import InputError
 from postclick.serving.lookup.encoded_rows import BagRows, EncodedRows, Int32s, Layout

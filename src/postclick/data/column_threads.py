@@ -11,12 +11,12 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
-def side_by_side(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
+def in_threads(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
     """`[work(item) for item in items]` in threads, for work that polars or numpy does.
 
     The first error, in the order of the items, is raised.
 
-    >>> side_by_side(abs, [-1, 2, -3])
+    >>> in_threads(abs, [-1, 2, -3])
     [1, 2, 3]
     """
     listed = list(items)

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from postclick.data.read.row_numbers import UInt64s
+from postclick.data.row_hash import UInt64s
 
 HASH = "__hash"
 Mask = npt.NDArray[np.bool_]
@@ -23,7 +23,7 @@ class HashSample:
     def __init__(self, size: int) -> None:
         self.size = size
         self.seen = 0
-        self._parts: list[pl.DataFrame] = []
+        self._frames: list[pl.DataFrame] = []
         self._held = 0
         self._limit: int | None = None  # no row with a larger hash can be chosen any more
 
@@ -36,7 +36,7 @@ class HashSample:
     def put(self, frame: pl.DataFrame, hashes: UInt64s) -> None:
         """Take in the accepted rows."""
         if frame.height:
-            self._parts.append(frame.with_columns(pl.Series(HASH, hashes)))
+            self._frames.append(frame.with_columns(pl.Series(HASH, hashes)))
             self._held += frame.height
             if self._held > 2 * self.size:
                 self._shrink()
@@ -44,14 +44,14 @@ class HashSample:
     def merge(self, other: "HashSample") -> None:
         """Take in the sample of other rows, drawn with the same seed."""
         self.seen += other.seen
-        self._parts += other._parts
+        self._frames += other._frames
         self._held += other._held
         if self._held > self.size:
             self._shrink()
 
     def _shrink(self) -> None:
-        kept = pl.concat(self._parts, how="vertical_relaxed").bottom_k(self.size, by=HASH)
-        self._parts = [kept]
+        kept = pl.concat(self._frames, how="vertical_relaxed").bottom_k(self.size, by=HASH)
+        self._frames = [kept]
         self._held = kept.height
         if kept.height == self.size:
             largest = kept[HASH].max()
@@ -60,6 +60,6 @@ class HashSample:
 
     def frame(self) -> pl.DataFrame:
         """The sampled rows in the order of their hashes, kept in column `__hash`."""
-        if not self._parts:
+        if not self._frames:
             return pl.DataFrame()
-        return pl.concat(self._parts, how="vertical_relaxed").sort(HASH).head(self.size)
+        return pl.concat(self._frames, how="vertical_relaxed").sort(HASH).head(self.size)

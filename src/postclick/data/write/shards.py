@@ -1,6 +1,6 @@
 """External shuffle: spilled rows are scattered over buckets, and each bucket becomes a shard."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -11,75 +11,19 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from postclick.data.check.sample import HASH
 from postclick.data.encode.encoder import Encoder
 from postclick.data.manifest import TRUTH_COLUMNS, Shard
-from postclick.data.read.row_numbers import SHUFFLE, UInt64s, hashes_of
+from postclick.data.read.canonical import ROW
+from postclick.data.row_hash import SHUFFLE, UInt64s, hashes_of
+from postclick.data.sample import HASH
+from postclick.data.write.spill import Spill
 from postclick.system.checksums import file_digest
 
-# Spilled rows are encoded and scattered in portions of about this size.
-PORTION_BYTES = 64 << 20
 MAX_OPEN_BUCKETS = 256
 # Shards that are sorted, written and hashed at the same time.
 WRITERS = 2
 # Shards get fewer rows where rows are long: a shard has to fit in memory a few times.
 SHARD_BYTES = 512 << 20
-_SPILL = pa.ipc.IpcWriteOptions()
-
-
-class Spill:
-    """Frames of one split on disk, in order, until they are shuffled.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     spill = Spill(Path(folder) / "rows")
-    ...     spill.add(pl.DataFrame({"x": [1, 2]})); spill.add(pl.DataFrame({"x": [3]}))
-    ...     spill.close()
-    ...     [frame["x"].to_list() for frame in spill.frames()], spill.rows
-    ([[1, 2], [3]], 3)
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.rows = 0
-        self.size = 0  # bytes
-        self._writer: pa.RecordBatchStreamWriter | None = None
-
-    def add(self, frame: pl.DataFrame) -> None:
-        if frame.height == 0:
-            return
-        table = frame.to_arrow()
-        if self._writer is None:
-            self._writer = pa.ipc.new_stream(str(self.path), table.schema, options=_SPILL)
-        self._writer.write_table(table)
-        self.rows += frame.height
-        self.size += table.nbytes
-
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-
-    def frames(self) -> Iterator[pl.DataFrame]:
-        """What was added, frame by frame; nothing if no rows were."""
-        if self.rows:
-            with pa.OSFile(str(self.path)) as file, pa.ipc.open_stream(file) as reader:
-                for batch in reader:
-                    frame = pl.from_arrow(pa.Table.from_batches([batch]))
-                    assert isinstance(frame, pl.DataFrame)
-                    yield frame
-
-    def portions(self) -> Iterator[pl.DataFrame]:
-        """The same rows in frames of about `PORTION_BYTES`."""
-        waiting: list[pl.DataFrame] = []
-        size = 0
-        for frame in self.frames():
-            waiting.append(frame)
-            size += int(frame.estimated_size())
-            if size >= PORTION_BYTES:
-                yield pl.concat(waiting)
-                waiting, size = [], 0
-        if waiting:
-            yield pl.concat(waiting)
 
 
 def write_shards(
@@ -126,7 +70,7 @@ def _scatter(
         for bucket in buckets:
             stack.callback(bucket.close)
         for frame in spill.portions():
-            hashes = hashes_of(frame, seed, SHUFFLE)
+            hashes = hashes_of(frame[ROW].to_numpy(), seed, SHUFFLE)
             numbers = bucket_of(hashes, count)
             if len(wanted) < count:
                 mask = (numbers >= wanted.start) & (numbers < wanted.stop)

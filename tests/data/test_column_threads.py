@@ -4,16 +4,16 @@ import threading
 
 import pytest
 
-from postclick.data.read.columns_at_once import side_by_side
+from postclick.data.column_threads import in_threads
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
-    assert side_by_side(lambda k: k * k, range(50)) == [k * k for k in range(50)]
-    assert side_by_side(str, []) == []
+    assert in_threads(lambda k: k * k, range(50)) == [k * k for k in range(50)]
+    assert in_threads(str, []) == []
 
 
 def test_one_item_needs_no_thread() -> None:
-    assert side_by_side(lambda _: threading.current_thread().name, [0]) == ["MainThread"]
+    assert in_threads(lambda _: threading.current_thread().name, [0]) == ["MainThread"]
 
 
 def test_the_first_error_is_raised() -> None:
@@ -23,4 +23,4 @@ def test_the_first_error_is_raised() -> None:
         return k
 
     with pytest.raises(ValueError, match="item 3"):
-        side_by_side(work, range(6))
+        in_threads(work, range(6))

@@ -1,0 +1,78 @@
+"""A raw log read once, as canonical chunks whose rows have numbers and a split."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import polars as pl
+
+from postclick.data.read.canonical import ROW, SPLIT, Canonicalizer, Issues
+from postclick.data.read.log_source import LogSource
+from postclick.data.read.splitting import Draw
+from postclick.data.schema import LogSchema
+
+# Long lists are dealt with in portions, so that copies of them stay small.
+PIECE_BYTES = 64 << 20
+
+
+class LogReader:
+    """Reads the log of one split, from which other splits may be drawn.
+
+    Attributes:
+        source: the raw log.
+        draw: how its rows are divided.
+        canonical: how its columns are read.
+        issues: what could not be read so far.
+
+    >>> from postclick.data.read.log_source import FrameSource
+    >>> schema = LogSchema.parse({"click": "c", "conversion": "v", "categorical": ["shop"]})
+    >>> log = FrameSource(pl.DataFrame({"c": [1, 0], "v": [1, 0], "shop": [7.0, None]}))
+    >>> [chunk["shop"].to_list() for chunk in LogReader(schema, log, Draw("train")).chunks()]
+    [['7', None]]
+    """
+
+    def __init__(self, schema: LogSchema, source: LogSource, draw: Draw) -> None:
+        self.source = source
+        self.draw = draw
+        self.canonical = Canonicalizer(schema, source.columns)
+        self.issues = Issues()
+        # A weights column may be a feature too, or weigh several.
+        lists = [*(feature.name for feature in schema.multi), *schema.weight_columns]
+        self._lists = tuple(dict.fromkeys(lists))
+
+    @property
+    def split(self) -> str:
+        """The split that the log is given for."""
+        return self.draw.split
+
+    def chunks(self) -> Iterator[pl.DataFrame]:
+        """The rows in order: canonical frames with columns `__row` and `__split`."""
+        first = 0
+        for frame in read_ahead(self.source.frames(self.canonical.reads)):
+            for raw in in_pieces(frame, self._lists):
+                chunk = self.canonical.convert(raw, self.issues)
+                rows = np.arange(first, first + raw.height)
+                places = self.draw.places(rows, chunk["click"])
+                yield chunk.with_columns(pl.Series(ROW, rows), pl.Series(SPLIT, places))
+                first += raw.height
+
+
+def in_pieces(frame: pl.DataFrame, lists: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """The frame cut so that the `lists` columns of each piece hold about `PIECE_BYTES`."""
+    size = 0
+    for column in frame.select(lists):
+        if column.dtype == pl.String:
+            size += int(column.str.len_bytes().sum())
+        elif isinstance(column.dtype, pl.List):
+            size += 16 * int(column.list.len().sum())
+    rows = max(1, frame.height // (1 + size // PIECE_BYTES))
+    yield from frame.iter_slices(rows)
+
+
+def read_ahead(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same frames, each read in a thread while the one before it is used."""
+    with ThreadPoolExecutor(1) as reader:
+        ahead = reader.submit(next, frames, None)
+        while (frame := ahead.result()) is not None:
+            ahead = reader.submit(next, frames, None)
+            yield frame
