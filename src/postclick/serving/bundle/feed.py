@@ -1,5 +1,6 @@
 """The inputs of an exported graph, and what they are given for some rows."""
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -37,12 +38,27 @@ def graph_inputs(division: Division) -> set[str]:
 class Feed:
     """What a graph is given for blocks of the rows of one call."""
 
-    def __init__(self, rows: Encoded, division: Division, user: Encoded | None = None) -> None:
-        """`user` is the one row that holds the user's columns for all rows, if there is one."""
+    def __init__(
+        self,
+        rows: Encoded,
+        division: Division,
+        user: Encoded | None = None,
+        met: Collection[str] = (),
+    ) -> None:
+        """What is given.
+
+        Args:
+            user: the one row that holds the user's columns for all rows, if there is one.
+            met: lists of the user that are read anew with each row.
+        """
         self._parts = [_Part(rows, division.own, "")]
         self._same: Arrays = {}
+        self._longest_of_user = 0
         if division.is_divided and user is not None:
-            self._same = _Part(user, division.user, USER).block(0, 1)
+            of_user = _Part(user, division.user, USER)
+            self._same = of_user.block(0, 1)
+            lists = (of_user.bags[k] for k in of_user.bags if rows.layout.bags[k] in met)
+            self._longest_of_user = max((bag.longest(0, 1) for bag in lists), default=0)
         elif division.is_divided:
             self._parts.append(_Part(rows, division.user, USER))
 
@@ -54,9 +70,10 @@ class Feed:
         return given
 
     def longest(self, start: int, stop: int) -> int:
-        """Length of the longest list among these rows."""
+        """Length of the longest list among these rows, and of those that they meet."""
         bags = [bag for part in self._parts for bag in part.bags.values()]
-        return max((bag.longest(start, stop) for bag in bags), default=0)
+        own = max((bag.longest(start, stop) for bag in bags), default=0)
+        return max(own, self._longest_of_user)
 
 
 class _Part:
