@@ -1,6 +1,7 @@
 """Classes by their place, and what a run folder may not do: import what nobody asked for."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,15 @@ def test_a_hostile_run_folder_imports_nothing(
     (site / "evil.py").write_text(f"open({str(mark)!r}, 'w').close()\nclass Evil: pass\n")
     postclick_with(None, "train", shop_log, "--method", "naive", *SMALL, "--out", run)
     hostile(run, "evil:Evil")
+    backbone = tmp_path / "backbone"
+    shutil.copytree(run, backbone)
+    text = (run / "config.yaml").read_text()
+    (backbone / "config.yaml").write_text(
+        text.replace("evil:Evil", "naive").replace("backbone: auto", "backbone: evil:Evil")
+    )
     for command in (
+        ("evaluate", backbone, shop_log),
+        ("export", backbone, "--out", tmp_path / "bundle"),
         ("evaluate", run, shop_log),
         ("export", run, "--out", tmp_path / "bundle"),
         ("calibrate", run, shop_log),

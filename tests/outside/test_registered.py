@@ -16,18 +16,34 @@ def test_they_are_listed(registered: Path, postclick_with: Command) -> None:
     assert "focal" not in postclick_with(None, "methods").stdout
 
 
-@pytest.mark.parametrize("method", ["focal", "soft/no_soft"])
+@pytest.mark.parametrize(
+    ("method", "backbone"), [("focal", "tower"), ("soft/no_soft", "auto"), ("evi", "tower")]
+)
 def test_train_evaluate_export(
-    method: str, registered: Path, shop_log: Path, postclick_with: Command, tmp_path: Path
+    method: str,
+    backbone: str,
+    registered: Path,
+    shop_log: Path,
+    postclick_with: Command,
+    tmp_path: Path,
 ) -> None:
     run, bundle = tmp_path / "run", tmp_path / "bundle"
-    done = postclick_with(registered, "train", shop_log, "--method", method, *SMALL, "--out", run)
+    done = postclick_with(
+        *(registered, "train", shop_log, "--method", method, *SMALL, "--out", run),
+        *("--set", f"backbone={backbone}", *(("--set", "wide=8") if backbone == "tower" else ())),
+    )
     assert done.returncode == 0, done.stderr
-    made = json.loads((run / "run.json").read_text())["method"]
+    made = json.loads((run / "run.json").read_text())
     name = method.partition("/")[0]
-    assert made == {"class": f"clickshop.{name}:{name.title()}", "package": "clickshop 0.3"}
+    if name != "evi":
+        place = f"clickshop.{name}:{name.title()}"
+        assert made["method"] == {"class": place, "package": "clickshop 0.3"}
+    if backbone == "tower":
+        assert made["backbone"] == {"class": "clickshop.tower:Tower", "package": "clickshop 0.3"}
     done = postclick_with(registered, "evaluate", run, shop_log, "--json")
     assert done.returncode == 0, done.stderr
+    metrics = {entry["metric"] for entry in json.loads(done.stdout)["metrics"]}
+    assert {"ctr_brier", "cvr_brier", "ctcvr_brier", "cvr_gauc"} <= metrics
     done = postclick_with(registered, "export", run, "--out", bundle)
     assert done.returncode == 0, done.stderr
     assert (bundle / "model.onnx").is_file()
@@ -52,11 +68,13 @@ def test_compare_with_two_workers_and_audit(
     out = tmp_path / "results"
     done = postclick_with(
         *(registered, "compare", shop_log, "--methods", "naive,focal,soft", "--seeds", "2"),
-        *("--trials", "0", "--workers", "2", *SMALL, "--out", out),
+        *("--trials", "0", "--workers", "2", *SMALL, "--out", out, "--backbone", "tower"),
     )
     assert done.returncode == 0, done.stderr
     results = pl.read_parquet(out / "results.parquet")
     assert set(results["method"].unique()) == {"naive", "focal", "soft"}
+    assert "cvr_brier" in set(results["metric"].unique())
+    assert "cvr_brier" in (out / "report.html").read_text()
     assert (out / "report.html").is_file()
     done = postclick_with(
         *(registered, "audit", "--methods", "focal,soft", "--populations", "none"),

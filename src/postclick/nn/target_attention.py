@@ -18,6 +18,7 @@ class TargetAttention(nn.Module):
         dim: of h and t.
         widths: of the hidden layers; the paper's figure has one of 36.
 
+    >>> import torch
     >>> TargetAttention(2, ())(torch.ones(3, 2), torch.ones(1, 2), torch.tensor([0, 0, 0])).shape
     torch.Size([3])
     """

@@ -13,6 +13,7 @@ from postclick.data.manifest import VOCABULARIES
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.methods import find_method
+from postclick.nn.backbones import find_backbone
 from postclick.progress import Reporter
 from postclick.registry import package_of, place_of
 from postclick.runs.settings import RunSettings
@@ -77,6 +78,7 @@ def open_partial(
         "packages": {name: version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "method": _origin(find_method(settings.method)[0]),
+        "backbone": _origin(find_backbone(settings.backbone)),
         "threads": settings.training.threads or torch.get_num_threads(),
     }
     write_json(partial / RUN_INFO, info)  # last: it marks the folder as complete

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
+from postclick.serving.bundle.feed import Feed
 
 from helpers.mixed_log import MIXED
 from helpers.runs import small_settings
@@ -17,6 +18,7 @@ from postclick.data.read.log_source import FrameSource
 from postclick.data.schema import LogSchema
 from postclick.data.splits import LogSplits
 from postclick.runs.run import Run
+from postclick.serving.bundle import runtime
 from postclick.serving.bundle.bundle import Bundle
 
 HISTORY, TAGS = MIXED["multi"]
@@ -78,6 +80,34 @@ def test_a_bundle_scores_as_the_run_does(
         empty = one.with_columns(pl.lit([], kind).alias(name) for name, kind in nothing.items())
         assert bundle.score_candidates(empty, rest)["pctr"].is_finite().all()
         assert not bundle.score_candidates(empty, rest).equals(apart)
+
+
+def test_a_long_list_of_a_user_is_met_in_small_blocks(
+    run: Run,
+    mixed_raw: tuple[pl.DataFrame, pl.DataFrame],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is made of it for each candidate has to fit into memory."""
+    bundle = export(run, tmp_path / "bundle", user_features=USER)
+    raw = mixed_raw[1]
+    one = raw.filter(pl.col("history").list.len() > 2)[:1].select(
+        "user", "age", "history", "weight"
+    )
+    rest = raw[:200].drop("user", "age", "history", "weight")
+    whole, blocks = bundle.score_candidates(one, rest), []
+    plain = Feed.block
+
+    def counted(feed: Feed, start: int, stop: int) -> Any:
+        blocks.append(stop - start)
+        return plain(feed, start, stop)
+
+    monkeypatch.setattr(Feed, "block", counted)
+    monkeypatch.setattr(runtime, "BLOCK_IDS", 3 * 50)
+    apart = bundle.score_candidates(one, rest)
+    assert blocks == [50] * 4
+    for name in whole.columns:
+        assert (apart[name] - whole[name]).abs().max() < 1e-6  # type: ignore[operator]
 
 
 def test_reopened_it_scores_the_same(

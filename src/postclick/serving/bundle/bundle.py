@@ -41,9 +41,9 @@ class Bundle:
         self._encoder = ServingEncoder(
             info.log_schema, info.ids, info.numerics, info.bags, self.folder / VOCABULARIES
         )
-        self._model = OnnxModel(
-            self.folder / MODEL, threads or os.cpu_count() or 1, info.user_features
-        )
+        users = info.user_features
+        met = [bag.name for bag in info.bags if bag.target is not None and bag.target not in users]
+        self._model = OnnxModel(self.folder / MODEL, threads or os.cpu_count() or 1, users, met)
         inputs = graph_inputs(owners_of(self._encoder.layout, self._model.user_features))
         if self._model.outputs != info.outputs or self._model.inputs != inputs:
             raise InputError(f"{self.folder / MODEL} is another model: export the run again")

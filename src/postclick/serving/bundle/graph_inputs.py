@@ -1,5 +1,6 @@
 """The inputs of an exported graph, and what they are given for some rows."""
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -38,13 +39,26 @@ class Feed:
     """What a graph is given for blocks of the rows of one call."""
 
     def __init__(
-        self, rows: EncodedRows, owners: ColumnOwners, user: EncodedRows | None = None
+        self,
+        rows: EncodedRows,
+        owners: ColumnOwners,
+        user: EncodedRows | None = None,
+        met: Collection[str] = (),
     ) -> None:
-        """`user` is the one row that holds the user's columns for all rows, if there is one."""
+        """What is given.
+
+        Args:
+            user: the one row that holds the user's columns for all rows, if there is one.
+            met: lists of the user that are read anew with each row.
+        """
         self._owned = [_OwnedArrays(rows, owners.own, "")]
         self._same: Arrays = {}
+        self._longest_of_user = 0
         if owners.reads_user_apart and user is not None:
-            self._same = _OwnedArrays(user, owners.user, USER).block(0, 1)
+            of_user = _OwnedArrays(user, owners.user, USER)
+            self._same = of_user.block(0, 1)
+            lists = (of_user.bags[k] for k in of_user.bags if rows.layout.bags[k] in met)
+            self._longest_of_user = max((bag.longest(0, 1) for bag in lists), default=0)
         elif owners.reads_user_apart:
             self._owned.append(_OwnedArrays(rows, owners.user, USER))
 
@@ -56,9 +70,10 @@ class Feed:
         return given
 
     def longest(self, start: int, stop: int) -> int:
-        """Length of the longest list among these rows."""
+        """Length of the longest list among these rows, and of those that they meet."""
         bags = [bag for owned in self._owned for bag in owned.bags.values()]
-        return max((bag.longest(start, stop) for bag in bags), default=0)
+        own = max((bag.longest(start, stop) for bag in bags), default=0)
+        return max(own, self._longest_of_user)
 
 
 class _OwnedArrays:

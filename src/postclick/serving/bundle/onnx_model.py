@@ -27,12 +27,19 @@ ROWS_PER_THREAD = 512
 class OnnxModel:
     """An ONNX model of which several threads may run blocks of rows at a time."""
 
-    def __init__(self, path: Path, threads: int = 1, user_features: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        threads: int = 1,
+        user_features: Collection[str] = (),
+        met: Collection[str] = (),
+    ) -> None:
         """Load the model.
 
         Args:
             threads: that share the blocks of one call.
             user_features: those whose columns were exported as inputs of their own.
+            met: lists among them that are attended by each candidate: they take room for each.
 
         Raises:
             InputError: ONNX Runtime is not installed, or cannot read the file.
@@ -49,7 +56,7 @@ class OnnxModel:
         except Exception as error:  # of classes that are in no public module
             first = str(error).strip().splitlines()[0]
             raise InputError(f"{path} cannot be loaded: {first}: export the run again") from None
-        self.user_features = frozenset(user_features)
+        self.user_features, self._met = frozenset(user_features), frozenset(met)
         self.inputs = {given.name for given in self._session.get_inputs()}
         self.outputs = tuple(given.name for given in self._session.get_outputs())
         self._pool = ThreadPoolExecutor(threads, "score") if threads > 1 else None
@@ -62,7 +69,7 @@ class OnnxModel:
         those columns of `rows` are not read then.
         """
         count = len(rows)
-        feed = Feed(rows, owners_of(rows.layout, self.user_features), user)
+        feed = Feed(rows, owners_of(rows.layout, self.user_features), user, self._met)
         results = [np.empty(count, dtype=np.float32) for _ in self.outputs]
         shares = min(self._threads, count // ROWS_PER_THREAD)
         if self._pool is None or shares < 2:

@@ -21,6 +21,7 @@ def read(path: Path, options: ShopOptions) -> LogSplits:
             "conversion": "bought",
             "categorical": ["user", "item", "hour"] if options.ids else ["hour"],
             "numeric": ["price"],
+            "group": "user",
         }
     )
     return LogSplits(schema, open_log(path), notes=("a log of our shop",))
