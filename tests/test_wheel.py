@@ -23,7 +23,7 @@ DATA = {
 # Of what the user's file reveals, in its order; a type that is lost would be "Any".
 REVEALED = (
     "-> postclick.runs.run.Run",
-    "-> postclick.experiments.comparison.gather.Comparison",
+    "-> postclick.experiments.comparison.results.Comparison",
     "postclick.optim.rowwise_adam.RowwiseAdam",
     "-> torch._tensor.Tensor",
     "-> float | None",

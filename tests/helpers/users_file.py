@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import assert_type, reveal_type
 
 import torch
-from postclick.experiments.comparison.gather import Comparison
 from torch import Tensor, nn
 
 import postclick
-from postclick.losses import cross_entropy, mean_clicked, mean_entire
-from postclick.methods.base import Labels, Method, MethodConfig, Outputs, Terms, Weight
+from postclick.experiments.comparison.results import Comparison
+from postclick.losses import Term, Terms, cross_entropy, mean_clicked, mean_entire
+from postclick.methods.base import Labels, Method, MethodConfig, Outputs, Weight
 from postclick.metrics import auc
 from postclick.optim import RowwiseAdam
 
@@ -31,19 +31,17 @@ class Half(Method[HalfConfig]):
     reference = "nobody"
     expect = "nothing"
     Config = HalfConfig
-    spaces = {"ctr": "entire", "cvr": "clicked"}
 
     @staticmethod
     def terms(config: HalfConfig, outputs: Outputs, labels: Labels) -> Terms:
         loss = cross_entropy(outputs.logits["cvr"], labels.conversion)
         assert_type(loss, Tensor)
         return {
-            "ctr": mean_entire(cross_entropy(outputs.logits["ctr"], labels.click)),
-            "cvr": mean_clicked(loss, labels.click),
+            "ctr": Term(
+                mean_entire(cross_entropy(outputs.logits["ctr"], labels.click)), 1.0, "entire"
+            ),
+            "cvr": Term(mean_clicked(loss, labels.click), config.half, "clicked"),
         }
-
-    def weights(self) -> dict[str, float]:
-        return {"ctr": 1.0, "cvr": self.config.half}
 
 
 def train_and_compare(folder: Path) -> float | None:
