@@ -1,6 +1,7 @@
 """A folder that holds, small, the files which a page speaks of."""
 
 import shutil
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from datasets.movielens_files import toy, write_recbole
 
 # Neither in the repository nor to be generated: where they lie in the folder of `shared_data`.
 REAL = {"hillstrom": "hillstrom/hillstrom.csv", "coat": "coat"}
+# Packages that only a page needs, and what they are called where one gets them.
+PACKAGES = {"torch_rechub": "torch-rechub"}
 
 # Pages that begin with a prepared log; others make it themselves.
 PREPARED = ("networks.md", "reproduce.md", "tracking.md", "training.md", "tuning.md")
@@ -25,12 +28,21 @@ def make_place(folder: Path, page: str, prepared: Path, shared: Path | None) -> 
     if page in PREPARED:
         shutil.copytree(prepared, folder / "data")
     write_raw_logs(folder)
-    missing = set(REAL)
+    missing = set(REAL) | {name for name in PACKAGES if not _importable(name)}
     for name, place in REAL.items():
         if shared is not None and (shared / place).exists():
             (folder / Path(place).name).symlink_to(shared / place)
             missing.remove(name)
     return missing
+
+
+def _importable(package: str) -> bool:
+    """Whether it is installed with all that it needs."""
+    try:
+        import_module(f"{package}.basic.features")
+    except ImportError:
+        return False
+    return True
 
 
 def write_raw_logs(folder: Path) -> None:

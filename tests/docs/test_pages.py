@@ -20,7 +20,7 @@ import yaml
 
 from docs.loaded import loaded_postclick
 from docs.pages import PAGES, ROOT, Block, blocks, indented
-from docs.place import REAL, make_place
+from docs.place import PACKAGES, REAL, make_place
 from docs.smaller import script
 from postclick.data.prepared import PreparedLog
 from postclick.data.schema import LogSchema
@@ -62,8 +62,8 @@ def test_a_page_runs_from_top_to_bottom(
     missing = make_place(tmp_path, page, small_log.folder, shared)
     found, left_out = blocks(TEXTS[page]), set()
     for block, following in zip(found, [*found[1:], None], strict=True):
-        if lacking := {name for name in missing if re.search(rf"\b{name}\b", block.text)}:
-            left_out |= lacking if block.language in RUN else set()
+        if absent := {name for name in missing if re.search(rf"\b{name}\b", block.text)}:
+            left_out |= absent if block.language in RUN else set()
         elif block.language == "bash":
             run(["bash", "-c", script(block.text)], tmp_path, programs, page, block)
         elif block.language == "python":
@@ -73,8 +73,8 @@ def test_a_page_runs_from_top_to_bottom(
         elif block.language == "yaml" and "click" in yaml.safe_load(block.text):
             (tmp_path / "schema.yaml").write_text(block.text, encoding="utf-8")
     if left_out:
-        lacking_files = ", ".join(REAL[name] for name in sorted(left_out))
-        pytest.skip(f"the rest of {page} ran; left out without POSTCLICK_DATA: {lacking_files}")
+        lacking = ", ".join({**REAL, **PACKAGES}[name] for name in sorted(left_out))
+        pytest.skip(f"the rest of {page} ran; left out for want of {lacking} (POSTCLICK_DATA, pip)")
 
 
 def run(command: list[str], folder: Path, programs: Path, page: str, block: Block) -> str:

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 PACKAGE = Path(__file__).parent / "package"
-SMALL = ["--set", "epochs=1", "--set", "batch_size=512", "--set", "tower=[8,4]"]
+SMALL = ["--set", "epochs=1", "--set", "batch_size=512", "--set", "tower=[8,4,4]"]
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 

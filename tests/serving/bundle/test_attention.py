@@ -7,7 +7,6 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
-from postclick.serving.bundle.feed import Feed
 
 from helpers.mixed_log import MIXED
 from helpers.runs import small_settings
@@ -18,8 +17,9 @@ from postclick.data.read.log_source import FrameSource
 from postclick.data.schema import LogSchema
 from postclick.data.splits import LogSplits
 from postclick.runs.run import Run
-from postclick.serving.bundle import runtime
+from postclick.serving.bundle import onnx_model as runtime
 from postclick.serving.bundle.bundle import Bundle
+from postclick.serving.bundle.graph_inputs import Feed
 
 HISTORY, TAGS = MIXED["multi"]
 SCHEMA = {
