@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from postclick.nn.backbone import MMoE
 
 from postclick.methods import METHODS, Outputs, find_method
+from postclick.nn.backbones.mmoe import MMoE
 from reference.population import ROWS, STRATA_P, STRATA_R, exact_population, logit, random_batch
 
 from .helpers import PATTERNS, make_batch, make_method
