@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from postclick.experiments.comparison.summary import Row, Summary
-from postclick.metrics.figures import badness
+from postclick.metrics.catalogue import badness
 
 COLUMNS = (
     ("cvr_auc", "clicked", "CVR-AUC"),

@@ -23,5 +23,5 @@ def test_every_data_set_describes_itself(name: str) -> None:
 
 
 def test_unknown_name_lists_the_known() -> None:
-    with pytest.raises(InputError, match="'cota': choose one of hillstrom, coat, aliccp, aliex"):
+    with pytest.raises(InputError, match="'cota'; there are hillstrom, coat, aliccp, aliex"):
         get_dataset("cota")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from postclick.metrics import RatioMetric, Rows, figures, registered, registry
+from postclick.metrics import RatioMetric, Rows, catalogue, figures, registered
 
 
 class NormalisedEntropy(RatioMetric):
@@ -31,6 +31,6 @@ def forgotten() -> Iterator[None]:
     try:
         yield
     finally:
-        registry._registered[:] = held
-        registry._figures.clear()
-        registry._figures.update(figures(held))
+        catalogue._registered[:] = held
+        catalogue._figures.clear()
+        catalogue._figures.update(figures(held))

@@ -14,7 +14,7 @@ from queue import Empty
 from typing import Any, Protocol
 
 from postclick.errors import InputError
-from postclick.metrics.figures import places, register
+from postclick.metrics.catalogue import places, register
 from postclick.progress import Reporter, Silent
 from postclick.registry import allow, allowed
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.judging.labels import split_labels
-from postclick.metrics.figures import Figure, badness, figure_named
+from postclick.metrics.catalogue import Figure, badness, figure_named
 from postclick.metrics.metric import MetricValue
 from postclick.metrics.sums import EvaluationSums
 

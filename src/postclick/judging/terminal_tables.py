@@ -6,7 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from postclick.judging.segments import FeatureSegments, Segment
-from postclick.metrics.figures import figure_named
+from postclick.metrics.catalogue import figure_named
 from postclick.metrics.metric import MetricValue
 
 Pair = tuple[str, str]

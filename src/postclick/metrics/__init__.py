@@ -2,7 +2,7 @@
 
 from postclick.metrics.auc import AUC, auc, weighted_auc
 from postclick.metrics.bias import Bias, RelativeBias
-from postclick.metrics.figures import (
+from postclick.metrics.catalogue import (
     METRICS,
     Figure,
     badness,

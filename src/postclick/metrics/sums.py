@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from postclick.errors import InputError
-from postclick.metrics.figures import Figure, figures, registered
+from postclick.metrics.catalogue import Figure, figures, registered
 from postclick.metrics.gauc import as_groups
 from postclick.metrics.inputs import as_labels, finite_vector, in_range
 from postclick.metrics.likelihood import log_complement, log_ctcvr

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from postclick.metrics.figures import METRICS
+from postclick.metrics.catalogue import METRICS
 from postclick.metrics.metric import SPACES
 from postclick.reporting.answer import signed
 from postclick.reporting.figure import Line, Plot, add_guide, add_line, empty_figure, lines

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from postclick.metrics.figures import figure_named
+from postclick.metrics.catalogue import figure_named
 from postclick.reporting.answer import signed
 from postclick.reporting.folder import Part
 from postclick.reporting.tables import Column, Table, Value, words

@@ -5,7 +5,7 @@ from typing import Any
 
 from postclick.experiments.comparison.summary import OverSeeds, Row
 from postclick.experiments.comparison.terminal_tables import RECORDED, against_truth, recorded
-from postclick.metrics.figures import figure_named
+from postclick.metrics.catalogue import figure_named
 from postclick.reporting.answer import signed
 from postclick.reporting.folder import ComparisonFolder, Part
 from postclick.reporting.ranking import Rival, rank

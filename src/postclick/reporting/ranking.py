@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from postclick.experiments.comparison.summary import OverSeeds, Summary
-from postclick.metrics.figures import badness
+from postclick.metrics.catalogue import badness
 from postclick.stats.significance import Significance, significance
 
 ALPHA = 0.05

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from postclick.metrics.figures import added, figure_named
+from postclick.metrics.catalogue import added, figure_named
 from postclick.reporting.folder import Part
 from postclick.reporting.tables import Column, Table, Value, count, words
 

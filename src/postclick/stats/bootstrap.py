@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from postclick.errors import InputError
-from postclick.metrics.figures import metric_named
+from postclick.metrics.catalogue import metric_named
 from postclick.metrics.gauc import as_groups
 from postclick.metrics.inputs import in_range
 from postclick.metrics.metric import Metric

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr
 
 from postclick.errors import InputError
-from postclick.metrics.figures import Figure, badness
+from postclick.metrics.catalogue import Figure, badness
 from postclick.metrics.inputs import finite_vector
 
 _ROUNDING = 4 * float(np.finfo(np.float64).eps)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from postclick.errors import InputError
-from postclick.metrics.figures import Figure, figure_named
+from postclick.metrics.catalogue import Figure, figure_named
 from postclick.stats.interval import tail
 from postclick.stats.paired import PairedResult, holm, losses_by_seed, paired_test
 from postclick.stats.seed_tests import WelchResult, WilcoxonResult, welch_test, wilcoxon_test

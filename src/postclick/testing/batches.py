@@ -20,6 +20,7 @@ RATES = BaseRates(ctr=0.2, cvr=0.3)
 TINY: dict[str, Any] = {
     "tower": (8, 6, 4),
     "experts": 3,
+    "shared_experts": 4,
     "expert_width": 8,
     "deep": (8,),
     "attention": (5,),

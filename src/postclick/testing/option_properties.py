@@ -108,10 +108,13 @@ def idle_options_change_no_loss(case: Case) -> int:
     plain = case.make()
     config, compared = plain.config, 0
     batch = make_batch(*PATTERNS["mixed"])
-    variant = case.label.removeprefix("variant:")
-    for option in (
-        config.idle() - set(case.options) - set(case.method.contract.scales.get(variant, ()))
-    ):
+    scales = {
+        option
+        for variant, options in case.method.contract.scales.items()
+        if case.method.variants[variant].items() <= case.options.items()
+        for option in options
+    }
+    for option in config.idle() - set(case.options) - scales:
         for value in config.search[option].around(getattr(config, option)).ends:
             options = {**case.options, option: value}
             try:

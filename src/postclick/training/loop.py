@@ -17,7 +17,7 @@ from postclick.errors import RunFailedError
 from postclick.judging.judge import Judgement, judge
 from postclick.losses import weighted_sum
 from postclick.methods.base import Labels, Method, Phase, Step
-from postclick.metrics.figures import better
+from postclick.metrics.catalogue import better
 from postclick.nn.embedding import FeatureEmbedding
 from postclick.progress import Reporter
 from postclick.runs.training_config import Monitor, TrainingConfig

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postclick.judging.labels import SplitLabels
-from postclick.metrics.figures import figure_named
+from postclick.metrics.catalogue import figure_named
 from postclick.metrics.metric import Space
 from postclick.runs.run import Run
 from postclick.stats.bootstrap import bootstrap_difference, bootstrap_intervals

@@ -21,7 +21,7 @@ from postclick.experiments.comparison.run_jobs import JobRunner, pool_if_needed
 from postclick.experiments.comparison.trials import trial_jobs
 from postclick.judging.feature_values import feature_names, feature_values
 from postclick.methods.base import Method
-from postclick.metrics.figures import places
+from postclick.metrics.catalogue import places
 from postclick.progress import Reporter, Silent
 from postclick.registry import require_importable
 from postclick.system.files import locked, make_folder, write_bytes, write_json

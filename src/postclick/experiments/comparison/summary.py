@@ -9,7 +9,7 @@ import polars as pl
 from postclick.data.prepared import PreparedLog
 from postclick.experiments.comparison.plan import Plan
 from postclick.judging.oracle import baseline_value, share_of_gain
-from postclick.metrics.figures import METRICS, figure_named
+from postclick.metrics.catalogue import METRICS, figure_named
 from postclick.metrics.metric import MetricValue
 from postclick.runs.training_config import TrainingConfig
 from postclick.stats.paired import supported_best

@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from postclick.experiments.comparison.summary import OverSeeds, Row, Summary
-from postclick.metrics.figures import added, figure_named
+from postclick.metrics.catalogue import added, figure_named
 
 # What is shown of our metrics, in this order; results.parquet and summary.json hold everything.
 RECORDED = (

@@ -10,7 +10,7 @@ from postclick.errors import InputError
 from postclick.experiments.comparison.plan import Job, Plan
 from postclick.experiments.kept_epoch import best_value
 from postclick.experiments.tuning.shared_ranges import COMPARED, LONGER, PATIENCE
-from postclick.metrics.figures import better
+from postclick.metrics.catalogue import better
 from postclick.runs.run import Run
 from postclick.runs.settings import RunSettings, value_of
 

@@ -21,7 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from postclick.errors import InputError
 from postclick.experiments.tuning.search_space import Range
-from postclick.metrics.figures import figure_named
+from postclick.metrics.catalogue import figure_named
 from postclick.ranges import Interval
 from postclick.system.files import write_bytes
 

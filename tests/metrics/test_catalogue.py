@@ -22,7 +22,7 @@ from postclick.metrics import (
     register,
     registered,
 )
-from postclick.metrics.figures import OURS
+from postclick.metrics.catalogue import OURS
 from postclick.stats import bootstrap_difference
 
 
