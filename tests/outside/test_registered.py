@@ -17,7 +17,12 @@ def test_they_are_listed(registered: Path, postclick_with: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "backbone"), [("focal", "tower"), ("soft/no_soft", "auto"), ("evi", "tower")]
+    ("method", "backbone"),
+    [
+        ("focal", "tower"),
+        pytest.param("soft/no_soft", "auto", marks=pytest.mark.slow),
+        pytest.param("evi", "tower", marks=pytest.mark.slow),
+    ],
 )
 def test_train_evaluate_export(
     method: str,
