@@ -27,6 +27,7 @@ SCRIPTS: dict[str, list[str]] = {
     "plain_evi": ["plain_evi.py", "--rows", "80000"],
     "methods": ["methods.py", "--rows", "200000", "--rounds", "2", "--evi-rows", "0"],
     "backbones": ["backbones.py"],
+    "backbone_quality": ["backbone_quality.py", "--rows", "20000", "--seeds", "3"],
     "prepare": ["prepare.py"],
     "streaming": ["streaming.py", "--rows", "1000000"],
     "quality": ["quality.py"],

@@ -38,6 +38,18 @@ def evi(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.slow
+def test_backbones_are_compared_over_seeds() -> None:
+    found = run("backbone_quality.py", "--rows", 6000, "--seeds", 2, "--logs", "confounded")
+    assert set(found["lines"]) == {
+        f"confounded {m}" for m in ("ctr_auc", "cvr_auc", "true_cvr_auc")
+    }
+    for line in found["lines"].values():
+        assert set(line) == set(BACKBONES)
+        assert 0.4 < float(line["share_bottom"]) < 1
+        assert all("p " in line[name] for name in BACKBONES if name != "share_bottom")
+
+
+@pytest.mark.slow
 def test_methods_cost() -> None:
     found = run(
         "methods.py",

@@ -64,6 +64,14 @@ def test_without_the_package_one_line_says_what_is_missing(
     assert "there is no method 'focal'" in done.stderr
     assert "it is clickshop.focal:Focal of clickshop 0.3" in done.stderr
     assert done.stderr.count("\n") == 1
+    text = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(
+        text.replace("method: focal", "method: naive").replace("backbone: auto", "backbone: tower")
+    )
+    done = postclick_with(None, "evaluate", run, shop_log)
+    assert done.returncode == 2
+    assert "there is no backbone 'tower'" in done.stderr
+    assert "damaged" not in done.stderr
 
 
 @pytest.mark.slow

@@ -6,8 +6,7 @@ returns named terms. Nothing outside `methods/` knows a method by name.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +24,8 @@ from postclick.methods.options import (
     PropensityConfig,
     Weight,
 )
+from postclick.methods.outputs import Labels, Outputs
+from postclick.methods.phases import Phase, Step, preparing_epochs
 from postclick.methods.prediction import Prediction as Prediction
 from postclick.nn.backbones import Backbone
 from postclick.nn.config import NetworkConfig
@@ -52,66 +53,6 @@ __all__ = [
 ]
 
 SERVING_HEADS = ("ctr", "cvr")
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """What a network says of n impressions.
-
-    Attributes:
-        logits: a tensor [n] for each head.
-        extra: whatever else the method's loss needs, e.g. pairs of tower activations.
-    """
-
-    logits: dict[str, Tensor]
-    extra: dict[str, Any] = field(default_factory=dict)
-
-
-class Labels(NamedTuple):
-    """Click and *recorded* conversion, float [n]. A conversion counts only with a click."""
-
-    click: Tensor
-    conversion: Tensor
-
-    @classmethod
-    def of(cls, batch: Batch) -> "Labels":
-        return cls(batch.click, batch.click * batch.conversion)
-
-
-class Step(NamedTuple):
-    """One update on a batch, with an optimizer of its own that lives as long as the run.
-
-    Attributes:
-        name: names the optimizer; the same name in several phases is the same optimizer.
-        terms: the terms that are minimised; empty means all.
-        parameters: prefixes of the parameter names that are updated; empty means all.
-    """
-
-    name: str = "joint"
-    terms: tuple[str, ...] = ()
-    parameters: tuple[str, ...] = ()
-
-
-def preparing_epochs(share: float, epochs: int) -> int:
-    """Epochs of a phase that comes before the `epochs` of the CVR model; at least one."""
-    return max(1, round(share * epochs))
-
-
-class Phase(NamedTuple):
-    """A stretch of training: some epochs, and the steps taken on each of their batches.
-
-    Attributes:
-        name: for logs and checkpoints.
-        epochs: how many.
-        steps: one, or several that alternate batch by batch.
-        judged: whether its epochs count for early stopping and the choice of weights; those
-            that prepare something else (a teacher, a propensity) do not.
-    """
-
-    name: str
-    epochs: int
-    steps: tuple[Step, ...] = (Step(),)
-    judged: bool = True
 
 
 C = TypeVar("C", bound=MethodConfig)

@@ -6,7 +6,9 @@ from pathlib import Path
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.judging.labels import split_labels
-from postclick.papers import (
+from postclick.papers.document import to_json
+from postclick.papers.experiment import Experiment
+from postclick.papers.experiments import (
     choruscvr_fig3,
     choruscvr_table1,
     evi_fig2,
@@ -14,8 +16,6 @@ from postclick.papers import (
     evi_table1,
     evi_table2,
 )
-from postclick.papers.document import to_json
-from postclick.papers.experiment import Experiment
 from postclick.papers.judged import SPLIT, judged_runs
 from postclick.papers.markdown import to_markdown
 from postclick.papers.protocol import few_steps, paper_overrides, used_settings

@@ -1,7 +1,7 @@
 """`Run`: a finished run, opened again to look at, to judge and to load."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ from postclick.judging.predictions import Predictions, read_predictions
 from postclick.judging.segments import TOP
 from postclick.methods import find_method
 from postclick.methods.base import Method
-from postclick.registry import is_place
+from postclick.nn.backbones import find_backbone
+from postclick.nn.shared_settings import AUTO
 from postclick.runs.build import build_method
 from postclick.runs.folder import (
     CHECKPOINT,
@@ -60,12 +61,12 @@ class Run:
                 f"{self.folder} is not a finished run{hint}: name a folder that "
                 "'postclick train' made"
             )
-        self.settings = _settings(self.folder / CONFIG)
-        info = read_json(self.folder / RUN_INFO)
-        if not isinstance(info, dict) or "data_fingerprint" not in info:
+        self._info = read_json(self.folder / RUN_INFO)
+        if not isinstance(self._info, dict) or "data_fingerprint" not in self._info:
             raise InputError(f"{self.folder / RUN_INFO} is damaged: train again")
-        self.fingerprint: str = info["data_fingerprint"]
-        self._origin: dict[str, Any] = info.get("method") or {}
+        self.fingerprint: str = self._info["data_fingerprint"]
+        with self._told_where_from("backbone"):
+            self.settings = _settings(self.folder / CONFIG)
         self.manifest = Manifest.read(self.folder)
 
     @property
@@ -87,23 +88,26 @@ class Run:
         Raises:
             InputError: it cannot be imported, or nobody asked for its package (`registry`).
         """
-        try:
+        with self._told_where_from("method"):
             return find_method(self.settings.method)[0]
+
+    @contextmanager
+    def _told_where_from(self, what: str) -> Iterator[None]:
+        """What cannot be found here is told with the package that had it when the run was made."""
+        try:
+            yield
         except InputError as error:
-            package, place = self._origin.get("package"), self._origin.get("class")
-            made = (
-                f" (it is {place} of {package})"
-                if package and not is_place(self.settings.method)
-                else f" (of {package})"
-                if package
-                else ""
-            )
+            if str(self.folder) in str(error):
+                raise  # the folder itself is damaged
+            origin = self._info.get(what)
+            known = isinstance(origin, dict) and origin.get("package")
+            made = f" (it is {origin['class']} of {origin['package']})" if known else ""
             raise InputError(f"{self.folder}: {error}{made}") from None
 
     def load(self) -> Method[Any]:
         """The trained method, in evaluation mode, on the CPU."""
         log = PreparedLog(self.folder)
-        assert self.method
+        _ = self.method  # first, since it says what to install
         with torch.device("meta"):  # no memory and no random numbers for what is replaced
             method = build_method(self.settings, log)
         path = self.folder / MODEL
@@ -216,7 +220,12 @@ def finished(out: Path) -> Run:
 
 def _settings(path: Path) -> RunSettings:
     """The settings that a run wrote."""
+    data = load_config(path)
+    network = data.get("network")
+    backbone = network.get("backbone") if isinstance(network, dict) else None
+    if isinstance(backbone, str) and backbone != AUTO:
+        find_backbone(backbone)  # one that is not here is no damage
     try:
-        return RunSettings.model_validate(load_config(path))
+        return RunSettings.model_validate(data)
     except ValidationError as error:
         raise InputError(f"{path} is damaged: {first_message(error)}: train again") from None

@@ -1,0 +1,1 @@
+"""The tables and figures of the two papers: arms, columns, claims, one file each."""
