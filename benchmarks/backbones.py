@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from postclick.data.batch import Batch
 from postclick.data.prepared import PreparedLog
+from postclick.losses import weighted_sum
 from postclick.nn.backbones import BACKBONES, mmoe
 from postclick.runs.build import build_method
 from postclick.runs.settings import RunSettings
@@ -79,7 +80,7 @@ class Side:
         for parameter in self.method.parameters():
             parameter.grad = None
         _, terms = self.method.loss(batch)
-        torch.stack(list(terms.values())).sum().backward()
+        weighted_sum(terms).backward()
         self.optimizer.step(1e-3)
         return time.perf_counter() - began
 

@@ -66,6 +66,13 @@ def test_the_method_passes_its_test() -> None:
     recipe("Add a method")["test_smoothed"]()
 
 
+@pytest.mark.parametrize(
+    ("heading", "test"), [("Add a backbone", "test_wide"), ("Add a metric", "test_brier")]
+)
+def test_the_others_pass_theirs(heading: str, test: str) -> None:
+    recipe(heading)[test]()
+
+
 def test_the_backbone_takes_and_gives_what_it_should() -> None:
     defined = recipe("Add a backbone")
     backbone = defined["Wide"](3, 2, defined["WideOptions"](hidden=4), SharedSettings())
