@@ -6,6 +6,7 @@ returns named terms. Nothing outside `methods/` knows a method by name.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
@@ -99,7 +100,9 @@ class Method(nn.Module, ABC, Generic[C]):
         self.ctr_shift = 0.0
         self.network = network
         self.kind = network.backbone_of(self.backbone)
-        self.embedding = FeatureEmbedding(
+        # Of the log's features; a method with further models makes further ones.
+        self.new_embedding = partial(
+            FeatureEmbedding,
             inputs.field_sizes,
             inputs.bag_sizes,
             inputs.numerics,
@@ -107,6 +110,7 @@ class Method(nn.Module, ABC, Generic[C]):
             network,
             inputs.bag_targets,
         )
+        self.embedding = self.new_embedding()
         self.build(rates)
 
     @staticmethod

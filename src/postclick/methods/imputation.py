@@ -6,14 +6,13 @@ first, which then stays as it is, then an imputation and a prediction model in t
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from postclick.data.batch import Batch
-from postclick.data.prepared import BaseRates, InputSpec
+from postclick.data.prepared import BaseRates
 from postclick.methods.base import (
     Contract,
     Method,
@@ -62,21 +61,6 @@ class ImputationMethod(Method[C]):
     click_models: tuple[str, ...] = ("click_model",)
     # How many steps `later_steps` has.
     round_length = 2
-
-    def __init__(
-        self, config: C, network: NetworkConfig, inputs: InputSpec, rates: BaseRates, dim: int
-    ) -> None:
-        # Before the base class, which calls `build`.
-        self.new_embedding = partial(
-            FeatureEmbedding,
-            inputs.field_sizes,
-            inputs.bag_sizes,
-            inputs.numerics,
-            dim,
-            network,
-            inputs.bag_targets,
-        )
-        super().__init__(config, network, inputs, rates, dim)
 
     @staticmethod
     def start(config: Any, rates: BaseRates) -> dict[str, float]:

@@ -1,6 +1,5 @@
 """UKD: an adversarial teacher labels unclicked impressions for a student that doubts it."""
 
-from functools import partial
 from typing import Literal
 
 import torch
@@ -9,7 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from postclick.data.batch import Batch
-from postclick.data.prepared import BaseRates, InputSpec
+from postclick.data.prepared import BaseRates
 from postclick.losses import (
     Term,
     Terms,
@@ -33,8 +32,6 @@ from postclick.methods.base import (
     preparing_epochs,
 )
 from postclick.methods.networks.ukd import Teacher, TwoHeadedStudent, reversal_strength
-from postclick.nn.config import NetworkConfig
-from postclick.nn.embedding import FeatureEmbedding
 from postclick.ranges import READING, UNIT, WEIGHT, Choice
 
 TEACHER = Step("teacher", ("teacher", "adversarial"), ("teacher.",))
@@ -124,26 +121,6 @@ class Ukd(Method[UkdConfig]):
     }
     # The reversal of the gradient has no strength yet when training begins.
     contract = Contract(drops={"no_adversary": ("adversarial",)}, flat_at_start=("adversarial",))
-
-    def __init__(
-        self,
-        config: UkdConfig,
-        network: NetworkConfig,
-        inputs: InputSpec,
-        rates: BaseRates,
-        dim: int,
-    ) -> None:
-        # Before the base class, which calls `build`.
-        self.new_embedding = partial(
-            FeatureEmbedding,
-            inputs.field_sizes,
-            inputs.bag_sizes,
-            inputs.numerics,
-            dim,
-            network,
-            inputs.bag_targets,
-        )
-        super().__init__(config, network, inputs, rates, dim)
 
     @staticmethod
     def start(config: UkdConfig, rates: BaseRates) -> dict[str, float]:

@@ -1,0 +1,94 @@
+"""The sections of the page: tables and figures of each protocol, under their headings."""
+
+from dataclasses import dataclass
+
+from postclick.reporting.calibration import (
+    calibration_notes,
+    calibration_plots,
+    calibration_table,
+)
+from postclick.reporting.figure import Plot
+from postclick.reporting.folder import ComparisonFolder, Part
+from postclick.reporting.interval_table import interval_table
+from postclick.reporting.method_plots import method_plots
+from postclick.reporting.metric_tables import (
+    gain_table,
+    propensity_table,
+    recorded_table,
+    truth_table,
+    tuned_table,
+    undefined,
+)
+from postclick.reporting.plots import curve_plots, truth_plots, validation_plots
+from postclick.reporting.significance_table import significance_table
+from postclick.reporting.tables import Table
+
+
+@dataclass(frozen=True)
+class Results:
+    """The tables of one protocol, and why some metrics are missing from them."""
+
+    part: Part
+    tables: list[Table]
+    undefined: list[str]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Figures under one heading, with the table that belongs to them."""
+
+    title: str
+    plots: list[Plot]
+    table: Table | None = None
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What calibrators do to the runs of one protocol."""
+
+    part: Part
+    plots: list[Plot]
+    table: Table
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All figures of one protocol: those of all methods, then method by method."""
+
+    part: Part
+    groups: list[Group]
+    methods: list[Group]
+    propensities: Table | None
+
+
+def results_of(part: Part, split: str) -> Results:
+    found = (
+        recorded_table(part, split),
+        interval_table(part, split),
+        significance_table(part, "cvr_auc", "clicked"),
+        truth_table(part, split),
+        significance_table(part, "true_cvr_nll", "entire"),
+        tuned_table(part),
+    )
+    return Results(part, [table for table in found if table is not None], undefined(part))
+
+
+def calibration_of(comparison: ComparisonFolder) -> list[Calibration]:
+    split = comparison.split
+    return [
+        Calibration(part, calibration_plots(part, split), table, calibration_notes(part))
+        for part in comparison.parts
+        if (table := calibration_table(part, split)) is not None
+    ]
+
+
+def figures_of(comparison: ComparisonFolder, part: Part) -> Figures:
+    groups = [
+        Group("Ranking and calibration on recorded labels", curve_plots(comparison, part)),
+        Group("Against known truth", truth_plots(comparison, part), gain_table(part)),
+        Group("Validation by epoch", validation_plots(part)),
+    ]
+    methods = [Group(m, method_plots(comparison, part, m)) for m in part.curves]
+    shown = [group for group in groups if group.plots]
+    return Figures(part, shown, methods, propensity_table(comparison, part))
