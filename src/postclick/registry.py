@@ -4,11 +4,14 @@ A name is one of ours, or an entry point of an installed package in the group of
 `postclick.methods`. Everything else is named by its place, `package.module:Class`, and that is
 imported only where the user of this process asked for the package: on the command line
 (`--method package.module:Class`, `--import package`), in POSTCLICK_IMPORT, by `allow`, or by having
-imported the module. What a run folder or a settings file names imports nothing by itself.
+imported the module. A place that a run folder or a settings file names imports nothing by itself; a
+name that an installed package has registered is that package's, and is loaded.
 """
 
+import inspect
 import os
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
@@ -64,6 +67,16 @@ def place_of(thing: Any) -> str:
     return f"{found.__module__}:{found.__qualname__}"
 
 
+def command_for(*names: str) -> str:
+    """`postclick`, with what lets it import these names if they are places.
+
+    >>> command_for("esmm"), command_for("mine.losses:Mine", "mmoe")
+    ('postclick', 'postclick --import mine')
+    """
+    packages = sorted({_package(name) for name in names if is_place(name)})
+    return " ".join(["postclick", *(f"--import {package}" for package in packages)])
+
+
 def require_importable(name: str) -> None:
     """Raise `InputError` if another process could not import what lies at a place."""
     module, _, rest = name.partition(":")
@@ -112,8 +125,12 @@ class Registry(Generic[T]):
         return (*self.own, *(n for n in _points(self.group) if n not in self.own))
 
     def items(self) -> Iterator[tuple[str, T]]:
-        """Everything by name, ours and of installed packages."""
-        return ((name, self.find(name)) for name in self.names())
+        """Everything by name, ours and of installed packages; what cannot be loaded is told."""
+        for name in self.names():
+            try:
+                yield name, self.find(name)
+            except InputError as error:
+                warnings.warn(f"left out: {error}", stacklevel=2)
 
     def find(self, given: "str | T") -> T:
         """What is called, lies at, or is `given`.
@@ -127,7 +144,7 @@ class Registry(Generic[T]):
         if given in self.own:
             return self.own[given]
         if is_place(given):
-            return self._given.get(given) or self._checked(self._at(given), given)
+            return self._placed(given)
         point = _points(self.group).get(given)
         if point is None:
             raise InputError(
@@ -135,12 +152,22 @@ class Registry(Generic[T]):
                 "package.module:Class"
             )
         try:
-            return self._checked(point.load(), given)
-        except (ImportError, AttributeError) as error:
+            found = point.load()
+        except Exception as error:  # of somebody else's package, which may do anything
             raise InputError(
-                f"the {self.what} {given!r} of the installed package at {point.value} cannot be "
-                f"loaded: {error}"
+                f"the {self.what} {given!r} of an installed package ({point.value}) cannot be "
+                f"loaded: {type(error).__name__}: {_first_line(error)}"
             ) from error
+        return self._checked(found, given)
+
+    def _placed(self, place: str) -> T:
+        """What lies at a place now, or what a caller once gave that nothing can import."""
+        held = self._given.get(place)
+        if held is None:
+            return self._checked(self._at(place), place)
+        module, _, name = place.partition(":")
+        now = vars(sys.modules[module]).get(name) if module in sys.modules else None
+        return held if now is None else self._checked(now, place)
 
     def name_of(self, given: "str | T") -> str:
         """The name to write down: its own if it is registered, else its place."""
@@ -152,7 +179,7 @@ class Registry(Generic[T]):
                 return name
         place = place_of(thing)
         for name, point in _points(self.group).items():
-            if point.value == place:
+            if _package(point.value) == _package(place) and self.find(name) is thing:
                 return name
         return place
 
@@ -167,6 +194,8 @@ class Registry(Generic[T]):
 
     def _at(self, place: str) -> Any:
         module, _, name = place.partition(":")
+        if not all(part.isidentifier() for part in (*module.split("."), *name.split("."))):
+            raise InputError(f"{place!r} is no place of a {self.what}: give package.module:Class")
         if module not in sys.modules and _package(module) not in allowed():
             package = _package(module)
             raise InputError(
@@ -178,11 +207,24 @@ class Registry(Generic[T]):
             found: Any = sys.modules.get(module) or import_module(module)
         except ImportError as error:
             raise InputError(
-                f"the {self.what} {place} cannot be imported ({error}): install its package, or "
-                "put its folder on PYTHONPATH"
+                f"the {self.what} {place} cannot be imported ({_first_line(error)}): install its "
+                "package, or put its folder on PYTHONPATH"
             ) from None
-        for part in name.split("."):
+        except Exception as error:  # of somebody else's module, which may do anything
+            raise InputError(
+                f"the {self.what} {place} cannot be imported: {type(error).__name__}: "
+                f"{_first_line(error)}"
+            ) from error
+        first, *rest = name.split(".")
+        # No attribute is made for a name: what a file says runs nothing, not even `__getattr__`.
+        found = vars(found).get(first)
+        for part in rest:
             found = getattr(found, part, None)
+        if found is None and module == "__main__":
+            raise InputError(
+                f"the {self.what} {place} was defined in a script or a notebook: put it into a "
+                "module, and train again"
+            )
         if found is None:
             raise InputError(f"the module {module} has no {name!r}: name a {self.what} in it")
         return found
@@ -193,12 +235,29 @@ class Registry(Generic[T]):
             fits, needed = isinstance(found, self.base), f"an instance of {wanted}"
         else:
             fits = isinstance(found, type) and issubclass(found, self.base)
+            fits = fits and not inspect.isabstract(found)
             needed = f"a subclass of {wanted}"
         if not fits:
             raise InputError(f"{given} is no {self.what}: it has to be {needed}")
         return found  # type: ignore[no-any-return]
 
 
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [""])[0]
+
+
 @cache
 def _points(group: str) -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=group)}
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=group):
+        if not point.name.isidentifier():
+            warnings.warn(f"left out: {point.name!r} of {point.value} is no name", stacklevel=2)
+        elif point.name in found and found[point.name].value != point.value:
+            warnings.warn(
+                f"{point.name!r} is registered twice, by {found[point.name].value} and "
+                f"{point.value}: the first is taken; name the other by its place",
+                stacklevel=2,
+            )
+        else:
+            found.setdefault(point.name, point)
+    return found

@@ -39,8 +39,10 @@ def test_a_place_is_imported_where_the_user_asks_for_it(
     assert done.returncode == 0, done.stderr
     done = postclick_with(None, "--import", "clickshop", "evaluate", run, shop_log)
     assert done.returncode == 2
-    assert "cannot be imported (No module named 'clickshop')" in done.stderr
-    assert "of clickshop 0.3" in done.stderr
+    assert "--import clickshop: no such package is installed here" in done.stderr
+    done = postclick_with(None, "evaluate", run, shop_log)
+    assert done.returncode == 2
+    assert "it is clickshop.focal:Focal of clickshop 0.3" in done.stderr
 
 
 @pytest.mark.slow
@@ -97,6 +99,31 @@ def test_a_hostile_run_folder_imports_nothing(
     assert mark.exists(), "the user asked for it"
 
 
+def test_a_hostile_comparison_imports_nothing(
+    shop_log: Path, postclick_with: Command, tmp_path: Path
+) -> None:
+    out, site, mark = tmp_path / "out", tmp_path / "site", tmp_path / "imported"
+    site.mkdir()
+    (site / "evil.py").write_text(f"open({str(mark)!r}, 'w').close()\nclass Evil: pass\n")
+    compare = ("compare", shop_log, "--methods", "naive", "--seeds", "2", "--trials", "0")
+    done = postclick_with(site, *compare, *SMALL, "--workers", "1", "--out", out)
+    assert done.returncode == 0, done.stderr
+    plan = json.loads((out / "plan.json").read_text())
+    plan["settings"]["naive"]["method"] = "evil:Evil"
+    (out / "plan.json").write_text(json.dumps(plan))
+    for command in (("report", out), (*compare, *SMALL, "--workers", "1", "--out", out)):
+        done = postclick_with(site, *command)
+        assert done.returncode == 2, command
+        assert done.stderr.count("\n") <= 3
+        assert not mark.exists(), command
+
+
+def test_a_package_that_is_not_there_cannot_be_let_in(postclick_with: Command) -> None:
+    done = postclick_with(None, "--import", "nope", "methods")
+    assert done.returncode == 2
+    assert "--import nope: no such package is installed here" in done.stderr
+
+
 def test_what_is_imported_already_is_checked_too() -> None:
     with pytest.raises(InputError, match="os:system is no method"):
         find_method("os:system")
@@ -125,3 +152,12 @@ def test_a_class_of_a_notebook(small_log: PreparedLog, tmp_path: Path) -> None:
     assert run.method is Local
     with pytest.raises(InputError, match="worker processes cannot import it"):
         postclick.compare(small_log, [Local], tmp_path / "out", seeds=2, workers=2, trials=0)
+
+    def made() -> type[Phased]:
+        class Twin(Phased):
+            name = "twin"
+
+        return Twin
+
+    with pytest.raises(InputError, match="two classes lie at"):
+        postclick.compare(small_log, [made(), made()], tmp_path / "out", seeds=2)

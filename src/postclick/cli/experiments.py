@@ -81,15 +81,19 @@ def compare(
 @app.command()
 def report(
     folder: Annotated[Path, typer.Argument(help="What 'postclick compare' wrote.")],
+    metrics: Metrics = [],  # noqa: B006
 ) -> None:
     """Write a comparison's report.html again: one page, to be opened without a network.
 
     \b
     Example: postclick report results
     """
+    from postclick.metrics import register
     from postclick.reporting.page import report as run
 
     with one_line_errors():
+        for metric in metrics:
+            register(metric)
         page = run(folder)
     print(page)
 
@@ -124,6 +128,7 @@ def tune(
     """
     from postclick.experiments.tuning.terminal_tables import footnotes, tables
     from postclick.experiments.tuning.tune import tune as run
+    from postclick.registry import command_for
 
     with one_line_errors(), reporting(json) as reporter:
         found = run(
@@ -143,7 +148,8 @@ def tune(
     if json:
         return print_json(found.as_dict())
     print_tables(tables(found), footnotes(found))
-    print(f"train it with 'postclick train {data} --config {out}/best.yaml --out run'")
+    command = command_for(found.best.method, found.best.network.backbone)
+    print(f"train it with '{command} train {data} --config {out}/best.yaml --out run'")
     return None
 
 

@@ -24,7 +24,8 @@ def methods(
 
     if markdown:
         return print(to_markdown(), end="")
-    entries = [describe(method) for _, method in REGISTRY.items()]
+    with one_line_errors():
+        entries = [describe(method) for _, method in REGISTRY.items()]
     if json:
         return print_json(entries)
     for entry in entries:
@@ -53,6 +54,7 @@ def train(
     \b
     Example: postclick train data --method choruscvr --set epochs=5 --seed 0 --out run
     """
+    from postclick.registry import command_for
     from postclick.runs.settings import RunSettings, load_config
     from postclick.training.train import train as run
 
@@ -62,7 +64,8 @@ def train(
         trained = run(data, settings, out, reporter=reporter, track=track)
     if json:
         return print_json({"run": str(out), "history": trained.history})
-    print(f"{out}: {len(trained.history)} epochs; judge it with 'postclick evaluate {out} {data}'")
+    command = command_for(trained.settings.method, trained.settings.network.backbone)
+    print(f"{out}: {len(trained.history)} epochs; judge it with '{command} evaluate {out} {data}'")
     return None
 
 

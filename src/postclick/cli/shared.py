@@ -1,11 +1,12 @@
 """The application, and the options that several commands share."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from postclick.console import OneLineGroup
+from postclick.console import OneLineGroup, fail
 
 app = typer.Typer(
     name="postclick",
@@ -32,6 +33,9 @@ def _root(
     if imports:
         from postclick.registry import allow
 
+        missing = [name for name in imports if find_spec(name.partition(".")[0]) is None]
+        if missing:
+            fail(f"--import {missing[0]}: no such package is installed here, nor on PYTHONPATH")
         allow(*imports)
 
 

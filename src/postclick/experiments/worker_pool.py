@@ -14,7 +14,8 @@ from queue import Empty
 from typing import Any, Protocol
 
 from postclick.errors import InputError
-from postclick.metrics.catalogue import places, register
+from postclick.metrics import Metric
+from postclick.metrics.catalogue import added_metrics, register
 from postclick.progress import Reporter, Silent
 from postclick.registry import allow, allowed
 
@@ -106,7 +107,7 @@ def worker_pool(workers: int, reporter: Reporter, verb: str) -> Iterator[WorkerP
     """
     context = multiprocessing.get_context("spawn")
     executor = ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_settle, initargs=(allowed(), places())
+        workers, mp_context=context, initializer=_settle, initargs=(allowed(), added_metrics())
     )
     manager_of = SyncManager(ctx=context)
     try:
@@ -127,11 +128,11 @@ def worker_pool(workers: int, reporter: Reporter, verb: str) -> Iterator[WorkerP
         ) from None
 
 
-def _settle(packages: tuple[str, ...], metrics: tuple[str, ...]) -> None:
+def _settle(packages: tuple[str, ...], metrics: tuple[Metric[Any], ...]) -> None:
     """What is imported stays: no later run of this process has to look through it for garbage.
 
-    `packages` are those that the user lets methods come from, `metrics` the places of metrics that
-    the parent has registered.
+    `packages` are those that the user lets methods come from, `metrics` those that the parent has
+    registered beside ours.
     """
     allow(*packages)
     for metric in metrics:

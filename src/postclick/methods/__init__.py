@@ -127,13 +127,14 @@ def find_method(method: "str | type[Method[Any]]") -> tuple[type[Method[Any]], d
     """
     if not isinstance(method, str):
         return REGISTRY.find(method), {}
-    base, _, variant = method.partition("/")
+    base, slash, variant = method.partition("/")
     found = REGISTRY.find(base)
-    if not variant:
+    if not slash:
         return found, {}
     if variant not in found.variants:
-        known = ", ".join(f"{base}/{v}" for v in found.variants) or "no variants"
-        raise InputError(f"method {base} has no variant {variant!r}; there is {known}")
+        known = ", ".join(f"{base}/{v}" for v in found.variants)
+        there = f"there is {known}" if known else "there is none"
+        raise InputError(f"method {base} has no variant {variant!r}; {there}")
     return found, dict(found.variants[variant])
 
 
@@ -146,4 +147,7 @@ def title_of(method: str) -> str:
     if not is_place(method):
         return method
     base, slash, variant = method.partition("/")
-    return f"{REGISTRY.find(base).name}{slash}{variant}"
+    found = REGISTRY.find(base)
+    # A name that is inherited is another method's.
+    own = vars(found).get("name", found.__name__)
+    return f"{own}{slash}{variant}"

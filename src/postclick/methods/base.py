@@ -164,12 +164,12 @@ class Method(nn.Module, ABC, Generic[C]):
 
         Args:
             logits: a tensor [n] for each head of the method.
-            click, conversion: float 0 or 1, [n]; a conversion counts only with a click.
+            click, conversion: 0 or 1, [n], of any dtype; a conversion counts only with a click.
             extra: what the loss needs besides logits, see `extras`.
             options: the method's own, as after `--set`.
 
         Raises:
-            InputError: a head or an extra is missing, or an option is wrong.
+            InputError: a head or an extra is missing or of another shape, or an option is wrong.
 
         >>> import torch
         >>> from postclick.losses import weighted_sum
@@ -191,8 +191,17 @@ class Method(nn.Module, ABC, Generic[C]):
                     f"method {cls.name}: {what} lacks {missing[0]!r}; with these options the loss "
                     f"needs {', '.join(names)}"
                 )
-        outputs = Outputs(dict(logits), dict(extra or {}))
-        return cls.terms(config, outputs, Labels(click, click * conversion))
+        named = {**{head: logits[head] for head in needed}, "click": click}
+        for name, tensor in {**named, "conversion": conversion}.items():
+            shape = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
+            if shape != (len(click),):
+                raise InputError(
+                    f"method {cls.name}: {name} is {shape}, not a tensor ({len(click)},) as click: "
+                    "give one value for each impression, e.g. logit.squeeze(1)"
+                )
+        dtype = logits[needed[0]].dtype
+        labels = Labels(click.to(dtype), (click * conversion).to(dtype))
+        return cls.terms(config, Outputs(dict(logits), dict(extra or {})), labels)
 
     def embed(self, batch: Batch) -> Tensor:
         x: Tensor = self.embedding(batch.ids, batch.numeric, batch.bags)

@@ -143,9 +143,20 @@ def _take_installed() -> None:
     for name in REGISTRY.names():
         if name not in REGISTRY.own:
             try:
-                _add(REGISTRY.find(name)())
+                _add(_made(REGISTRY.find(name)))
             except InputError as error:
                 warnings.warn(f"left out: {error}", stacklevel=2)
+
+
+def _made(metric: type[Metric[Any]]) -> Metric[Any]:
+    """An object of a class that takes no arguments."""
+    try:
+        return metric()
+    except TypeError as error:
+        raise InputError(
+            f"the metric {place_of(metric)} cannot be made without arguments ({error}): register "
+            "an object of it"
+        ) from None
 
 
 def registered() -> Sequence[Metric[Any]]:
@@ -169,7 +180,7 @@ def register(metric: Metric[Any] | type[Metric[Any]] | str) -> None:
         metric = REGISTRY.find(asked_for(metric))
     elif isinstance(metric, type):
         metric = REGISTRY.find(metric)
-    _add(metric() if isinstance(metric, type) else metric)
+    _add(_made(metric) if isinstance(metric, type) else metric)
 
 
 def _add(one: Metric[Any]) -> None:
@@ -180,13 +191,13 @@ def _add(one: Metric[Any]) -> None:
     _figures.update(found)
 
 
-def places() -> tuple[str, ...]:
-    """Where the classes of metrics that are not ours lie, for processes that are to have them.
+def added_metrics() -> tuple[Metric[Any], ...]:
+    """The metrics that are not ours, for processes that are to have them.
 
-    >>> places()
+    >>> added_metrics()
     ()
     """
-    return tuple(place_of(metric) for metric in registered() if metric not in OURS)
+    return tuple(metric for metric in registered() if metric not in OURS)
 
 
 def _same_class(held: Any, other: Any) -> bool:
@@ -230,7 +241,10 @@ def figure_named(name: str) -> Figure:
     False
     """
     if name not in METRICS:
-        raise InputError(f"there is no metric '{name}'; there are: {', '.join(METRICS)}")
+        raise InputError(
+            f"there is no metric '{name}'; there are: {', '.join(METRICS)}; one of your own has to "
+            "be registered, or given as --metric package.module:Class"
+        )
     return METRICS[name]
 
 

@@ -78,8 +78,10 @@ def data_folder(comparison: ComparisonFolder) -> str:
 
 def _changes(entry: dict[str, Any], backbone: str) -> Changes:
     """`section.key` -> value for what differs from a comparison without overrides."""
-    usual = ("training.threads=1", f"network.backbone={backbone}", *FIXED_LENGTH)
-    plain = RunSettings.make(entry["method"], overrides=usual).model_dump(mode="json")
+    # A file's names, as a settings file has them: nothing is imported for their sake.
+    named = {"method": entry["method"], "network": {"backbone": backbone}}
+    usual = ("training.threads=1", *FIXED_LENGTH)
+    plain = RunSettings.make(config=named, overrides=usual).model_dump(mode="json")
     return {
         f"{section}.{key}": value
         for section in SECTIONS

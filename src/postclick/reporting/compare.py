@@ -9,6 +9,7 @@ from postclick.experiments.comparison.plan import FIXED_BACKBONE, Arm
 from postclick.experiments.comparison.results import Comparison
 from postclick.experiments.comparison.run_comparison import TRIALS, run_comparison
 from postclick.methods.base import Method
+from postclick.nn.backbones import Backbone
 from postclick.progress import Reporter
 
 
@@ -19,7 +20,7 @@ def compare(
     *,
     seeds: int = 5,
     overrides: Sequence[str] = (),
-    backbone: str = FIXED_BACKBONE,
+    backbone: Backbone = FIXED_BACKBONE,
     split: str = "test",
     trials: int = TRIALS,
     workers: int | None = None,

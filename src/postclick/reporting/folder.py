@@ -14,6 +14,7 @@ from postclick.experiments.comparison.diagnostics import DIAGNOSTICS, FORMAT
 from postclick.experiments.comparison.plan import PLAN
 from postclick.experiments.comparison.results import RESULTS, SUMMARY
 from postclick.experiments.comparison.summary import OverSeeds, Perfect, Row, Summary
+from postclick.metrics.catalogue import figure_named
 from postclick.runs.calibration_study import read_study
 from postclick.runs.folder import CONFIG, METRICS, RUN_INFO
 from postclick.runs.history import HISTORY, History
@@ -146,6 +147,9 @@ def read_comparison(folder: Path) -> ComparisonFolder:
             for name in PROTOCOLS
             if name in summaries
         )
+        for entry in summaries.values():
+            for row in entry["metrics"]:
+                figure_named(row["metric"])  # else it would be left out without a word
         settings, trials = plan["settings"], plan["trials"]
         first = next(iter(parts[0].runs.values())).folder
     except (KeyError, IndexError, TypeError, StopIteration):

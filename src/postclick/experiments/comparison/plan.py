@@ -10,6 +10,8 @@ from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.methods import REGISTRY, title_of
 from postclick.methods.base import Method
+from postclick.nn.backbones import Backbone, name_of
+from postclick.registry import place_of
 from postclick.runs.settings import RunSettings
 from postclick.system.files import read_json, write_json
 
@@ -92,7 +94,7 @@ class Plan:
         methods: "Sequence[str | type[Method[Any]] | Arm]",
         seeds: int,
         overrides: Sequence[str] = (),
-        backbone: str = FIXED_BACKBONE,
+        backbone: Backbone = FIXED_BACKBONE,
     ) -> "Plan":
         """Runs of `methods` (names, variants, classes, `all`, or arms) with seeds 0, 1, ...
 
@@ -105,13 +107,15 @@ class Plan:
             for given in methods
             for name in (_all(backbone) if given == "all" else (given,))
         )
+        _require_one_class_a_place(methods)
         folders = [arm.folder for arm in arms]
         repeated = next((a.label for a in arms if folders.count(a.folder) > 1), None)
         if repeated is not None:
             raise InputError(f"method {repeated} is named twice")
         if not arms or seeds < 1:
             raise InputError("a comparison needs at least one method and one seed")
-        common = ("training.threads=1", f"network.backbone={backbone}", *overrides)
+        named = backbone if isinstance(backbone, str) else name_of(backbone)
+        common = ("training.threads=1", f"network.backbone={named}", *overrides)
         jobs = tuple(
             Job(arm.label, seed, settings, f"runs/{arm.folder}/seed-{seed}")
             for arm in arms
@@ -152,7 +156,17 @@ class Plan:
         write_json(path, mine)
 
 
-def _all(backbone: str) -> list[str]:
+def _require_one_class_a_place(methods: "Sequence[str | type[Method[Any]] | Arm]") -> None:
+    """Of two classes at one place, as a function that makes them has, the first would be lost."""
+    classes = [given for given in methods if isinstance(given, type)]
+    for one in classes:
+        if any(place_of(one) == place_of(other) and one is not other for other in classes):
+            raise InputError(
+                f"two classes lie at {place_of(one)}: give each a module-level name of its own"
+            )
+
+
+def _all(backbone: Backbone) -> list[str]:
     every = REGISTRY.items()
     return [name for name, m in every if backbone == "auto" or m.same_as is None]
 

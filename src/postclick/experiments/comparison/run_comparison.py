@@ -21,9 +21,10 @@ from postclick.experiments.comparison.run_jobs import JobRunner, pool_if_needed
 from postclick.experiments.comparison.trials import trial_jobs
 from postclick.judging.feature_values import feature_names, feature_values
 from postclick.methods.base import Method
-from postclick.metrics.catalogue import places
+from postclick.metrics.catalogue import added_metrics
+from postclick.nn.backbones import Backbone
 from postclick.progress import Reporter, Silent
-from postclick.registry import require_importable
+from postclick.registry import place_of, require_importable
 from postclick.system.files import locked, make_folder, write_bytes, write_json
 from postclick.system.threads import cores
 from postclick.tracking.tracked_group import TrackedGroup
@@ -38,7 +39,7 @@ def run_comparison(
     *,
     seeds: int = 5,
     overrides: Sequence[str] = (),
-    backbone: str = FIXED_BACKBONE,
+    backbone: Backbone = FIXED_BACKBONE,
     split: str = "test",
     trials: int = TRIALS,
     workers: int | None = None,
@@ -69,7 +70,7 @@ def run_comparison(
         most = max(len(plan.jobs), trials * len(plan.arms))
         workers = min(workers or cores(), most)
         if workers > 1:
-            for place in (*(arm.method for arm in plan.arms), *places()):
+            for place in (*(arm.method for arm in plan.arms), *map(place_of, added_metrics())):
                 require_importable(place)
         with pool_if_needed(workers, most, reporter) as pool:
             runner = JobRunner(log, out, split, pool, reporter, group.places, features)

@@ -17,6 +17,7 @@ from postclick.experiments.worker_pool import (
     WorkerPool,
     worker_pool,
 )
+from postclick.metrics.catalogue import added
 from postclick.progress import Reporter
 from postclick.runs.calibration_study import FITTED_ON, add_study
 from postclick.runs.folder import PREDICTIONS
@@ -54,11 +55,18 @@ def run_job(
         return
     kept = folder / PREDICTIONS / f"{split}.parquet"
     found = run.metrics.get(split)
-    done = kept.exists() and found is not None and set(by) <= set(found.get("by", ()))
+    done = kept.exists() and found is not None and _has_all(found, by)
     if job.judged and not done:
         run.evaluate(log, split, keep_predictions=True, by=by)
     if job.judged and split != FITTED_ON:
         add_study(run, log, split)
+
+
+def _has_all(found: dict[str, Any], by: Sequence[str]) -> bool:
+    """Whether a judgement has each feature of `by`, and metrics that were registered since."""
+    wanted = {figure.name for figure in added() if not figure.needs_truth and not figure.needs}
+    measured = {entry["metric"] for entry in found["metrics"]}
+    return set(by) <= set(found.get("by", ())) and wanted <= measured
 
 
 def _run_in_worker(

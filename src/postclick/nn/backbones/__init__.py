@@ -41,4 +41,6 @@ def name_of(backbone: Backbone) -> str:
     >>> name_of(MMoE)
     'mmoe'
     """
-    return REGISTRY.name_of(find_backbone(backbone))
+    found = find_backbone(backbone)
+    # A name may come from a file: it is written down again, and allows nothing.
+    return backbone if isinstance(backbone, str) else REGISTRY.name_of(found)
