@@ -13,6 +13,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -179,8 +180,10 @@ class Registry(Generic[T]):
                 return name
         place = place_of(thing)
         for name, point in _points(self.group).items():
-            if _package(point.value) == _package(place) and self.find(name) is thing:
-                return name
+            if _package(point.value) == _package(place):
+                with suppress(InputError):  # one that cannot be loaded is not this one
+                    if self.find(name) is thing:
+                        return name
         return place
 
     def _remembered(self, thing: T) -> T:
