@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from helpers.two_models import sigmoid, two_models
 from postclick.errors import InputError
 from postclick.metrics import AUC, EvaluationSums, Rows, auc, gauc, weighted_auc
 from postclick.stats import (
@@ -17,23 +18,12 @@ from postclick.stats import (
 Array = NDArray[Any]
 
 
-def rows(n: int, seed: int = 0) -> tuple[Array, Array, Array]:
-    rng = np.random.default_rng(seed)
-    z = rng.normal(size=n) - 1.5
-    label = rng.random(n) < sigmoid(z)
-    return z + 0.3 * rng.normal(size=n), z - 0.4 + 0.3 * rng.normal(size=n), label
-
-
-def sigmoid(z: Array) -> Array:
-    return np.asarray(1.0 / (1.0 + np.exp(-z)))
-
-
 def losses(z: Array, y: Array) -> Array:
     return np.asarray(-(y * np.log(sigmoid(z)) + (1 - y) * np.log(1 - sigmoid(z))))
 
 
 def test_standard_error_of_a_mean() -> None:
-    a, b, label = rows(5_000)
+    a, b, label = two_models(5_000)
     for name, per_row in (
         ("nll", losses(a, label) - losses(b, label)),
         ("bias", sigmoid(a) - sigmoid(b)),
@@ -47,7 +37,7 @@ def test_standard_error_of_a_mean() -> None:
 
 
 def test_standard_error_of_a_ratio() -> None:
-    a, b, label = rows(5_000, seed=1)
+    a, b, label = two_models(5_000, seed=1)
     found = bootstrap_difference("pcoc", a, b, label, resamples=2_000)
     ratio = sigmoid(a).sum() / label.sum()
     error = (sigmoid(a) - ratio * label).std(ddof=1) / label.mean() / np.sqrt(label.size)
@@ -60,7 +50,7 @@ def test_standard_error_of_a_ratio() -> None:
 
 @pytest.mark.parametrize("digits", [1, 8])
 def test_standard_error_of_auc_is_delongs(digits: int) -> None:
-    a, b, label = rows(2_000, seed=2)
+    a, b, label = two_models(2_000, seed=2)
     a, b = a.round(digits), b.round(digits)
     found = bootstrap_difference("auc", a, b, label, resamples=2_000)
     exact = auc_difference(a, b, label)
@@ -72,7 +62,7 @@ def test_standard_error_of_auc_is_delongs(digits: int) -> None:
 
 def test_values_are_those_of_evaluation() -> None:
     """The same figures as the registry's metrics, on the clicked rows of a log."""
-    a, b, label = rows(3_000, seed=3)
+    a, b, label = two_models(3_000, seed=3)
     sums = EvaluationSums()
     sums.update(np.zeros(a.size), a, np.ones(a.size), label)
     measured = {m.metric: m.value for m in sums.compute() if m.metric.startswith("cvr_")}
@@ -96,7 +86,7 @@ def test_ranking_is_weighted_auc(soft: bool) -> None:
 
 @pytest.mark.parametrize("name", ["auc", "nll", "pcoc", "bias", "relative_bias"])
 def test_a_and_b_share_their_resamples(name: str) -> None:
-    a, _, label = rows(400, seed=7)
+    a, _, label = two_models(400, seed=7)
     same = bootstrap_difference(name, a, a, label, resamples=100)
     assert (same.difference.low, same.difference.high, same.gain.standard_error) == (0, 0, 0)
     assert same.a == same.b
@@ -105,7 +95,7 @@ def test_a_and_b_share_their_resamples(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["auc", "nll", "pcoc"])
 def test_seeds_are_averaged_within_a_resample(name: str) -> None:
-    a, b, label = rows(400, seed=8)
+    a, b, label = two_models(400, seed=8)
     single = bootstrap_difference(name, a, b, label, resamples=100)
     repeated = bootstrap_difference(name, [a, a], np.stack([b, b, b]), label, resamples=100)
     assert repeated.difference.value == pytest.approx(single.difference.value, rel=1e-12)
@@ -116,7 +106,7 @@ def test_seeds_are_averaged_within_a_resample(name: str) -> None:
 
 
 def test_gain_follows_the_direction() -> None:
-    _, _, label = rows(2_000, seed=9)
+    _, _, label = two_models(2_000, seed=9)
     rate = label.mean()
     logit = np.full(label.size, np.log(rate / (1 - rate)))
     over, under = logit + 0.5, logit - 0.1
@@ -152,14 +142,14 @@ def test_resamples_without_a_positive_are_counted() -> None:
 
 
 def test_the_seed_decides() -> None:
-    a, b, label = rows(300, seed=12)
+    a, b, label = two_models(300, seed=12)
     first = bootstrap_difference("auc", a, b, label, resamples=60, seed=1)
     assert bootstrap_difference(AUC(), a, b, label, resamples=60, seed=1) == first
     assert bootstrap_difference("auc", a, b, label, resamples=60, seed=2) != first
 
 
 def test_a_level_is_its_quantiles() -> None:
-    a, b, label = rows(300, seed=13)
+    a, b, label = two_models(300, seed=13)
     narrow = bootstrap_difference("nll", a, b, label, level=0.5).difference
     wide = bootstrap_difference("nll", a, b, label, level=0.99).difference
     assert wide.low < narrow.low < narrow.high < wide.high
@@ -167,7 +157,7 @@ def test_a_level_is_its_quantiles() -> None:
 
 
 def test_bad_input_is_refused() -> None:
-    a, b, label = rows(50, seed=14)
+    a, b, label = two_models(50, seed=14)
     with pytest.raises(InputError, match="no metric 'accuracy'; there are: auc, nll"):
         bootstrap_difference("accuracy", a, b, label)
     with pytest.raises(InputError, match="b has 49 rows where 50"):
@@ -195,19 +185,21 @@ def test_bad_input_is_refused() -> None:
 @pytest.mark.parametrize("name", ["nll", "pcoc", "auc"])
 def test_coverage(name: str) -> None:
     """The interval holds the value on a very large sample about as often as it says."""
-    a, b, label = rows(1_000_000, seed=15)
+    a, b, label = two_models(1_000_000, seed=15)
     truth = bootstrap_difference(name, a, b, label, resamples=40).gain.value
     repeats = 300
     covered = 0
     for k in range(repeats):
-        found = bootstrap_difference(name, *rows(400, seed=100 + k), resamples=200, seed=k).gain
+        found = bootstrap_difference(
+            name, *two_models(400, seed=100 + k), resamples=200, seed=k
+        ).gain
         covered += found.low <= truth <= found.high
     assert 0.90 * repeats <= covered <= 0.985 * repeats
 
 
 def test_within_groups() -> None:
     rng = np.random.default_rng(16)
-    a, b, label = rows(600, seed=16)
+    a, b, label = two_models(600, seed=16)
     group = rng.integers(0, 40, 600)
     found = bootstrap_difference("gauc", a, b, label, group=group, resamples=200)
     assert found.a.value == pytest.approx(gauc(a, label, group), rel=1e-12)
@@ -222,7 +214,7 @@ def test_within_groups() -> None:
 
 
 def test_intervals_are_those_of_the_difference() -> None:
-    a, b, label = rows(700, seed=17)
+    a, b, label = two_models(700, seed=17)
     names = ["nll", "auc", "pcoc", "bias"]
     found = bootstrap_intervals(names, [a, b], label, resamples=100, seed=3)
     for name, one in zip(names, found, strict=True):
@@ -234,7 +226,7 @@ def test_intervals_are_those_of_the_difference() -> None:
 
 
 def test_an_undefined_metric_has_no_interval() -> None:
-    a, _, label = rows(50, seed=18)
+    a, _, label = two_models(50, seed=18)
     nothing = bootstrap_intervals(["pcoc", "nll", "auc"], a, 0 * label, resamples=50)
     assert nothing[0] is None and nothing[1] is not None and nothing[2] is None
     assert bootstrap_intervals(["bias"], label[:0], label[:0]) == [None]
@@ -270,7 +262,7 @@ def test_whole_groups_are_drawn() -> None:
 
 @pytest.mark.parametrize("name", ["auc", "nll", "pcoc"])
 def test_rows_without_a_group_are_drawn_alone(name: str) -> None:
-    a, b, label = rows(300, seed=20)
+    a, b, label = two_models(300, seed=20)
     group = np.random.default_rng(20).integers(0, 30, 300)
     apart = np.where(group == 0, 1_000 + np.arange(300), group)
     found = [

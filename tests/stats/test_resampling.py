@@ -7,22 +7,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats  # type: ignore[import-untyped]
 
+from helpers.two_models import sigmoid, two_models
 from postclick.metrics import PCOC, Rows
 from postclick.stats import resampling
 from postclick.stats.resampling import Units, resampled
 
 Array = NDArray[Any]
-
-
-def rows(n: int, seed: int = 0) -> tuple[Array, Array, Array]:
-    rng = np.random.default_rng(seed)
-    z = rng.normal(size=n) - 1.5
-    label = rng.random(n) < sigmoid(z)
-    return z + 0.3 * rng.normal(size=n), z - 0.4 + 0.3 * rng.normal(size=n), label
-
-
-def sigmoid(z: Array) -> Array:
-    return np.asarray(1.0 / (1.0 + np.exp(-z)))
 
 
 def test_weights_are_poisson() -> None:
@@ -40,7 +30,7 @@ def test_weights_are_poisson() -> None:
 
 def test_resampled_sums_are_recomputed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each resample's value from the weights themselves, across the edges of the pieces."""
-    a, b, label = rows(500, seed=5)
+    a, b, label = two_models(500, seed=5)
     monkeypatch.setattr(resampling, "_CHUNK", 50 * 130)
     (values,) = resampled([PCOC()], [Rows(label, a), Rows(label, b)], Units(500), 50, seed=6)
     rng, pieces = np.random.default_rng(6), []
@@ -56,7 +46,7 @@ def test_resampled_sums_are_recomputed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_groups_are_drawn_as_units(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each resample from the weights of the groups themselves, across the edges of the pieces."""
-    a, _, label = rows(500, seed=21)
+    a, _, label = two_models(500, seed=21)
     group = np.random.default_rng(21).integers(1, 90, 500)
     monkeypatch.setattr(resampling, "_CHUNK", 50 * 40)
     monkeypatch.setattr(resampling, "_ROWS", 130)

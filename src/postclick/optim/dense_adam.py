@@ -1,6 +1,7 @@
 """`DenseAdam`: torch's fused Adam over named parameters with dense gradients."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,17 @@ def new_state(parameter: Tensor) -> dict[str, Tensor]:
         "exp_avg_sq": torch.zeros_like(parameter),
         "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
     }
+
+
+def ready_state(state: dict[str, Any], parameter: Tensor) -> dict[str, Tensor]:
+    """`state` made ready for a step, in place: new, moved with its parameter, or another's."""
+    if not state:
+        state.update(new_state(parameter))
+    for key in ("exp_avg", "exp_avg_sq"):  # the parameter may have been moved since
+        state[key] = state[key].to(parameter)
+    # Other optimizers keep it as a number, or in CPU memory.
+    state["step"] = torch.as_tensor(state["step"], dtype=torch.float32, device=parameter.device)
+    return state
 
 
 def adam_step(

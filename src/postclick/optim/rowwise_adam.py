@@ -11,7 +11,7 @@ from torch.utils.hooks import RemovableHandle
 
 from postclick.errors import InputError
 from postclick.optim.adam_settings import AdamSettings, Mode
-from postclick.optim.dense_adam import adam_step, new_state
+from postclick.optim.dense_adam import adam_step, ready_state
 from postclick.optim.embedding_hooks import embeddings_of, hook
 from postclick.optim.row_tables import RowAdam, RowTables
 
@@ -207,7 +207,7 @@ class RowwiseAdam(Optimizer):
                     dense.append((parameter, parameter.grad.to_dense()))
             if dense:
                 parameters, gradients = zip(*dense, strict=True)
-                states = [self._dense_state(p) for p in parameters]
+                states = [ready_state(self.state[p], p) for p in parameters]
                 adam_step(parameters, gradients, states, AdamSettings.of(group), float(group["lr"]))
         return loss
 
@@ -244,16 +244,6 @@ class RowwiseAdam(Optimizer):
 
     def _row(self, table: Tensor, group: dict[str, Any]) -> RowAdam | None:
         return self._tables.find(table, AdamSettings.of(group), self.state)
-
-    def _dense_state(self, parameter: Tensor) -> dict[str, Tensor]:
-        state: dict[str, Any] = self.state[parameter]
-        if not state:
-            state.update(new_state(parameter))
-        for key in ("exp_avg", "exp_avg_sq"):  # the parameter may have been moved since
-            state[key] = state[key].to(parameter)
-        # Other optimizers keep it as a number, or in CPU memory.
-        state["step"] = torch.as_tensor(state["step"], dtype=torch.float32, device=parameter.device)
-        return state
 
     def _group_of(self, table: Tensor) -> dict[str, Any]:
         for group in self.param_groups:

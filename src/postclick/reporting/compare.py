@@ -7,10 +7,12 @@ from typing import Any
 from postclick.data.prepared import PreparedLog
 from postclick.experiments.comparison.plan import FIXED_BACKBONE, Arm
 from postclick.experiments.comparison.results import Comparison
-from postclick.experiments.comparison.run_comparison import TRIALS, run_comparison
+from postclick.experiments.comparison.run_comparison import run_comparison
 from postclick.methods.base import Method
 from postclick.nn.backbones import Backbone
 from postclick.progress import Reporter
+
+TRIALS = 6
 
 
 def compare(

@@ -8,7 +8,7 @@ from typing import Any
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.experiments.comparison.diagnostics import DIAGNOSTICS, diagnose
-from postclick.experiments.comparison.plan import FIXED_BACKBONE, Arm, Plan
+from postclick.experiments.comparison.plan import Arm, Plan
 from postclick.experiments.comparison.results import (
     RESULTS,
     SUMMARY,
@@ -29,28 +29,27 @@ from postclick.system.files import locked, make_folder, write_bytes, write_json
 from postclick.system.threads import cores
 from postclick.tracking.tracked_group import TrackedGroup
 
-TRIALS = 6
-
 
 def run_comparison(
     data: PreparedLog | str | Path,
     methods: "str | Sequence[str | type[Method[Any]] | Arm]",
     out: str | Path,
     *,
-    seeds: int = 5,
-    overrides: Sequence[str] = (),
-    backbone: Backbone = FIXED_BACKBONE,
-    split: str = "test",
-    trials: int = TRIALS,
-    workers: int | None = None,
-    reporter: Reporter | None = None,
-    track: Sequence[str] = (),
-    by: str | Sequence[str] = (),
+    seeds: int,
+    overrides: Sequence[str],
+    backbone: Backbone,
+    split: str,
+    trials: int,
+    workers: int | None,
+    reporter: Reporter | None,
+    track: Sequence[str],
+    by: str | Sequence[str],
     write_page: Callable[[Path], Path],
 ) -> Comparison:
     """Train, judge and summarise, and have `write_page` make a page of the folder at the end.
 
-    What users call is `postclick.compare`, which says what the arguments mean.
+    What users call is `postclick.compare`, which says what the arguments mean and what they are if
+    they are not given.
     """
     log = data if isinstance(data, PreparedLog) else PreparedLog(data)
     out, reporter = Path(out), reporter or Silent()
