@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +11,9 @@ from postclick.optim import RowwiseAdam
 from postclick.optim.adam_settings import Mode
 
 Inputs = tuple[Tensor, Tensor, Tensor]
+STEPS = 80
+DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["f32", "f64"])
+ROUNDING = {torch.float32: 2e-6, torch.float64: 1e-12}
 
 
 class Tower(nn.Module):

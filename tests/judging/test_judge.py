@@ -1,73 +1,22 @@
 """Judging a method on a prepared log, against figures computed from its predictions by hand."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 import pytest
 import torch
-from numpy.typing import NDArray
 from sklearn.metrics import log_loss, roc_auc_score
 
-from helpers.registered import NormalisedEntropy, forgotten
-from helpers.runs import small_settings
-from postclick import prepare
+from helpers.by_hand import predicted, shaken, stored
 from postclick.data import manifest as m
 from postclick.data import prepared
 from postclick.data.arrays import RowArrays
 from postclick.data.batch import Batch
 from postclick.data.prepared import PreparedLog
-from postclick.data.read.log_source import FrameSource
-from postclick.data.splits import LogSplits
-from postclick.datasets.simulated import SimulatedLog
 from postclick.errors import RunFailedError
 from postclick.judging.judge import Judgement, judge
-from postclick.judging.labels import split_labels
-from postclick.judging.oracle import oracle_metrics
 from postclick.methods.base import Method, Prediction
-from postclick.metrics import register
-from postclick.runs.build import build_method
-
-Floats = NDArray[np.float64]
-
-
-def shaken(log: PreparedLog, name: str, *changes: str) -> Method[Any]:
-    """A method with random weights that are large enough for predictions to differ."""
-    method = build_method(small_settings(name, *changes), log)
-    with torch.no_grad():
-        for parameter in method.parameters():
-            parameter.add_(0.3 * torch.randn_like(parameter))
-    return method
-
-
-@pytest.fixture(scope="module")
-def method(small_log: PreparedLog) -> Method[Any]:
-    return shaken(small_log, "choruscvr", "clip=[0.06, 0.8]")
-
-
-def stored(log: PreparedLog, column: str) -> Floats:
-    """A column of the test split, read from the shards by other means."""
-    files = [log.folder / shard.file for shard in log.split("test").shards]
-    values: Floats = pl.concat([pl.read_parquet(f, columns=[column]) for f in files])[
-        column
-    ].to_numpy()
-    return values.astype(np.float64)
-
-
-def predicted(method: Method[Any], log: PreparedLog) -> tuple[Floats, Floats]:
-    """pCTR and pCVR of the test split in one batch."""
-    rows = log.rows("test")
-    with torch.no_grad():
-        prediction = method.eval().predict(rows.take(torch.arange(len(rows))))
-    ctr, cvr = (logit.double().sigmoid().numpy() for logit in prediction[:2])
-    return ctr, cvr
-
-
-@pytest.fixture(scope="module")
-def judgement(method: Method[Any], small_log: PreparedLog) -> Judgement:
-    return judge(method, small_log, "test", batch_size=333)
 
 
 def test_recorded_metrics_by_hand(
@@ -258,56 +207,3 @@ def test_predictions_that_are_not_finite_are_one_line(small_log: PreparedLog) ->
         method.embedding.table[5:] = float("inf")
     with pytest.raises(RunFailedError, match="the ctr head predicts NaN or infinity on the valid"):
         judge(method, small_log, "valid")
-
-
-def test_groups_of_the_log_are_used(
-    method: Method[Any],
-    small_log: PreparedLog,
-    small_raw: SimulatedLog,
-    judgement: Judgement,
-    tmp_path: Path,
-) -> None:
-    assert not any("gauc" in metric.metric for metric in judgement.metrics)
-    schema = small_raw.schema.model_copy(update={"group": "user"})
-    splits = LogSplits(schema, FrameSource(small_raw.train), FrameSource(small_raw.test))
-    grouped = prepare(splits, tmp_path / "data", shard_rows=1_500)
-    ctr, cvr = predicted(method, small_log)  # the same rows in the same order
-    click, conversion = stored(small_log, m.CLICK) == 1, stored(small_log, m.CONVERSION) == 1
-    group = split_labels(grouped, "test").group
-    assert group is not None
-    assert np.unique(group).size == small_raw.test["user"].n_unique()
-    found = judge(method, grouped, "test", batch_size=333)
-    value = found.value("ctr_gauc", "entire")
-    assert value == pytest.approx(within_groups(ctr, click, group), rel=1e-6)
-    value = found.value("cvr_gauc", "clicked")
-    wanted = within_groups(cvr[click], conversion[click], group[click])
-    assert value == pytest.approx(wanted, rel=1e-6)
-    others = [metric for metric in found.metrics if "gauc" not in metric.metric]
-    assert others == list(judgement.metrics)
-    told = next(metric for metric in found.metrics if metric.metric == "ctr_gauc").groups
-    assert told is not None and told.used + told.one_class == np.unique(group).size
-    oracle = {metric.metric for metric in oracle_metrics(grouped, "test")}
-    assert {"ctr_gauc", "ctcvr_gauc", "cvr_gauc"} <= oracle
-
-
-def test_a_registered_metric_is_measured(
-    method: Method[Any], small_log: PreparedLog, judgement: Judgement
-) -> None:
-    with forgotten():
-        register(NormalisedEntropy)
-        found = judge(method, small_log, "test", batch_size=333)
-    click = stored(small_log, m.CLICK)
-    entropy = log_loss(click, np.full(click.size, click.mean()))
-    wanted = judgement.value("ctr_nll") / entropy
-    assert found.value("ctr_ne", "entire") == pytest.approx(wanted, rel=1e-9)
-    assert [x for x in found.metrics if not x.metric.endswith("_ne")] == list(judgement.metrics)
-
-
-def within_groups(score: Floats, label: NDArray[Any], group: NDArray[Any]) -> float:
-    found = [
-        ((group == g).sum(), roc_auc_score(label[group == g], score[group == g]))
-        for g in np.unique(group)
-        if 0 < label[group == g].sum() < (group == g).sum()
-    ]
-    weights, values = zip(*found, strict=True)
-    return float(np.average(values, weights=weights))
