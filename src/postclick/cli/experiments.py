@@ -17,6 +17,7 @@ from postclick.cli.shared import (
     Workers,
     app,
     names,
+    register_metrics,
 )
 from postclick.console import one_line_errors, print_json, print_tables, reporting
 
@@ -49,12 +50,10 @@ def compare(
     Example: postclick compare data --methods esmm,evi,choruscvr --seeds 5 --out results
     """
     from postclick.experiments.comparison.terminal_tables import footnotes, tables
-    from postclick.metrics import register
     from postclick.reporting.compare import compare as run
 
     with one_line_errors(), reporting(json) as reporter:
-        for metric in metrics:
-            register(metric)
+        register_metrics(metrics)
         result = run(
             data,
             methods,
@@ -88,12 +87,10 @@ def report(
     \b
     Example: postclick report results
     """
-    from postclick.metrics import register
     from postclick.reporting.page import report as run
 
     with one_line_errors():
-        for metric in metrics:
-            register(metric)
+        register_metrics(metrics)
         page = run(folder)
     print(page)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from postclick.cli.shared import By, Data, Json, Metrics, Out, Sets, Tracks, app
+from postclick.cli.shared import By, Data, Json, Metrics, Out, Sets, Tracks, app, register_metrics
 from postclick.console import one_line_errors, print_json, print_tables, reporting
 
 
@@ -87,12 +87,10 @@ def evaluate(
     Example: postclick evaluate run data --split test --by category,position
     """
     from postclick.data.prepared import PreparedLog
-    from postclick.metrics import register
     from postclick.runs.run import Run
 
     with one_line_errors():
-        for metric in metrics:
-            register(metric)
+        register_metrics(metrics)
         trained = Run(run)
         judgement = trained.evaluate(PreparedLog(data), split, by=by, top=top)
     if json:

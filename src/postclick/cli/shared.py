@@ -59,6 +59,15 @@ Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Workers = Annotated[int | None, typer.Option(help="Processes; one per core.")]
 
 
+def register_metrics(places: list[str]) -> None:
+    """Have the metrics of `--metric` computed and known in this process."""
+    if places:
+        from postclick.metrics import register
+
+        for place in places:
+            register(place)
+
+
 def names(text: str) -> list[str]:
     """Comma-separated names."""
     return [name.strip() for name in text.split(",") if name.strip()]

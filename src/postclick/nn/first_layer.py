@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 # What the first layer takes: a tensor [n, inputs], or whatever its own kind is made for.
@@ -25,3 +27,16 @@ def affine(layer: nn.Module, x: LayerInput) -> tuple[Any, Tensor, Tensor]:
         return x, layer.get_parameter("weight"), layer.get_parameter("bias")
     read, weight, bias = own(x)
     return read, weight, bias
+
+
+def outputs_in_parts(layer: nn.Module, x: LayerInput, sizes: list[int]) -> tuple[Tensor, ...]:
+    """Outputs [n, size] of a layer, one for each of `sizes`, which add up to its columns.
+
+    A product for each: parts of one output would be copied by whatever needs them whole.
+
+    >>> [part.shape[1] for part in outputs_in_parts(nn.Linear(3, 5), torch.ones(2, 3), [4, 1])]
+    [4, 1]
+    """
+    read, weight, bias = affine(layer, x)
+    parts = zip(torch.split(weight, sizes), torch.split(bias, sizes), strict=True)
+    return tuple(F.linear(read, part, shift) for part, shift in parts)

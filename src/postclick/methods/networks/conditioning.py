@@ -40,7 +40,7 @@ class OuterProductLinear(nn.Module):
 
     The conditioned input has k * d columns, but it need never be made: with W split into k
     blocks W_j of width d, the output is (sum_j a_j W_j) (p x) + (sum_j b_j W_j) x + bias, one
-    product of width 2 d (exact, see tests/nn/test_conditioning.py).
+    product of width 2 d (exact, see tests/methods/networks/test_conditioning.py).
 
     Shape: Conditioned([n, d], [n]) -> [n, outputs]
     """

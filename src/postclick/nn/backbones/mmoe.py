@@ -1,13 +1,12 @@
 """MMoE: a mixture of experts with a gate for each task."""
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
 from postclick.nn.backbones.base import BackboneOptions, TaskBackbone
 from postclick.nn.dropout import Dropout
-from postclick.nn.first_layer import FirstLayer, LayerInput, affine
+from postclick.nn.first_layer import FirstLayer, LayerInput, outputs_in_parts
 from postclick.nn.shared_settings import SharedSettings
 from postclick.ranges import Choice
 
@@ -63,12 +62,7 @@ class MMoE(TaskBackbone):
         self.dropout = Dropout(options.expert_dropout)
 
     def forward(self, x: LayerInput) -> list[Tensor]:
-        read, weight, bias = affine(self.layer, x)
-        # Two products: parts of one output would be copied by whatever needs them whole.
-        weights, biases = torch.split(weight, self.split), torch.split(bias, self.split)
-        hidden, gate_logits = (
-            F.linear(read, part, shift) for part, shift in zip(weights, biases, strict=True)
-        )
+        hidden, gate_logits = outputs_in_parts(self.layer, x, self.split)
         experts = torch.unflatten(self.dropout.after_relu(hidden), 1, (self.experts, self.width))
         gates = torch.unflatten(gate_logits, 1, (self.tasks, self.experts)).softmax(dim=2)
         return list(torch.bmm(gates, experts).unbind(dim=1))

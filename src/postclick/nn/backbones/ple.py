@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from postclick.nn.backbones.base import BackboneOptions, TaskBackbone
 from postclick.nn.dropout import Dropout
-from postclick.nn.first_layer import FirstLayer, LayerInput, affine
+from postclick.nn.first_layer import FirstLayer, LayerInput, outputs_in_parts
 from postclick.nn.shared_settings import SharedSettings
 from postclick.ranges import Choice
 
@@ -85,11 +85,7 @@ class Ple(TaskBackbone):
         self.dropout = Dropout(options.expert_dropout)
 
     def forward(self, x: LayerInput) -> list[Tensor]:
-        read, weight, bias = affine(self.first, x)
-        weights, biases = torch.split(weight, self.split), torch.split(bias, self.split)
-        hidden, logits = (
-            F.linear(read, part, shift) for part, shift in zip(weights, biases, strict=True)
-        )
+        hidden, logits = outputs_in_parts(self.first, x, self.split)
         mixed = self._extract(hidden, torch.split(logits, self.gates[0], dim=1))
         for level, gates in zip(self.later, self.gates[1:], strict=True):
             hiddens, choices = [], []
