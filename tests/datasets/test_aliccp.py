@@ -182,7 +182,11 @@ def test_standard_schema_is_that_of_the_papers(tmp_path: Path) -> None:
     schema = ALICCP.load(tmp_path).schema
     fields = "101 121 122 124 125 126 127 128 129 205 206 207 216 508 509 702 853 301"
     assert schema.feature_names == tuple(fields.split())
-    assert (schema.min_count, schema.click, schema.conversion) == (12, "click", "purchase")
+    assert (schema.min_count, schema.click.column, schema.conversion.column) == (
+        12,
+        "click",
+        "purchase",
+    )
     every = ALICCP.load(tmp_path, {"preset": "all"}).schema
     assert [m.name for m in every.multi] == ["210", "853", *HISTORIES]
     assert [m.weights for m in every.multi][:2] == [None, "853_weight"]

@@ -43,7 +43,7 @@ def test_rates_and_split(world: str) -> None:
     assert expected_cvr == pytest.approx(own.cvr, rel=1e-5)
     clicks = frame["click"].sum()
     assert abs(clicks - ROWS * own.ctr) < 4.5 * np.sqrt(ROWS * own.ctr)
-    conversions = frame[log.schema.conversion].sum()
+    conversions = frame[log.schema.conversion.column].sum()
     assert abs(conversions - clicks * own.cvr) < 4.5 * np.sqrt(clicks * own.cvr)
 
 
@@ -52,7 +52,7 @@ def test_labels_agree(world: str) -> None:
     log = drawn(world)
     frame = everything(log)
     product = frame["click"] * frame["potential_conversion"]
-    assert (frame[log.schema.conversion] == product).all()
+    assert (frame[log.schema.conversion.column] == product).all()
     for column in ("true_ctr", "true_cvr"):
         assert 0 < frame[column].min() < frame[column].max() < 1
     assert set(frame.columns) == set(log.schema.columns)

@@ -55,7 +55,7 @@ def test_an_opened_run_knows_its_settings_and_history(run: Run) -> None:
     again = Run(run.folder)
     assert again.settings.to_yaml() == small_settings("choruscvr", "dropout=0.1", seed=3).to_yaml()
     assert [record["epoch"] for record in again.history] == [1, 2]
-    assert again.manifest.log_schema.click == "click"
+    assert again.manifest.log_schema.click.column == "click"
 
 
 def test_a_loaded_method_predicts_what_it_predicted_before_it_was_saved(

@@ -2,18 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-    model_serializer,
-)
+from pydantic import Field, ValidationError
 
-from postclick.data.schema import LogSchema, Pooling, first_message, without_no_target
+from postclick.data.schema import LogSchema, Pooling, first_message
+from postclick.data.schema.strict import Strict
 from postclick.errors import InputError
 from postclick.system.checksums import check_file, json_digest
 
@@ -33,11 +27,7 @@ WEIGHTS_SUFFIX = "__weights"
 MISSING_SUFFIX = "__missing"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class IdColumn(_Strict):
+class IdColumn(Strict):
     """One int32 id per row. `size` counts id 0; quantile-binned numbers are ids as well."""
 
     name: str
@@ -45,7 +35,7 @@ class IdColumn(_Strict):
     edges: tuple[float, ...] | None = None
 
 
-class NumericColumn(_Strict):
+class NumericColumn(Strict):
     """One float32 per row: (f(x) - mean) / std, 0 where missing; or a 0/1 missing flag."""
 
     name: str
@@ -55,11 +45,13 @@ class NumericColumn(_Strict):
     std: float = 1.0
 
 
-class BagColumn(_Strict):
+class BagColumn(Strict):
     """A list of int32 ids per row, with a list of float32 weights beside it if `weighted`.
 
     Where it is pooled by attention, `target` is the id column that its elements are weighed by.
     """
+
+    _silent: ClassVar[tuple[str, ...]] = ("target",)
 
     name: str
     size: int
@@ -67,18 +59,14 @@ class BagColumn(_Strict):
     weighted: bool = False
     target: str | None = None
 
-    @model_serializer(mode="wrap")
-    def _without_no_target(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return without_no_target(serialize(self))
 
-
-class Shard(_Strict):
+class Shard(Strict):
     file: str
     rows: int
     sha256: str
 
 
-class Split(_Strict):
+class Split(Strict):
     """Row counts of one split; `conversions` are recorded ones, `truth` the columns it has."""
 
     rows: int
@@ -88,7 +76,7 @@ class Split(_Strict):
     truth: tuple[str, ...] = ()
 
 
-class Manifest(_Strict):
+class Manifest(Strict):
     """What `manifest.json` says.
 
     `negative_rate` is the share of unclicked training rows that was kept; counts of the training

@@ -8,7 +8,7 @@ import polars as pl
 from pydantic import Field
 
 from postclick.data.read.log_source import FrameSource
-from postclick.data.schema import Categorical, LogSchema, Truth
+from postclick.data.schema import Categorical, Label, LogSchema, Truth
 from postclick.data.splits import LogSplits
 from postclick.datasets.base import DataSet, Options
 from postclick.errors import InputError
@@ -98,8 +98,8 @@ def _schema() -> LogSchema:
     names = ["user", "item", *(f"user_{g}" for g in USER_GROUPS)]
     names += [f"item_{g}" for g in ITEM_GROUPS]
     return LogSchema(
-        click="click",
-        conversion="conversion",
+        click=Label(column="click"),
+        conversion=Label(column="conversion"),
         categorical=tuple(Categorical(name=name) for name in names),
         truth=Truth(conversion=TRUE_CONVERSION),
     )

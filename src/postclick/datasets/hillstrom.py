@@ -7,7 +7,7 @@ import polars as pl
 from pydantic import Field, field_validator, model_validator
 
 from postclick.data.read.opening import CsvSource, FrameSource, LogSource
-from postclick.data.schema import Categorical, LogSchema, Numeric
+from postclick.data.schema import Categorical, Label, LogSchema, Numeric
 from postclick.data.splits import LogSplits
 from postclick.datasets.base import DataSet, Options
 from postclick.errors import InputError
@@ -69,8 +69,8 @@ def _schema(segment_as_feature: bool) -> LogSchema:
     ignored = ["spend"]
     (categorical if segment_as_feature else ignored).append("segment")
     return LogSchema(
-        click="visit",
-        conversion="conversion",
+        click=Label(column="visit"),
+        conversion=Label(column="conversion"),
         categorical=tuple(Categorical(name=name) for name in categorical),
         # Recency counts months, 1 to 12: an order that ids would lose.
         numeric=(Numeric(name="recency"), Numeric(name="history", transform="log1p")),

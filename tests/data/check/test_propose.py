@@ -33,7 +33,7 @@ def draft(columns: dict[str, object]) -> tuple[LogSchema, str]:
 def test_hillstrom(shared_data: Path) -> None:
     text = propose_schema(open_log(shared_data / "hillstrom" / "hillstrom.csv"))
     schema = LogSchema.parse(yaml.safe_load(text))
-    assert (schema.click, schema.conversion) == ("visit", "conversion")
+    assert (schema.click.column, schema.conversion.column) == ("visit", "conversion")
     assert schema.ignore == ("spend",)
     line = next(line for line in text.splitlines() if "spend" in line)
     assert "# predicts conversion" in line
@@ -92,7 +92,7 @@ def test_kinds_of_columns() -> None:
         "a: b # c": rng.integers(0, 3, ROWS),
     }
     schema, text = draft(columns)
-    assert (schema.click, schema.conversion) == ("is_click", "purchase_label")
+    assert (schema.click.column, schema.conversion.column) == ("is_click", "purchase_label")
     assert [f.name for f in schema.categorical] == ["shop_id", "zip", "101", "yes", "a: b # c"]
     assert {f.name: f.transform for f in schema.numeric} == {"age": "standardize", "price": "log1p"}
     bags = {f.name: (f.separator, f.weights) for f in schema.multi}
@@ -118,13 +118,13 @@ def test_the_funnel_tells_a_label_without_a_name() -> None:
     columns = log()
     columns["y2"] = columns.pop("purchase_label")
     columns["other"] = np.random.default_rng(3).integers(0, 2, ROWS)
-    assert draft(columns)[0].conversion == "y2"
+    assert draft(columns)[0].conversion.column == "y2"
 
 
 def test_a_name_alone_does_not_make_a_label() -> None:
     columns = {"click_count": np.arange(ROWS) % 5, "sale_order": np.arange(ROWS) % 2, **log()}
     schema, _ = draft(columns)
-    assert (schema.click, schema.conversion) == ("is_click", "purchase_label")
+    assert (schema.click.column, schema.conversion.column) == ("is_click", "purchase_label")
 
 
 def test_labels_that_cannot_be_told() -> None:

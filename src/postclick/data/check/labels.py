@@ -65,7 +65,7 @@ def label_findings(
         if policy == "drop"
         else "write 0 or 1 in every row, or leave those rows out with on_bad_rows='drop'"
     )
-    for name in (schema.click, schema.conversion):
+    for name in (schema.click.column, schema.conversion.column):
         rows = issues.rows[NOT_BINARY, name]
         if rows:
             values = ", ".join(issues.examples[NOT_BINARY, name])
@@ -83,12 +83,12 @@ def label_findings(
             "where c is 0",
         }[policy]
         message = (
-            f"{split}: {share(raw.clickless, raw.rows)} have a conversion ({schema.conversion!r}) "
-            f"without a click ({schema.click!r}): {mend}"
+            f"{split}: {share(raw.clickless, raw.rows)} have a conversion "
+            f"({schema.conversion.column!r}) without a click ({schema.click.column!r}): {mend}"
         )
         severity = "error" if policy == "error" else "warning"
         code = "conversion-without-click"
-        found.append(Finding(code, severity, schema.conversion, raw.clickless, message))
+        found.append(Finding(code, severity, schema.conversion.column, raw.clickless, message))
     return found
 
 
@@ -104,8 +104,8 @@ def volume_findings(schema: LogSchema, split: str, funnel: Funnel) -> list[Findi
         return [Finding("no-rows", "error", None, 0, f"{split}: no rows: give a log with rows")]
     found = []
     problems = (
-        ("click", schema.click, funnel.clicks, FEW_CLICKS),
-        ("conversion", schema.conversion, funnel.conversions, FEW_CONVERSIONS),
+        ("click", schema.click.column, funnel.clicks, FEW_CLICKS),
+        ("conversion", schema.conversion.column, funnel.conversions, FEW_CONVERSIONS),
     )
     for word, column, count, few in problems:
         if count == 0:
@@ -119,8 +119,8 @@ def volume_findings(schema: LogSchema, split: str, funnel: Funnel) -> list[Findi
             found.append(Finding(f"few-{word}s", "warning", column, count, message))
     if funnel.clicks == funnel.rows:
         message = (
-            f"{split}: every one of {funnel.rows:,} rows is clicked ({schema.click!r}): "
+            f"{split}: every one of {funnel.rows:,} rows is clicked ({schema.click.column!r}): "
             "the entire space needs impressions without a click too"
         )
-        found.append(Finding("no-unclicked-rows", hard, schema.click, funnel.rows, message))
+        found.append(Finding("no-unclicked-rows", hard, schema.click.column, funnel.rows, message))
     return found

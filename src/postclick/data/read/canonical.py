@@ -106,7 +106,7 @@ class Canonicalizer:
         self._labels = labels
         have = set(columns)
         features = [*schema.feature_names, *schema.weight_columns]
-        others = [schema.click, schema.conversion, *schema.key]
+        others = [schema.click.column, schema.conversion.column, *schema.key]
         others += [name for name in (schema.time, schema.group) if name is not None]
         wanted = features + (others if labels else [])
         self.missing = tuple(dict.fromkeys(c for c in wanted if c not in have))
@@ -122,7 +122,7 @@ class Canonicalizer:
         texts = in_threads(lambda f: to_text(frame[f.name]), schema.categorical)
         columns: list[pl.Series] = []
         found: Found = []
-        for name, raw in ((m.CLICK, schema.click), (m.CONVERSION, schema.conversion)):
+        for name, raw in ((m.CLICK, schema.click.column), (m.CONVERSION, schema.conversion.column)):
             if self._labels:
                 label, bad = to_label(frame[raw])
                 columns.append(label.alias(name))

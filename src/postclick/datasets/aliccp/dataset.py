@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from postclick.data.schema import Categorical, LogSchema, MultiCategorical, Numeric
+from postclick.data.schema import Categorical, Label, LogSchema, MultiCategorical, Numeric
 from postclick.data.splits import LogSplits
 from postclick.datasets.aliccp.fields import PRESETS, SAMPLE_ID
 from postclick.datasets.aliccp.raw import RawAliCcp
@@ -44,8 +44,8 @@ def schema(preset: Literal["standard", "all"], history_length: int | None = None
     weights = {c.field: c.name for c in columns if c.role == "weights"}
     user_lists = {c.field for c in columns if c.role == "ids" and c.side == "common"}
     return LogSchema(
-        click="click",
-        conversion="purchase",
+        click=Label(column="click"),
+        conversion=Label(column="purchase"),
         categorical=tuple(Categorical(name=c.name) for c in columns if c.role == "id"),
         numeric=tuple(Numeric(name=c.name) for c in columns if c.role == "value"),
         multi=tuple(

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from postclick.data.read.opening import CsvSource, LogSource
-from postclick.data.schema import Categorical, LogSchema, Numeric
+from postclick.data.schema import Categorical, Label, LogSchema, Numeric
 from postclick.data.splits import LogSplits
 from postclick.datasets.aliexpress.columns import (
     CATEGORICAL,
@@ -40,8 +40,8 @@ def schema() -> LogSchema:
     (16, 63)
     """
     return LogSchema(
-        click=CLICK,
-        conversion=CONVERSION,
+        click=Label(column=CLICK),
+        conversion=Label(column=CONVERSION),
         categorical=tuple(Categorical(name=name) for name in CATEGORICAL),
         numeric=tuple(Numeric(name=name) for name in NUMERICAL),
         # Local to its split: the same number in train and test is not the same search.

@@ -8,7 +8,7 @@ import polars as pl
 from pydantic import Field, field_validator
 
 from postclick.data.read.log_source import FrameSource
-from postclick.data.schema import Categorical, LogSchema, MultiCategorical, Truth
+from postclick.data.schema import Categorical, Label, LogSchema, MultiCategorical, Truth
 from postclick.data.splits import LogSplits
 from postclick.datasets.base import DataSet, Options
 from postclick.datasets.movielens.completion import Ints, complete
@@ -22,8 +22,8 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
 
 SCHEMA = LogSchema(
-    click="click",
-    conversion="conversion",
+    click=Label(column="click"),
+    conversion=Label(column="conversion"),
     categorical=tuple(
         Categorical(name=name)
         for name in ("user", "item", "age_band", "gender", "occupation", "release_year")

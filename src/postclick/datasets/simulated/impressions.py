@@ -99,8 +99,8 @@ def draw_impressions(
     schema, truth = layout.schema, layout.schema.truth
     outcomes = {
         **({layout.position: position} if layout.position is not None else {}),
-        schema.click: click.astype(np.int8),
-        schema.conversion: (click & potential).astype(np.int8),
+        schema.click.column: click.astype(np.int8),
+        schema.conversion.column: (click & potential).astype(np.int8),
         str(truth.ctr): true_ctr,
         str(truth.cvr): true_cvr,
         str(truth.conversion): potential.astype(np.int8),

@@ -155,5 +155,7 @@ def _oracle(drawn: Impressions, schema: LogSchema, cut: int) -> dict[str, float 
         drawn.click_score[cut:],
         expected_cvr(drawn.conversion_logit[cut:], drawn.hidden_sd),
     )
-    click, potential = (test[str(c)].to_numpy() == 1 for c in (schema.click, truth.conversion))
+    click, potential = (
+        test[str(c)].to_numpy() == 1 for c in (schema.click.column, truth.conversion)
+    )
     return expected | drawn_pcoc(true_cvr, click, potential)

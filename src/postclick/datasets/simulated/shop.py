@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 
-from postclick.data.schema import Categorical, LogSchema, Numeric, Truth
+from postclick.data.schema import Categorical, Label, LogSchema, Numeric, Truth
 from postclick.datasets.simulated.population import (
     Layout,
     Population,
@@ -16,8 +16,8 @@ from postclick.datasets.simulated.population import (
 
 TRUTH = Truth(ctr="true_ctr", cvr="true_cvr", conversion="potential_conversion")
 SCHEMA = LogSchema(
-    click="click",
-    conversion="conversion",
+    click=Label(column="click"),
+    conversion=Label(column="conversion"),
     categorical=(
         *(Categorical(name=name, min_count=5) for name in ("user", "item", "shop")),
         *(
