@@ -37,7 +37,8 @@ _ISSUES: dict[str, tuple[str, Severity, str]] = {
     v.UNREADABLE_TIME: (
         "unreadable-time",
         "warning",
-        "values are neither a number nor an ISO date: write one of the two",
+        "values are neither a number nor a date in ISO 8601: write one of the two, such as "
+        "2026-01-05 or 2026-01-05T13:30:00Z",
     ),
 }
 
@@ -45,7 +46,10 @@ _ISSUES: dict[str, tuple[str, Severity, str]] = {
 def issue_findings(split: str, issues: Issues, rows: int) -> list[Finding]:
     """What canonical conversion counted, the labels left out."""
     found = []
-    for (kind, column), count in issues.rows.items():
+    for kind, column in issues.looked:
+        count = issues.rows[kind, column]
+        if count == 0:
+            continue
         if kind == v.NO_TRUTH and count == rows:
             message = (
                 f"{split}: truth column {column!r} has no values: it is judged without that truth"
@@ -86,7 +90,9 @@ class ColumnChecks:
             if name in self._bags:
                 continue
             if first:
-                self.constant[name] = column[0]
+                value = column[0]
+                # -0.0 is 0.0, whichever comes first.
+                self.constant[name] = value + 0.0 if isinstance(value, float) else value
             if name in self.constant and bool(column.ne_missing(self.constant[name]).any()):
                 del self.constant[name]
         self.equal = _several(

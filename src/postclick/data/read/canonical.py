@@ -9,6 +9,7 @@ import polars as pl
 from postclick.data import manifest as m
 from postclick.data.column_threads import in_threads
 from postclick.data.read.group_hash import group_hash
+from postclick.data.read.times import to_time
 from postclick.data.read.values import (
     EXAMPLES,
     INFINITE,
@@ -21,7 +22,6 @@ from postclick.data.read.values import (
     to_label,
     to_number,
     to_text,
-    to_time,
     to_truth,
 )
 from postclick.data.schema import LogSchema
@@ -29,24 +29,32 @@ from postclick.errors import InputError
 
 # Columns of a canonical frame that are not stored: the split's number stands in `SPLITS`.
 KEY, TIME, ROW, SPLIT = "__key", "__time", "__row", "__split"
+TIME_KIND = "__time_kind"
 
 
 @dataclass
 class Issues:
-    """How many rows had which bad values in which column; adds up over chunks."""
+    """How many rows had which bad values in which column; adds up over chunks.
+
+    Attributes:
+        rows, examples: counts, and a few different values, where there were any.
+        looked: all that was looked for, in an order that no chunk changes.
+    """
 
     rows: Counter[tuple[str, str]] = field(default_factory=Counter)
     examples: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    looked: dict[tuple[str, str], None] = field(default_factory=dict)
 
     def add(self, kind: str, column: str, bad: BadValues) -> None:
+        self.looked.setdefault((kind, column))
         if bad.rows:
             self.rows[kind, column] += bad.rows
             seen = self.examples.get((kind, column), ())
             self.examples[kind, column] = tuple(dict.fromkeys(seen + bad.examples))[:EXAMPLES]
 
     def merge(self, other: "Issues") -> None:
-        for (kind, column), rows in other.rows.items():
-            self.add(kind, column, BadValues(rows, other.examples[kind, column]))
+        for key in other.looked:
+            self.add(*key, BadValues(other.rows[key], other.examples.get(key, ())))
 
 
 def stored_names(schema: LogSchema) -> list[str]:
@@ -55,7 +63,7 @@ def stored_names(schema: LogSchema) -> list[str]:
     Raises:
         InputError: two of them clash, so that a feature has to be renamed.
     """
-    names = [*m.RESERVED, *([m.GROUP] if schema.group else []), KEY, TIME, ROW, SPLIT]
+    names = [*m.RESERVED, *([m.GROUP] if schema.group else []), KEY, TIME, TIME_KIND, ROW, SPLIT]
     names += [f.name for f in schema.categorical]
     for number in schema.numeric:
         names += [number.name]
@@ -76,8 +84,8 @@ class Canonicalizer:
     A canonical frame has `click` and `conversion` (Int8, null where not 0/1), categorical
     features (String), numeric ones (Float64), multi-valued ones (List(String)) with
     `<name>__weights` (List(Float64)), the truth columns that the log has (Float64), a hash of the
-    group (Int64, 0 where missing), and for checks `__key` (a hash of `schema.key`) and `__time`
-    (Float64).
+    group (Int64, 0 where missing), and for checks `__key` (a hash of `schema.key`), `__time`
+    (Float64) and `__time_kind` (UInt8), as in `postclick.data.read.times.Times`.
 
     Attributes:
         reads: the raw columns it needs, to be passed to `LogSource.frames`.
@@ -146,9 +154,9 @@ class Canonicalizer:
             keys = pl.DataFrame([to_text(frame[name]) for name in schema.key])
             columns.append(keys.hash_rows(seed=0).alias(KEY))
         if self._labels and schema.time:
-            time, bad = to_time(frame[schema.time])
-            columns.append(time.alias(TIME))
-            found.append((UNREADABLE_TIME, schema.time, bad))
+            times = to_time(frame[schema.time])
+            columns += [times.time.alias(TIME), times.kind.alias(TIME_KIND)]
+            found.append((UNREADABLE_TIME, schema.time, times.unreadable))
         if self._labels and schema.group:
             columns.append(pl.Series(m.GROUP, group_hash(frame[schema.group])))
         for kind, name, bad in found:
