@@ -91,6 +91,22 @@ def test_boundaries_by_shares(values: list[float], valid: float, test: float) ->
     assert found.starts == {"valid": best(values, last, valid, 1), "test": last}
 
 
+def test_boundaries_by_dates() -> None:
+    counts = counted([1.0, 2.0, 2.0, 3.0, 5.0])
+    both = {"valid": 0.0, "test": 0.0}
+    assert find_boundaries(counts, "day", both, {"valid": 2, "test": "4"}).starts == {
+        "valid": 2.0,
+        "test": 4.0,
+    }
+    shared = find_boundaries(counts, "day", {"valid": 0.2, "test": 0.0}, {"test": 4}).starts
+    assert shared == {"valid": 3.0, "test": 4.0}
+    for dates in ({"test": 2}, {"test": 1}, {"valid": 1}, {"valid": 0.5, "test": 4}):
+        with pytest.raises(InputError, match=r"_from is .*too few of them before it to train on"):
+            find_boundaries(counts, "day", {"valid": 0.2, "test": 0.2}, dates)
+    with pytest.raises(InputError, match="not before test begins"):
+        find_boundaries(counts, "day", both, {"valid": 4, "test": 4})
+
+
 def test_kinds_add_up() -> None:
     one, other = TimeKinds(), TimeKinds()
     one.add(to_time(pl.Series(["2026-01-05", "7", None])).kind)

@@ -101,9 +101,15 @@ def find_boundaries(
                 )
             starts[name] = start
             end = int(np.searchsorted(times, start))
+            if end < len(names) - k:
+                low, high = (time_text(time, kind) for time in (times[0], times[-1]))
+                raise InputError(
+                    f"{name}_from is {time_text(start, kind)}: the times of {column!r} are {low} "
+                    f"to {high}, too few of them before it to train on: give a later one"
+                )
             continue
         # At least one time is left to each split before this one.
-        first, last = len(names) - k, max(end, len(names) - k + 1)
+        first, last = len(names) - k, end
         wanted = later[end] + shares[name] * counts.timed
         miss = np.abs(later[first:last] - wanted)
         end = last - 1 - int(np.argmin(miss[::-1]))
@@ -139,14 +145,23 @@ def _moment(value: Moment, split: str, kind: int, column: str) -> float:
 def _require_rows(found: Boundaries, counts: TimeCounts, column: str) -> None:
     """Raise `InputError` if a split gets no row, where that can be told."""
     times, _ = counts.table()
+    unpurged = Boundaries(found.starts, found.kind).spans()
     for name, (first, last) in found.spans().items():
         if not counts.exact or bool(((times >= first) & (times < last)).any()):
             continue
-        low, high = time_text(times[0], found.kind), time_text(times[-1], found.kind)
-        about = f"{name}: no row of {column!r}, whose times are {low} to {high}, is "
-        about += f"from {time_text(first, found.kind)} on" if first > -np.inf else ""
-        about += " and " if first > -np.inf and last < np.inf else ""
-        about += f"before {time_text(last, found.kind)}" if last < np.inf else ""
-        after = f" ({duration_text(found.purge)} are purged)" if found.purge else ""
-        mend = "give other dates or shares" + (", or a shorter purge" if found.purge else "")
-        raise InputError(f"{about}{after}: {mend}")
+        low, high = (time_text(time, found.kind) for time in (times[0], times[-1]))
+        start, end = (time_text(time, found.kind) for time in unpurged[name])
+        between = " and ".join(
+            [f"from {start} on"] * (first > -np.inf) + [f"before {end}"] * (last < np.inf)
+        )
+        first, last = unpurged[name]
+        if bool(((times >= first) & (times < last)).any()):
+            raise InputError(
+                f"{name}: all its rows ({column!r} {between}) are purged, being "
+                f"{duration_text(found.purge)} or less before the next split: give a shorter "
+                "purge, or other dates or shares"
+            )
+        raise InputError(
+            f"{name}: no row has a time ({column!r}) {between}, they are {low} to {high}: "
+            "give other dates or shares"
+        )

@@ -22,7 +22,9 @@ def duration_micros(value: str | timedelta, option: str) -> int:
     if isinstance(value, timedelta):
         micros = value // timedelta(microseconds=1)
     else:
-        found = re.fullmatch(r"\s*(\d{1,6}(?:\.\d{1,6})?)\s*([wdhms])\s*", str(value).lower())
+        found = re.fullmatch(
+            r"\s*(\d{1,6}(?:\.\d{1,6})?)\s*([wdhms])\s*", str(value).lower(), re.ASCII
+        )
         micros = round(float(found[1]) * UNITS[found[2]]) if found else 0
     if micros <= 0:
         raise InputError(f"{option} is {value}: give a duration above 0, such as 30m, 12h or 7d")
