@@ -86,3 +86,18 @@ def test_drop_is_advised_only_where_every_kind_of_row_stays() -> None:
     wrong = [1] * 3000
     message = check(log(wrong))["conversion-without-click"]
     assert "'drop'" not in message and "'keep'" in message
+
+
+def test_a_label_in_python_and_in_a_schema() -> None:
+    plain = LogSchema(
+        click=Label(column="c"),
+        conversion=Label(column="v"),
+        categorical=LogSchema.parse(
+            {"click": "a", "conversion": "b", "categorical": ["x"]}
+        ).categorical,
+    )
+    assert (plain.click.positive, plain.conversion.positive) == (None, None)
+    assert LogSchema.parse(plain.model_dump(mode="json")) == plain
+    ruled = LogSchema.parse({"click": "c", "conversion": {"column": "t"}, "categorical": ["x"]})
+    assert ruled.conversion.positive == "present"
+    assert LogSchema.parse(ruled.model_dump(mode="json")) == ruled
