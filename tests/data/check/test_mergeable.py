@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from helpers.checked import BASE
 from postclick.data import manifest as m
-from postclick.data.check.columns import ColumnChecks, issue_findings
+from postclick.data.check.columns import ColumnChecks
 from postclick.data.check.groups import GroupCounts
 from postclick.data.check.labels import LabelCounts
 from postclick.data.check.leakage import LeakSample
 from postclick.data.check.overlap import KeySketch, TimeSpan
+from postclick.data.check.value_findings import value_findings
 from postclick.data.encode.scaling import EdgeSample, Moments
 from postclick.data.read.canonical import ROW, Canonicalizer, Issues
 from postclick.data.row_hash import SAMPLE, hashes_of, row_hash
@@ -168,7 +169,7 @@ def test_issues(rows: Rows, random: Random) -> None:
         reader.convert(frame.with_columns(click=1, buy=0), issues)
 
     def look(issues: Issues) -> Any:
-        found = issue_findings("train", issues, 10)
+        found = value_findings("train", issues, 10)
         return issues.rows, [(f.code, f.column, f.rows, f.message.split("(")[0]) for f in found]
 
     same_in_any_order((Issues, add, look), rows, random)

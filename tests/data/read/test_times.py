@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postclick.data.read.times import DATES, KINDS, ORDINAL, time_text, to_time
+from postclick.data.read.value_rules import ValueRules
 from postclick.errors import InputError
 
 MOMENTS = [
@@ -131,6 +132,17 @@ def test_what_is_neither_iso_nor_a_number_is_refused(text: str) -> None:
 def test_missing_texts(text: str) -> None:
     found = to_time(pl.Series([text]))
     assert (found.time[0], found.kind[0], found.unreadable.rows) == (None, 0, 0)
+
+
+def test_values_that_the_schema_calls_missing() -> None:
+    rules = ValueRules(missing=("-1", "0", "never", "0000-00-00", "1970-01-01"))
+    texts = ["-1", "-1.0", "0", "Never", "0000-00-00", "1970-01-01", "1700000000"]
+    found = to_time(pl.Series(texts), rules)
+    assert found.kind.to_list() == [0] * 6 + [KINDS.index("epoch seconds")]
+    assert found.unreadable.rows == 0
+    numbers = to_time(pl.Series([-1, 0, 1_700_000_000]), rules)
+    assert (numbers.time.to_list(), numbers.unreadable.rows) == ([None, None, 1.7e15], 0)
+    assert to_time(pl.Series(["never", "soon"])).unreadable.rows == 2
 
 
 def test_missing_and_infinite_numbers() -> None:

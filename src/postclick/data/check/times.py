@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from postclick.data.check.findings import CheckReport, Finding, Severity, in_order, share
 from postclick.data.check.labels import BadRows
+from postclick.data.read.bad_values import UNREADABLE_TIME
 from postclick.data.read.canonical import Issues
 from postclick.data.read.time_counts import TimeCounts, TimeKinds
-from postclick.data.read.values import UNREADABLE_TIME
 
 
 def mixed_findings(

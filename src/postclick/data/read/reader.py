@@ -55,7 +55,7 @@ class LogReader:
         assert name is not None
         counts = TimeCounts()
         for frame in read_ahead(self.source.frames([name])):
-            counts.add(to_time(frame[name]))
+            counts.add(to_time(frame[name], self.canonical.rules))
         return counts
 
     def chunks(self) -> Iterator[pl.DataFrame]:

@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from postclick.data.read.bad_values import EXAMPLES, BadValues
 from postclick.data.read.times import KINDS, Times
-from postclick.data.read.values import EXAMPLES, BadValues
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from postclick.data.read.values import MISSING_NUMBERS, BadValues
+from postclick.data.read.bad_values import BadValues
+from postclick.data.read.value_rules import DEFAULT_RULES, ValueRules
 from postclick.errors import InputError
 
 Floats = npt.NDArray[np.float64]
@@ -21,7 +22,6 @@ ORDINAL, DATES = KINDS.index("ordinals"), KINDS.index("dates")
 # From here on a number is read as epoch seconds (1973 to 5138), milliseconds, and so on.
 SCALES = np.array([1e8, 1e11, 1e14, 1e17, 1e20])
 DAY = 86_400_000_000  # microseconds
-_MISSING = [*MISSING_NUMBERS, "nat"]
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
 _ZONE = r"( ?(Z|z|UTC|[+-]([01]\d|2[0-3])(:?[0-5]\d)?))"
@@ -44,7 +44,7 @@ class Times:
     unreadable: BadValues
 
 
-def to_time(column: pl.Series) -> Times:
+def to_time(column: pl.Series, rules: ValueRules = DEFAULT_RULES) -> Times:
     """Read dates (ISO 8601 as text, or of a date type) and numbers; a naive date is in UTC.
 
     Text in ISO 8601 is a date, or a date and a time after a T or a space, to the minute, the
@@ -52,7 +52,7 @@ def to_time(column: pl.Series) -> Times:
     size tells: seconds from 1e8 (1973), milliseconds from 1e11, microseconds from 1e14,
     nanoseconds from 1e17. Others are ordinals, and so are dates written as one number, such as
     20260105 or 2026010513. Anything else, 03/04/2026 for one, is unreadable: nobody can tell
-    whether it is in March or in April.
+    whether it is in March or in April. What the rules take for a missing number is no time.
 
     Raises:
         InputError: the column holds lists, records, durations or times without a date.
@@ -73,12 +73,12 @@ def to_time(column: pl.Series) -> Times:
     if kind in (pl.Categorical, pl.Enum):
         column, kind = column.cast(pl.String), pl.String()
     if kind == pl.String:
-        return _of_text(column)
+        return _of_text(column, rules)
     if isinstance(kind, pl.Date | pl.Datetime):
         micros = _micros(column)
         kinds = np.where(column.is_null().to_numpy(), 0, DATES)
         return _times(micros.cast(pl.Float64).fill_null(np.nan).to_numpy(), kinds, BadValues())
-    time, kinds = _of_numbers(column)
+    time, kinds = _of_numbers(column, rules)
     infinite = pl.Series(np.zeros(len(column), dtype=np.bool_))
     if kind.is_float():
         infinite = column.is_infinite().fill_null(False)
@@ -99,8 +99,11 @@ def _micros(column: pl.Series) -> pl.Series:
     return number * {"d": DAY, "ms": 1000, "us": 1}[unit]
 
 
-def _of_text(column: pl.Series) -> Times:
+def _of_text(column: pl.Series, rules: ValueRules) -> Times:
     text = column.str.strip_chars()
+    missing = text.str.to_lowercase().is_in(list(rules.number_texts)).fill_null(True)
+    if bool(missing.any()):
+        text = text.set(missing, None)
     iso = text.str.contains(_ISO).fill_null(False)
     time, kinds = np.full(len(text), np.nan), np.zeros(len(text), dtype=np.int64)
     if bool(iso.any()):
@@ -115,13 +118,15 @@ def _of_text(column: pl.Series) -> Times:
     if bool(numeric.any()):
         some = text.filter(numeric)
         where = np.flatnonzero(numeric.to_numpy())
-        time[where], kinds[where] = _of_numbers(some.cast(pl.Float64, strict=False))
+        time[where], kinds[where] = _of_numbers(some.cast(pl.Float64, strict=False), rules)
         # Whole numbers are read as such: nanoseconds have more digits than a float.
         whole = some.cast(pl.Int64, strict=False)
         exact = whole.is_not_null().to_numpy()
-        time[where[exact]], kinds[where[exact]] = _of_numbers(whole.drop_nulls())
-    absent = text.is_null() | text.str.to_lowercase().is_in(_MISSING)
-    return _times(time, kinds, BadValues.of(column, pl.Series(kinds == 0) & ~absent))
+        time[where[exact]], kinds[where[exact]] = _of_numbers(whole.drop_nulls(), rules)
+    read = pl.Series(kinds > 0) | text.is_null()
+    if rules.numbers:  # of which one may be written in another way than the rules do
+        read = read | text.cast(pl.Float64, strict=False).is_in(rules.numbers).fill_null(False)
+    return _times(time, kinds, BadValues.of(column, ~read))
 
 
 def _of_iso(text: pl.Series) -> pl.Series:
@@ -151,7 +156,7 @@ def _of_iso(text: pl.Series) -> pl.Series:
     return micros
 
 
-def _of_numbers(column: pl.Series) -> tuple[Floats, Ints]:
+def _of_numbers(column: pl.Series, rules: ValueRules) -> tuple[Floats, Ints]:
     """Numbers as times and kinds, NaN and 0 where there is none."""
     if column.dtype.is_integer() and column.dtype not in (pl.UInt64, pl.Int128, pl.UInt128):
         exact: Floats | Ints = column.cast(pl.Int64).fill_null(0).to_numpy()
@@ -162,6 +167,8 @@ def _of_numbers(column: pl.Series) -> tuple[Floats, Ints]:
     # From the first kind, ordinals, to the last epoch; what is beyond is an ordinal again.
     kinds = np.searchsorted(SCALES, value, side="right") + ORDINAL
     kinds[(kinds > ORDINAL + 4) | _calendar_numbers(value)] = ORDINAL
+    if rules.numbers:
+        absent = absent | np.isin(value, rules.numbers)
     kinds[absent] = 0
     time = np.where(absent, np.nan, value)
     for kind, scale in ((2, 1e6), (3, 1e3)):
