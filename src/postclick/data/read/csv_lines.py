@@ -134,10 +134,9 @@ def _ragged(lines: range, cells: list[str], form: TextFormat) -> str:
     count, width = len(cells), len(form.names)
     where = "its header" if form.header else "the first"
     end = " (it ends with a separator)" if count == width + 1 and cells[-1] == "" else ""
-    one = (
-        f"line {lines.start}" if len(lines) == 1 else f"the row of lines {lines[0]} to {lines[-1]}"
-    )
-    quote = ", where a quote opens," if len(lines) > 1 else ""
+    one = f"line {lines[0]}"
+    if len(lines) > 1:
+        one = f"the row of lines {lines[0]} to {lines[-1]}, where a quote opens,"
     return (
         f"{one} has {count} column{'' if count == 1 else 's'}{end}, {where} {width}: "
         "mend or remove it"

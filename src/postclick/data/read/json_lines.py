@@ -24,10 +24,10 @@ MEND = "write one object a line, such as with jq -c '.[]' {name} > {stem}.jsonl"
 class JsonLinesSource(FileSource):
     """One file of JSON objects, a line each.
 
-    Numbers, texts and truth values are read as text, arrays as lists of text, so that the types
-    are the same all through the file and whole numbers of any size stay what they are. Columns
-    are the keys in the first 4 MB; a line that lacks one, or has null, has a missing value. Blank
-    lines are no rows.
+    Columns are the keys in the first 4 MB, and of the kind that they have there: whole numbers,
+    decimals, and text for all else, truth values and whole numbers of more than 64 bits among it,
+    or lists of these. A line that lacks a key, or has null, has a missing value. Where later
+    values do not fit the kind of a column, it becomes text. Blank lines are no rows.
 
     Raises:
         InputError: the file is empty, a JSON array, or not JSON.
@@ -40,11 +40,12 @@ class JsonLinesSource(FileSource):
         self._encoding = mark_of(self._first(4)) or self._encoding
         if self._encoding == "utf-16":
             self.read_as = "with encoding utf-16"
-        self._schema = self._types()
+        self._kinds = self._found()
+        self._schema = {name: _text_of(kind) for name, kind in self._kinds.items()}
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return tuple(self._schema)
+        return tuple(self._kinds)
 
     def _first(self, size: int) -> bytes:
         try:
@@ -53,8 +54,8 @@ class JsonLinesSource(FileSource):
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{self.name} cannot be read: {error}") from None
 
-    def _types(self) -> dict[str, Any]:
-        """The columns and what they are read as."""
+    def _found(self) -> dict[str, pl.DataType]:
+        """The columns and their kinds in the first lines."""
         block = next(self._blocks(HEAD_BYTES), b"")
         if not block.strip():
             raise InputError(f"{self.name} is empty: expected one JSON object a line")
@@ -68,7 +69,7 @@ class JsonLinesSource(FileSource):
         for line in start.split(b"\n", 100)[:100]:
             if line.strip():
                 json.loads(line, object_pairs_hook=lambda pairs: self._one_each(pairs))
-        return {name: _text_of(kind) for name, kind in found.items()}
+        return dict(found)
 
     def _one_each(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         require_different([key for key, _ in pairs], self.name)
@@ -110,7 +111,7 @@ class JsonLinesSource(FileSource):
                 frame = pl.read_ndjson(block, schema={name: self._schema[name] for name in columns})
             except pl.exceptions.PolarsError as error:
                 raise self._damage(str(error)) from None
-            yield frame.select(list(columns))
+            yield pl.DataFrame([_typed(frame[name], self._kinds[name]) for name in columns])
 
     def _not_encoded(self) -> InputError:
         raw = open_bytes(self._path, self._compression)
@@ -137,8 +138,20 @@ class JsonLinesSource(FileSource):
 def _text_of(kind: pl.DataType) -> pl.DataType | type[pl.DataType]:
     """Text for what is one value or a list of them; records and lists of lists as they are."""
     if isinstance(kind, pl.List):
-        return kind if kind.inner.is_nested() else pl.List(pl.String)  # type: ignore[attr-defined]
+        return kind if kind.inner.is_nested() else pl.List(pl.String)
     return kind if kind.is_nested() else pl.String
+
+
+def _typed(column: pl.Series, kind: pl.DataType) -> pl.Series:
+    """Text as the numbers that it was in the file, where all of it fits their kind."""
+    inner = kind.inner if isinstance(kind, pl.List) else kind
+    wanted = next((t for t in (pl.Int64(), pl.Float64()) if inner == t), None)
+    if wanted is None:
+        return column
+    try:
+        return column.cast(pl.List(wanted) if isinstance(kind, pl.List) else wanted)
+    except pl.exceptions.InvalidOperationError:
+        return column
 
 
 def _is_list(kind: Any) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from postclick.data.read.csv_source import CsvSource
+from postclick.data.read.decimals import decimal_of
 from postclick.data.read.formats import LOG_SUFFIXES, open_file
 from postclick.data.read.log_source import FrameSource, LogSource
 from postclick.data.read.parquet_source import ParquetSource
@@ -54,8 +55,7 @@ class ManyFiles(LogSource):
 
     @property
     def decimal(self) -> str | None:
-        told = {log.decimal for log in self._logs}
-        return "," if "," in told else None
+        return decimal_of(self._logs)
 
     @property
     def files(self) -> tuple[Path, ...]:

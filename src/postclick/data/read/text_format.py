@@ -74,8 +74,7 @@ def sniff(path: Path, head: str, complete: bool, read: ReadSettings) -> TextForm
         return None
     names, header = _names(path, lines, separator, read)
     rows = lines.records[header:]
-    comma = separator != "," and _has_decimal_comma(rows)
-    decimal = read.decimal or ("," if comma else None)
+    decimal = read.decimal or _decimal(rows, separator)
     seen = []
     if read.separator is None and separator != usual:
         seen.append(f"separator {spelled(separator)}")
@@ -115,7 +114,7 @@ def _separator(text: str, complete: bool, usual: str) -> str:
     clean = [s for s in fits if not any(o in c for o in fits if o != s for c in _first(fits[s]))]
     if len(clean) == 1:
         return clean[0]
-    if fits.keys() >= {",", ";"} and _has_decimal_comma(fits[";"].records):
+    if fits.keys() >= {",", ";"} and _decimal(fits[";"].records, ";") == ",":
         return ";"
     return next((s for s in ("\x01", "\t") if s in fits), next(iter(fits)))
 
@@ -200,19 +199,20 @@ def _is_data(records: Sequence[Sequence[str]]) -> bool:
     return len(first) > 1 and all(again)
 
 
-def _has_decimal_comma(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether a column is numbers with a decimal comma, and none has a decimal point.
+def _decimal(rows: Sequence[Sequence[str]], separator: str) -> str | None:
+    """What separates decimals in columns of numbers; None where none has any, or they differ.
 
     `1,234` may be a thousand and more, so that it alone is no evidence.
     """
-    found = False
+    comma = point = False
     for column in zip(*rows, strict=False):
         cells = [cell.strip() for cell in column]
         cells = [cell for cell in cells if cell.lower() not in EMPTY]
-        if any("." in cell and NUMBER.fullmatch(cell) for cell in cells):
-            return False
-        commas = [cell for cell in cells if DECIMAL_COMMA.fullmatch(cell)]
-        numbers = sum(NUMBER.fullmatch(cell) is not None for cell in cells)
-        if commas and len(commas) + numbers == len(cells):
-            found = found or not all(THOUSANDS.fullmatch(cell) for cell in commas)
-    return found
+        if all(NUMBER.fullmatch(cell) for cell in cells):
+            point = point or any("." in cell for cell in cells)
+        elif all(NUMBER.fullmatch(cell) or DECIMAL_COMMA.fullmatch(cell) for cell in cells):
+            commas = [cell for cell in cells if "," in cell]
+            comma = comma or not all(THOUSANDS.fullmatch(cell) for cell in commas)
+            point = point or any("." in cell for cell in cells)
+    comma = comma and separator != ","
+    return None if comma == point else "," if comma else "."

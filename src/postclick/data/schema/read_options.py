@@ -33,15 +33,20 @@ def with_read(schema: LogSchema, options: Sequence[str]) -> LogSchema:
 
 
 def read_settings(options: Sequence[str], base: ReadSettings | None = None) -> ReadSettings:
-    """The settings of `base` with what `--read KEY=VALUE` says; `missing` is left to the schema.
+    """The settings of `base` with what `--read KEY=VALUE` says, where there is no schema to change.
 
     Raises:
-        InputError: an option is not one of the settings.
+        InputError: an option is not one of the settings, or is `missing`.
 
     >>> read_settings(["separator=tab", "encoding=latin-1"]).separator
     '\\t'
     """
-    given = {key: value for key, value in _parsed(options).items() if key != "missing"}
+    given = _parsed(options)
+    if "missing" in given:
+        raise InputError(
+            "--read missing: what stands for a missing value is said in the schema, for all that "
+            "is trained and scored with it: write missing: [...] there"
+        )
     told = (base or ReadSettings()).model_dump(exclude_unset=True)
     try:
         return ReadSettings.model_validate({**told, **given})
