@@ -8,6 +8,7 @@ import yaml
 
 from postclick.data.read.opening import open_log
 from postclick.data.schema import LogSchema
+from postclick.data.schema.read_options import with_read
 from postclick.data.splits import LogSplits
 from postclick.datasets import get_dataset
 from postclick.errors import InputError
@@ -18,18 +19,23 @@ def open_splits(
     train: Sequence[str | Path],
     test: Sequence[str | Path] = (),
     valid: Sequence[str | Path] = (),
+    read: Sequence[str] = (),
 ) -> LogSplits:
     """Raw logs of one's own; splits that are not given are drawn from train by `prepare`.
+
+    Args:
+        read: `KEY=VALUE` settings of text files, in place of the schema's.
 
     Raises:
         InputError: a file is missing or unreadable, or the schema is wrong.
     """
     parsed = schema if isinstance(schema, LogSchema) else LogSchema.load(schema)
+    parsed = with_read(parsed, read)
     return LogSplits(
         parsed,
-        open_log(*train),
-        open_log(*test) if test else None,
-        open_log(*valid) if valid else None,
+        open_log(*train, read=parsed.read),
+        open_log(*test, read=parsed.read) if test else None,
+        open_log(*valid, read=parsed.read) if valid else None,
     )
 
 
@@ -42,12 +48,15 @@ def open_request(
     train: Sequence[Path],
     test: Sequence[Path],
     valid: Sequence[Path],
+    read: Sequence[str] = (),
 ) -> LogSplits:
     """What `postclick prepare` was asked for: a data set by name, or files with a schema."""
     if dataset is not None:
         if source is None:
             expects = get_dataset(dataset).expects
             raise InputError(f"--dataset {dataset} needs --source: {expects}")
+        if read:
+            raise InputError("--read is for a log of one's own: a --dataset knows its files")
         if schema or train or test or valid:
             raise InputError("--dataset brings its own schema and splits: leave the others out")
         return get_dataset(dataset).load(source, parse_options(options))
@@ -55,7 +64,7 @@ def open_request(
         raise InputError("--set gives options of a --dataset; a log of one's own has a schema")
     if schema is None or not train:
         raise InputError("give --schema and --train, or --dataset and --source")
-    return open_splits(schema, train, test, valid)
+    return open_splits(schema, train, test, valid, read)
 
 
 def parse_options(texts: Sequence[str]) -> Mapping[str, Any]:
