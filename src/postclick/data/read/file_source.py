@@ -11,6 +11,10 @@ import pyarrow.parquet as pq
 
 from postclick.data.read import log_source
 from postclick.data.read.log_source import LogSource
+from postclick.data.read.places.listing import Place
+from postclick.data.read.places.remote_path import RemotePath
+from postclick.data.read.record_leaves import Leaves, leaves_of
+from postclick.data.read.tables.arrow_frame import frame_of
 from postclick.errors import InputError
 
 CHUNK_BYTES = 256 << 20
@@ -23,14 +27,14 @@ NULL_TEXT = ["", "NULL", "null", "NaN", "nan"]
 class FileSource(LogSource):
     """One file, which has to stay as it was when it was opened for as long as it is read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         self.name = str(path)
         self._path = path
         self._opened = self._identity()
 
     @property
     def files(self) -> tuple[Path, ...]:
-        return (self._path,)
+        return (self._path,) if isinstance(self._path, Path) else ()
 
     def frames(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         self.require(columns)
@@ -50,7 +54,8 @@ class FileSource(LogSource):
 
     def state(self) -> tuple[str, ...]:
         facts = self._path.stat()
-        return (str(self._path.resolve()), str(facts.st_size), str(facts.st_mtime_ns))
+        told = (str(self._path.resolve()), str(facts.st_size), str(facts.st_mtime_ns))
+        return told if isinstance(self._path, Path) else (*told, str(facts.st_ino))
 
     def _identity(self) -> tuple[int, ...] | None:
         try:
@@ -70,24 +75,32 @@ class FileSource(LogSource):
 class ParquetSource(FileSource):
     """One Parquet file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         super().__init__(path)
         try:
-            schema = pq.read_schema(path)
+            with random_access(path) as file:
+                schema = pq.read_schema(file)
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{path} is not a readable Parquet file: {error}") from None
         self._columns = tuple(schema.names)
+        self._records = leaves_of(schema)
 
     @property
     def columns(self) -> tuple[str, ...]:
         return self._columns
 
+    @property
+    def records(self) -> Leaves:
+        return self._records
+
     def _read(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         try:
-            with pq.ParquetFile(self._path) as file:
+            # A store is asked for the bytes of many columns at a time.
+            ahead = isinstance(self._path, RemotePath)
+            with random_access(self._path) as raw, pq.ParquetFile(raw, pre_buffer=ahead) as file:
                 rows = _batch_rows(file.metadata)
                 for batch in file.iter_batches(rows, columns=list(columns)):
-                    yield _frame(pa.Table.from_batches([batch])).select(list(columns))
+                    yield frame_of(pa.Table.from_batches([batch])).select(list(columns))
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{self.name} breaks off or is damaged: {error}") from None
 
@@ -95,7 +108,7 @@ class ParquetSource(FileSource):
 class CsvSource(FileSource):
     """One CSV or TSV file with a header, plain or compressed; every column is read as text."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         super().__init__(path)
         self._delimiter = "\t" if ".tsv" in "".join(path.suffixes) else ","
         self._columns = self._header()
@@ -125,7 +138,7 @@ class CsvSource(FileSource):
             strings_can_be_null=True,
         )
         try:
-            stream = pa.input_stream(str(self._path), compression="detect")
+            stream = text_stream(self._path)
             return pa_csv.open_csv(
                 stream,
                 read_options=pa_csv.ReadOptions(block_size=block_bytes or CSV_BLOCK_BYTES),
@@ -149,7 +162,7 @@ class CsvSource(FileSource):
             return
         try:
             for batch in reader:
-                yield _frame(pa.Table.from_batches([batch])).select(list(columns))
+                yield frame_of(pa.Table.from_batches([batch])).select(list(columns))
         except (OSError, pa.ArrowException) as error:
             raise InputError(
                 f"{self.name} cannot be read to its end as CSV: {error}: "
@@ -163,8 +176,13 @@ def _batch_rows(metadata: pq.FileMetaData) -> int:
     return int(min(log_source.CHUNK_ROWS, 1 + CHUNK_BYTES * metadata.num_rows // max(size, 1)))
 
 
-def _frame(table: pa.Table) -> pl.DataFrame:
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
-    frame.columns = table.column_names  # polars gives a column without a name another one
-    return frame
+def random_access(path: Place) -> pa.NativeFile:
+    """A file for reading from any place in it."""
+    return path.open() if isinstance(path, RemotePath) else pa.OSFile(str(path))
+
+
+def text_stream(path: Place) -> pa.NativeFile:
+    """The bytes of a file from its beginning, decompressed as its suffix says."""
+    if isinstance(path, RemotePath):
+        return path.store.filesystem.open_input_stream(path.path, compression="detect")
+    return pa.input_stream(str(path), compression="detect")

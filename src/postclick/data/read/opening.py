@@ -1,18 +1,50 @@
-"""Opening raw logs: one file, several, or a folder of them."""
+"""Opening raw logs: files, folders, globs and URLs of them, tables, and what is in memory."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import polars as pl
 
 from postclick.data.read.file_source import CsvSource, ParquetSource
 from postclick.data.read.log_source import FrameSource, LogSource
+from postclick.data.read.places.listing import (
+    METADATA_END,
+    InsideTables,
+    Place,
+    files_in,
+    found_at,
+    table_at,
+)
+from postclick.data.read.places.partitions import (
+    PartitionedFile,
+    partition_of,
+    require_same_partitions,
+)
+from postclick.data.read.record_fields import with_record_fields
+from postclick.data.read.tables.delta import open_delta
+from postclick.data.read.tables.duckdb_source import SUFFIXES as DUCKDB_SUFFIXES
+from postclick.data.read.tables.duckdb_source import DuckDbFile, split_table
+from postclick.data.read.tables.iceberg import open_iceberg
+from postclick.data.read.tables.in_memory import ArrowStream, as_source
 from postclick.errors import InputError
 
-__all__ = ["CsvSource", "FrameSource", "LogSource", "ManyFiles", "ParquetSource", "open_log"]
+__all__ = [
+    "CsvSource",
+    "FrameSource",
+    "LogLike",
+    "LogSource",
+    "ManyFiles",
+    "ParquetSource",
+    "open_log",
+]
 
 CSV_SUFFIXES = (".csv", ".csv.gz", ".csv.zst", ".csv.bz2", ".tsv", ".tsv.gz", ".tsv.zst")
 PARQUET_SUFFIXES = (".parquet", ".pq")
+# A log, or several that are read one after the other. `ArrowStream` stands for polars, pandas and
+# Arrow tables, DuckDB relations, and whatever else has the Arrow PyCapsule interface.
+OneLog: TypeAlias = "LogSource | str | Path | pl.LazyFrame | ArrowStream"
+LogLike: TypeAlias = "OneLog | Sequence[OneLog]"
 
 
 class ManyFiles(LogSource):
@@ -21,6 +53,7 @@ class ManyFiles(LogSource):
     def __init__(self, logs: Sequence[LogSource]) -> None:
         self._logs = tuple(logs)
         self.name = f"{logs[0].name} and {len(logs) - 1} more"
+        require_same_partitions(self._logs)
         for log in self._logs[1:]:
             odd = set(log.columns) ^ set(self._logs[0].columns)
             if odd:
@@ -48,33 +81,72 @@ class ManyFiles(LogSource):
         return sum(known, ()) if len(known) == len(states) else None
 
 
-def open_log(*paths: str | Path) -> LogSource:
-    """Open a log: a CSV or Parquet file, several of them, or a folder of them.
+def open_log(*logs: LogLike) -> LogSource:
+    """Open a log: a file, several of them, a folder or glob of them, a table, or a frame.
 
-    Files of a folder are taken in the order of their names, hidden ones left out. Raises
-    `InputError` for a path that does not exist or a folder without logs.
+    Args:
+        logs: paths and URLs (`s3://`, `gs://`, `abfss://`, `hdfs://`, and those of fsspec) of
+            files, folders, globs, Delta and Iceberg tables and DuckDB files; polars and pandas
+            frames, Arrow tables, DuckDB relations and what has `__arrow_c_stream__`. Several are
+            one log, read one after the other. Files of a folder are taken in the order of their
+            paths, those that begin with `_` or `.` left out; folders named `column=value` give a
+            column.
+
+    Raises:
+        InputError: a path does not exist, a folder has no logs, or an object is no table.
+
+    >>> open_log(pl.DataFrame({"click": [0, 1]})).columns
+    ('click',)
     """
-    files = [file for path in paths for file in _files(Path(path))]
-    if not files:
+    sources = [source for log in logs for source in _sources(log)]
+    if not sources:
         raise InputError("no log given: name a CSV or Parquet file, or a folder of them")
-    sources: list[LogSource] = []
-    for file in files:
-        parquet = file.name.lower().endswith(PARQUET_SUFFIXES)
-        sources.append(ParquetSource(file) if parquet else CsvSource(file))
     return sources[0] if len(sources) == 1 else ManyFiles(sources)
 
 
-def _files(path: Path) -> list[Path]:
-    if path.is_dir():
-        found = [
-            p
-            for p in sorted(path.rglob("*"))
-            if p.name.lower().endswith(CSV_SUFFIXES + PARQUET_SUFFIXES)
-            and not any(part.startswith((".", "_")) for part in p.relative_to(path).parts)
-        ]
-        if not found:
-            raise InputError(f"folder {path} holds no CSV or Parquet file")
-        return found
-    if not path.exists():
-        raise InputError(f"log {path} does not exist: check the path")
-    return [path]
+def _sources(log: LogLike) -> Iterator[LogSource]:
+    if isinstance(log, str | Path):
+        yield from map(with_record_fields, _at(log))
+    elif isinstance(log, list | tuple):
+        for part in log:
+            yield from _sources(part)
+    else:
+        yield with_record_fields(as_source(log))
+
+
+def _at(name: str | Path) -> Iterator[LogSource]:
+    """What a path, a URL or a glob names."""
+    file, table = split_table(str(name))
+    if table is not None and Path(file).is_file():
+        yield DuckDbFile(Path(file), table)
+        return
+    inside = InsideTables()
+    for place in found_at(name):
+        kind = table_at(place) if place.is_dir() else None
+        if kind == "Delta":
+            yield open_delta(place)
+        elif kind == "Iceberg" or place.name.endswith(METADATA_END):
+            yield open_iceberg(place)
+        elif place.is_dir():
+            yield from map(_partitioned, files_in(place, _is_log))
+        else:
+            inside.refuse(place)
+            yield _partitioned(place)
+
+
+def _is_log(name: str) -> bool:
+    return name.lower().endswith(CSV_SUFFIXES + PARQUET_SUFFIXES)
+
+
+def _partitioned(file: Place) -> LogSource:
+    """A file, with the columns of the folders that it is named with."""
+    source = _open_file(file)
+    partition = partition_of(file.parts[:-1], file)
+    return PartitionedFile(source, partition) if partition else source
+
+
+def _open_file(file: Place) -> LogSource:
+    name = file.name.lower()
+    if name.endswith(DUCKDB_SUFFIXES) and isinstance(file, Path):
+        return DuckDbFile(file)
+    return ParquetSource(file) if name.endswith(PARQUET_SUFFIXES) else CsvSource(file)

@@ -1,0 +1,118 @@
+"""`RemotePath`: a file or folder in an object store, with what file sources need of a path."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.fs as pa_fs
+
+from postclick.data.read.places.store import Store, refusing
+from postclick.errors import InputError
+
+
+@dataclass(frozen=True)
+class RemoteStat:
+    """What tells one version of a file from another; `st_ino` is a hash of the store's ETag."""
+
+    st_ino: int
+    st_size: int
+    st_mtime_ns: int
+
+
+@dataclass(frozen=True)
+class RemotePath:
+    """A path within `store`. Its text is its URL.
+
+    >>> from pyarrow.fs import LocalFileSystem
+    >>> path = RemotePath(Store(LocalFileSystem(), "s3://bucket", "bucket"), "bucket/a/log.csv.gz")
+    >>> str(path), path.name, path.suffixes, (path.parent / "b.csv").path
+    ('s3://bucket/a/log.csv.gz', 'log.csv.gz', ['.csv', '.gz'], 'bucket/a/b.csv')
+    """
+
+    store: Store
+    path: str
+
+    def __str__(self) -> str:
+        return self.store.url_of(self.path)
+
+    def __truediv__(self, name: str) -> "RemotePath":
+        return RemotePath(self.store, f"{self.path.rstrip('/')}/{name}")
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return tuple(part for part in self.path.split("/") if part)
+
+    @property
+    def name(self) -> str:
+        return self.path.rstrip("/").rpartition("/")[2]
+
+    @property
+    def suffixes(self) -> list[str]:
+        return PurePosixPath(self.name).suffixes
+
+    @property
+    def suffix(self) -> str:
+        return PurePosixPath(self.name).suffix
+
+    @property
+    def parent(self) -> "RemotePath":
+        return RemotePath(self.store, self.path.rstrip("/").rpartition("/")[0])
+
+    def resolve(self) -> "RemotePath":
+        """Itself: a store has no links."""
+        return self
+
+    def is_dir(self) -> bool:
+        return bool(self._info().type == pa_fs.FileType.Directory)
+
+    def is_file(self) -> bool:
+        return bool(self._info().type == pa_fs.FileType.File)
+
+    def exists(self) -> bool:
+        return bool(self._info().type != pa_fs.FileType.NotFound)
+
+    def children(self, *, deep: bool = False) -> Iterator["RemotePath"]:
+        """What lies in this folder, or `deep` in it and all folders below: files alone."""
+        with refusing(str(self)):
+            found = self.store.filesystem.get_file_info(
+                pa_fs.FileSelector(self.path.rstrip("/"), recursive=deep)
+            )
+        for info in found:
+            if not deep or info.type == pa_fs.FileType.File:
+                yield RemotePath(self.store, info.path)
+
+    def stat(self) -> RemoteStat:
+        """Size, time and ETag as the store tells them now.
+
+        Raises:
+            FileNotFoundError: nothing is there any more.
+        """
+        info = self._info()
+        if info.type == pa_fs.FileType.NotFound:
+            raise FileNotFoundError(str(self))
+        with refusing(str(self)), self.store.filesystem.open_input_stream(self.path) as stream:
+            tags = {key.lower(): value for key, value in (stream.metadata() or {}).items()}
+        digest = blake2b(tags.get(b"etag", b""), digest_size=8).digest()
+        return RemoteStat(int.from_bytes(digest, "little"), info.size or 0, info.mtime_ns or 0)
+
+    def open(self) -> pa.NativeFile:
+        """The file for reading from any place."""
+        with refusing(str(self)):
+            return self.store.filesystem.open_input_file(self.path)
+
+    def read_bytes(self) -> bytes:
+        with refusing(str(self)), self.open() as file:
+            return bytes(file.read())
+
+    def _info(self) -> Any:
+        with refusing(str(self)):
+            return self.store.filesystem.get_file_info(self.path.rstrip("/"))
+
+
+def missing(place: object) -> InputError:
+    """What to say of a path or URL at which nothing is."""
+    hint = "the bucket, the path and the credentials" if "://" in str(place) else "the path"
+    return InputError(f"log {place} does not exist: check {hint}")
