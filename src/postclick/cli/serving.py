@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from postclick.cli.shared import Json, Out, app, names
+from postclick.cli.shared import Json, Logs, Out, app, names
 from postclick.console import one_line_errors, print_json, reporting
 
 Threads = Annotated[int | None, typer.Option(help="Threads; one per core.")]
@@ -69,7 +69,7 @@ def export(
 @app.command()
 def score(
     bundle: Annotated[Path, typer.Argument(help="A bundle, as 'postclick export' makes it.")],
-    logs: Annotated[list[Path], typer.Argument(help="CSV or Parquet files, or folders.")],
+    logs: Logs,
     out: Annotated[Path, typer.Option("--out", help="Parquet file to write or replace.")],
     keep: Annotated[str, typer.Option(help="Raw columns to copy beside the scores.")] = "",
     threads: Threads = None,

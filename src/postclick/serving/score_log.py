@@ -13,7 +13,7 @@ from typing import IO
 import polars as pl
 import pyarrow.parquet as pq
 
-from postclick.data.read.opening import LogSource, open_log
+from postclick.data.read.opening import LogLike, LogSource, open_log
 from postclick.errors import InputError
 from postclick.progress import Reporter, Silent
 from postclick.serving.bundle.bundle import Bundle
@@ -42,7 +42,7 @@ class ScoredLog:
 
 def score(
     bundle: Bundle | str | Path,
-    logs: LogSource | str | Path | Sequence[str | Path],
+    logs: LogLike,
     out: str | Path,
     *,
     keep: Sequence[str] = (),
@@ -55,7 +55,7 @@ def score(
 
     Args:
         bundle: a bundle, or its folder.
-        logs: CSV or Parquet files or folders, or an opened log; labels are not needed.
+        logs: anything that `open_log` takes: paths, frames, an opened log; labels are not needed.
         out: written in one step when all rows are scored; columns `keep`, then float32 `pctr`,
             `pcvr`, `pctcvr`.
         keep: raw columns to copy beside the scores.
@@ -68,7 +68,7 @@ def score(
     began = time.perf_counter()
     if threads is not None and threads < 1:
         raise InputError(f"threads is {threads}: give 1 or more")
-    log = _opened(logs)
+    log = open_log(logs)
     # Each thread scores pieces of its own: the model needs none beside it.
     model = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle, threads=1)
     out, reporter = Path(out), reporter or Silent()
@@ -90,12 +90,6 @@ def score(
             reporter.advance(scored.height)
         writer.finish(_empty(keep))
     return ScoredLog(out, rows, time.perf_counter() - began)
-
-
-def _opened(logs: LogSource | str | Path | Sequence[str | Path]) -> LogSource:
-    if isinstance(logs, LogSource):
-        return logs
-    return open_log(logs) if isinstance(logs, str | Path) else open_log(*logs)
 
 
 def _check_place(out: Path, log: LogSource) -> None:

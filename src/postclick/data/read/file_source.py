@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from postclick.data.read import log_source
 from postclick.data.read.log_source import LogSource
 from postclick.data.read.places.listing import Place
-from postclick.data.read.places.remote_path import RemotePath
+from postclick.data.read.places.remote_path import RemotePath, byte_stream, random_access
 from postclick.data.read.record_leaves import Leaves, leaves_of
 from postclick.data.read.tables.arrow_frame import frame_of
 from postclick.errors import InputError
@@ -138,7 +138,7 @@ class CsvSource(FileSource):
             strings_can_be_null=True,
         )
         try:
-            stream = text_stream(self._path)
+            stream = byte_stream(self._path)
             return pa_csv.open_csv(
                 stream,
                 read_options=pa_csv.ReadOptions(block_size=block_bytes or CSV_BLOCK_BYTES),
@@ -174,15 +174,3 @@ def _batch_rows(metadata: pq.FileMetaData) -> int:
     """`CHUNK_ROWS`, or fewer where rows are long."""
     size = sum(metadata.row_group(k).total_byte_size for k in range(metadata.num_row_groups))
     return int(min(log_source.CHUNK_ROWS, 1 + CHUNK_BYTES * metadata.num_rows // max(size, 1)))
-
-
-def random_access(path: Place) -> pa.NativeFile:
-    """A file for reading from any place in it."""
-    return path.open() if isinstance(path, RemotePath) else pa.OSFile(str(path))
-
-
-def text_stream(path: Place) -> pa.NativeFile:
-    """The bytes of a file from its beginning, decompressed as its suffix says."""
-    if isinstance(path, RemotePath):
-        return path.store.filesystem.open_input_stream(path.path, compression="detect")
-    return pa.input_stream(str(path), compression="detect")

@@ -43,8 +43,8 @@ CSV_SUFFIXES = (".csv", ".csv.gz", ".csv.zst", ".csv.bz2", ".tsv", ".tsv.gz", ".
 PARQUET_SUFFIXES = (".parquet", ".pq")
 # A log, or several that are read one after the other. `ArrowStream` stands for polars, pandas and
 # Arrow tables, DuckDB relations, and whatever else has the Arrow PyCapsule interface.
-OneLog: TypeAlias = "LogSource | str | Path | pl.LazyFrame | ArrowStream"
-LogLike: TypeAlias = "OneLog | Sequence[OneLog]"
+OneLog: TypeAlias = LogSource | str | Path | pl.LazyFrame | ArrowStream
+LogLike: TypeAlias = OneLog | Sequence[OneLog]
 
 
 class ManyFiles(LogSource):

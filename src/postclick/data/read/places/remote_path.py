@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
@@ -98,8 +98,9 @@ class RemotePath:
         digest = blake2b(tags.get(b"etag", b""), digest_size=8).digest()
         return RemoteStat(int.from_bytes(digest, "little"), info.size or 0, info.mtime_ns or 0)
 
-    def open(self) -> pa.NativeFile:
-        """The file for reading from any place."""
+    def open(self, mode: str = "rb") -> pa.NativeFile:
+        """The file for reading from any place in it."""
+        assert mode == "rb", mode
         with refusing(str(self)):
             return self.store.filesystem.open_input_file(self.path)
 
@@ -116,3 +117,16 @@ def missing(place: object) -> InputError:
     """What to say of a path or URL at which nothing is."""
     hint = "the bucket, the path and the credentials" if "://" in str(place) else "the path"
     return InputError(f"log {place} does not exist: check {hint}")
+
+
+def random_access(place: Path | RemotePath) -> pa.NativeFile:
+    """A file for reading from any place in it."""
+    return place.open() if isinstance(place, RemotePath) else pa.OSFile(str(place))
+
+
+def byte_stream(place: Path | RemotePath, compression: str | None = "detect") -> pa.NativeFile:
+    """The unpacked bytes of a file from its beginning; "detect" goes by its suffix."""
+    if not isinstance(place, RemotePath):
+        return pa.input_stream(str(place), compression=compression)
+    with refusing(str(place)):
+        return place.store.filesystem.open_input_stream(place.path, compression=compression)

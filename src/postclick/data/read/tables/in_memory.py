@@ -1,13 +1,14 @@
 """`as_source`: whatever holds a log in memory, or streams it, as a `LogSource`."""
 
 import sys
-from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Collection, Mapping
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import polars as pl
 import pyarrow as pa
 
 from postclick.data.read.log_source import FrameSource, LogSource
+from postclick.data.read.record_fields import with_record_fields
 from postclick.data.read.tables.arrow_source import DatasetSource, LazySource, TableSource
 from postclick.data.read.tables.pandas_frame import PandasSource, is_pandas
 from postclick.errors import InputError
@@ -23,6 +24,9 @@ class ArrowStream(Protocol):
     """What the Arrow PyCapsule interface asks of a table or a stream."""
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any: ...
+
+
+FrameLike: TypeAlias = pl.DataFrame | pl.LazyFrame | ArrowStream
 
 
 def as_source(value: object) -> LogSource:
@@ -70,6 +74,24 @@ def as_source(value: object) -> LogSource:
     if isinstance(value, ArrowStream):
         return _read_stream(value)
     raise InputError(f"a log cannot be a {type(value).__name__}: give {TAKEN}")
+
+
+def frame_with(value: FrameLike, columns: Collection[str]) -> pl.DataFrame:
+    """A table in memory as a polars frame, with those of `columns` that it has at the least.
+
+    >>> frame_with(pa.table({"shop": ["a"], "device": [{"os": "x"}]}), ["device.os"]).columns
+    ['device.os']
+    """
+    if isinstance(value, pl.DataFrame) and not _has_to_change(value):
+        return value
+    source = with_record_fields(as_source(value))
+    have = set(source.columns)
+    frames = list(source.frames([name for name in columns if name in have]))
+    return pl.concat(frames, how="vertical_relaxed") if frames else pl.DataFrame()
+
+
+def _has_to_change(frame: pl.DataFrame) -> bool:
+    return any(kind == pl.Binary or isinstance(kind, pl.Struct) for kind in frame.dtypes)
 
 
 def _read_stream(value: ArrowStream) -> LogSource:
