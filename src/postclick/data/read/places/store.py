@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
@@ -41,7 +41,7 @@ class Store:
     's3://bucket/a/b'
     """
 
-    filesystem: Any
+    filesystem: Any = field(compare=False)
     url: str
     root: str
 
