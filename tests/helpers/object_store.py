@@ -44,7 +44,8 @@ def object_store() -> Iterator[ObjectStore]:
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"
     before = {name: os.environ.get(name) for name in _NAMES}
-    os.environ.update(dict(zip(_NAMES, ("key", "secret", "us-east-1", endpoint, "true"))))
+    values = ("key", "secret", "us-east-1", endpoint, "true")
+    os.environ.update(dict(zip(_NAMES, values, strict=True)))
     try:
         client = boto3.client("s3")
         client.create_bucket(Bucket=BUCKET)

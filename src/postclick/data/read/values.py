@@ -55,10 +55,7 @@ def to_text(column: pl.Series) -> pl.Series:
     """
     kind = column.dtype
     if kind.is_nested() or kind in (pl.Binary, pl.Object):
-        raise InputError(
-            f"column {column.name!r} holds {kind}, not one value per row: "
-            "list it under multi, or take it out of the schema"
-        )
+        raise InputError(f"column {column.name!r} {not_one_value(kind, column.name)}")
     if kind.is_float():
         column = column.fill_nan(None)
     text = column if kind == pl.String else column.cast(pl.String)
@@ -70,6 +67,26 @@ def to_text(column: pl.Series) -> pl.Series:
     if bool(null.any()):
         text = text.set(null.fill_null(False), None)
     return text
+
+
+def not_one_value(kind: pl.DataType, name: str) -> str:
+    """What to say of a column of this type where one value a row is needed."""
+    if isinstance(kind, pl.Struct):
+        field = kind.fields[0].name if kind.fields else "field"
+        return (
+            f"holds records ({kind}), not one value per row: name a field of it, such as "
+            f"'{name}.{field}', or take it out of the schema"
+        )
+    if kind == pl.Binary:
+        return (
+            "holds binary values that are no text: cast it to text where the log is made, or "
+            "take it out of the schema"
+        )
+    inner = kind.inner if isinstance(kind, pl.List | pl.Array) else None
+    if kind == pl.Object or (inner is not None and inner.is_nested()):
+        what = "Python objects" if inner is None else "lists of records or of lists, or a map"
+        return f"holds {what} ({kind}): cast it to text where the log is made, or leave it out"
+    return f"holds {kind}, not one value per row: list it under multi, or take it out of the schema"
 
 
 def _may_be_whole(text: pl.Series) -> bool:

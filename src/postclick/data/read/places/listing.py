@@ -41,11 +41,11 @@ def found_at(name: str | Path) -> list[Place]:
     pattern = place.parts
     first = next((k for k, part in enumerate(pattern) if any(c in part for c in MAGIC)), None)
     if first is None:
-        raise missing(name)
+        raise missing(place)
     found = sorted(set(_matches(_start(place, first), pattern[first:])), key=lambda p: p.parts)
     if not found:
         raise InputError(
-            f"nothing matches {name}: check the pattern, where * stands for one name or a part "
+            f"nothing matches {place}: check the pattern, where * stands for one name or a part "
             "of it and ** for any folders"
         )
     return found

@@ -94,8 +94,8 @@ class RemotePath:
         if info.type == pa_fs.FileType.NotFound:
             raise FileNotFoundError(str(self))
         with refusing(str(self)), self.store.filesystem.open_input_stream(self.path) as stream:
-            tags = {key.lower(): value for key, value in (stream.metadata() or {}).items()}
-        digest = blake2b(tags.get(b"etag", b""), digest_size=8).digest()
+            facts = {_text(k).lower(): _text(v) for k, v in (stream.metadata() or {}).items()}
+        digest = blake2b(facts.get("etag", "").encode(), digest_size=8).digest()
         return RemoteStat(int.from_bytes(digest, "little"), info.size or 0, info.mtime_ns or 0)
 
     def open(self, mode: str = "rb") -> pa.NativeFile:
@@ -111,6 +111,10 @@ class RemotePath:
     def _info(self) -> Any:
         with refusing(str(self)):
             return self.store.filesystem.get_file_info(self.path.rstrip("/"))
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
 
 
 def missing(place: object) -> InputError:

@@ -81,12 +81,11 @@ def open_store(url: str) -> tuple[Store, str]:
     options = found[0] if (found := _OPTIONS.search(rest)) else ""
     authority, _, path = rest.removesuffix(options).partition("/")
     base = f"{scheme}://{authority}"
-    with refusing(url):
+    shown = f"{scheme}://{authority.rpartition('@')[2]}" if scheme == "s3" else base
+    with refusing(f"{shown}/{path}"):  # what stands before @ in s3:// is a secret
         filesystem, root = pa_fs.FileSystem.from_uri(f"{base}/{options}")
     root = root.rstrip("/")
-    if scheme == "s3":  # what stands before @ is a secret
-        base = f"{scheme}://{authority.rpartition('@')[2]}"
-    return Store(filesystem, base, root), f"{root}/{path.strip('/')}".rstrip("/")
+    return Store(filesystem, shown, root), f"{root}/{path.strip('/')}".rstrip("/")
 
 
 def _open_fsspec(scheme: str, url: str) -> tuple[Store, str]:

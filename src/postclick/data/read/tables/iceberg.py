@@ -25,6 +25,7 @@ class IcebergSource(ArrowSource):
 
     def __init__(self, table: Any, name: str = "") -> None:
         self._table = table
+        self._metadata, self._schema = table.metadata, table.schema()
         snapshot = table.current_snapshot()
         self._snapshot = snapshot.snapshot_id if snapshot is not None else None
         super().__init__(name or str(table.location()), table.schema().as_arrow())
@@ -35,8 +36,10 @@ class IcebergSource(ArrowSource):
 
         if self._snapshot is None:
             return
-        scan = self._table.scan(snapshot_id=self._snapshot, selected_fields=tuple(columns))
-        reader = ArrowScan(self._table.metadata, self._table.io, scan.projection(), scan.row_filter)
+        scan = self._table.scan(snapshot_id=self._snapshot)
+        # The columns as they are called now, not as they were when the snapshot was made.
+        wanted = self._schema.select(*columns)
+        reader = ArrowScan(self._metadata, self._table.io, wanted, scan.row_filter)
         try:
             tasks = sorted(scan.plan_files(), key=lambda task: str(task.file.file_path))
             for task in tasks:

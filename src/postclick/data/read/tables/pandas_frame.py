@@ -37,18 +37,17 @@ class PandasSource(ArrowSource):
 
     def _array(self, name: str) -> pa.ChunkedArray:
         if name not in self._arrays:
-            series = self._frame.iloc[:, self._names.index(name)]
+            place = self._names.index(name)
             try:
-                array = pa.array(series, from_pandas=True)
+                self._arrays[name] = _array(self._frame, place)
             except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+                series = self._frame.iloc[:, place]
                 kind = series.dtype
                 held = kinds_in(series) if str(kind) == "object" else ""
                 raise InputError(
                     f"column {name!r} of the frame is {kind}{held}, which is no column of one "
                     f"type ({error}): write frame[{name!r}].astype('string'), or a number type"
                 ) from None
-            chunks = array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
-            self._arrays[name] = chunks
         return self._arrays[name]
 
     def state(self) -> tuple[str, ...]:
@@ -59,6 +58,11 @@ class PandasSource(ArrowSource):
             return is_readable(self._array(name).type)
         except InputError:  # said when the column is needed
             return False
+
+
+def _array(frame: Any, place: int) -> pa.ChunkedArray:
+    alone = frame.iloc[:, [place]]
+    return pa.Table.from_pandas(alone, preserve_index=False).column(0)
 
 
 def kinds_in(series: Any) -> str:
@@ -86,7 +90,7 @@ def _kind(frame: Any, place: int) -> pa.DataType:
         first = next((value for value in series.head(1000) if isinstance(value, dict)), None)
         if first is not None:
             try:
-                return pa.array(series, from_pandas=True).type
+                return _array(frame, place).type
             except (pa.ArrowException, TypeError, ValueError, OverflowError):
                 return pa.null()  # refused when the column is read
     return pa.null()
