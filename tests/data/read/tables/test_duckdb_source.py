@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from postclick.data.read import log_source
+from postclick.data.read.canonical_text import to_text
 from postclick.data.read.opening import LogSource, open_log
-from postclick.data.read.values import to_text
 from postclick.errors import InputError
 
 duckdb = pytest.importorskip("duckdb", reason="needs postclick[duckdb]")
@@ -53,7 +53,7 @@ def test_types() -> None:
     found = read(source)
     texts = [to_text(found[name]).item() for name in source.columns if name != "l"]
     uuid = "00000000-0000-0000-0000-000000000001"
-    assert texts == ["7", "1.50", "e", uuid, "x", "ios", "5", "3"]
+    assert texts == ["7", "1.5", "e", uuid, "x", "ios", "5", "3"]
     assert found["l"].to_list() == [[1, 2]]
 
 

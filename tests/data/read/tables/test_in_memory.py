@@ -13,9 +13,9 @@ import pytest
 
 import postclick
 from postclick.data.read import log_source
+from postclick.data.read.canonical_text import to_text
 from postclick.data.read.opening import LogSource, open_log
 from postclick.data.read.tables.in_memory import frame_with
-from postclick.data.read.values import to_text
 from postclick.data.schema import LogSchema
 from postclick.errors import InputError
 
@@ -140,10 +140,10 @@ def test_arrow_types() -> None:
 @pytest.mark.parametrize(
     ("column", "says"),
     [
-        (pl.Series([{"a": 1}]), r"holds records .*: name a field of it, such as 'x\.a'"),
+        (pl.Series([{"a": 1}]), r"holds records, .*: name a field of it, such as 'x\.a'"),
         (pl.Series([b"\xff"]), "holds binary values that are no text: cast it to text"),
         (pl.Series([[1]]), "list it under multi"),
-        (pl.Series([[{"key": "a", "value": 1}]]), r"holds lists of records .*: cast it to text"),
+        (pl.Series([[{"key": "a", "value": 1}]]), r"holds lists of records or .*: cast it to text"),
     ],
 )
 def test_what_is_no_single_value(column: pl.Series, says: str) -> None:

@@ -6,8 +6,8 @@ from urllib.parse import unquote
 
 import polars as pl
 
+from postclick.data.read.canonical_text import to_text
 from postclick.data.read.log_source import LogSource
-from postclick.data.read.values import to_text
 from postclick.errors import InputError
 
 MISSING_PARTITION = "__HIVE_DEFAULT_PARTITION__"
