@@ -59,6 +59,14 @@ Metrics = Annotated[
     list[str],
     typer.Option("--metric", help="A metric beside ours: package.module:Class; may be repeated."),
 ]
+Reads = Annotated[
+    list[str],
+    typer.Option(
+        "--read",
+        help="How text files are written, KEY=VALUE: separator, decimal, header, encoding or "
+        "missing; may be repeated.",
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Workers = Annotated[int | None, typer.Option(help="Processes; one per core.")]
 

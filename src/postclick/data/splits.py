@@ -40,7 +40,10 @@ class LogSplits:
     ) -> None:
         """Raises `InputError` where a log cannot be opened."""
         given = {"train": train, "test": test, "valid": valid}
-        opened = {name: None if log is None else open_log(log) for name, log in given.items()}
+        opened = {
+            name: None if log is None else open_log(log, read=schema.read)
+            for name, log in given.items()
+        }
         for name, value in {"schema": schema, **opened, "notes": notes}.items():
             object.__setattr__(self, name, value)
 

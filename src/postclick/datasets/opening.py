@@ -8,6 +8,7 @@ import yaml
 
 from postclick.data.read.opening import LogLike
 from postclick.data.schema import LogSchema
+from postclick.data.schema.read_options import with_read
 from postclick.data.splits import LogSplits
 from postclick.datasets import get_dataset
 from postclick.errors import InputError
@@ -18,12 +19,14 @@ def open_splits(
     train: LogLike,
     test: LogLike = (),
     valid: LogLike = (),
+    read: Sequence[str] = (),
 ) -> LogSplits:
     """Raw logs of one's own; splits that are not given are drawn from train by `prepare`.
 
     Args:
         schema: a schema, a mapping with its content, or a YAML file.
         train, test, valid: anything that `open_log` takes: a path, a URL, a frame, or several.
+        read: `KEY=VALUE` settings of text files, in place of the schema's.
 
     Raises:
         InputError: a file is missing or unreadable, or the schema is wrong.
@@ -37,6 +40,7 @@ def open_splits(
     if isinstance(schema, str | Path):
         schema = LogSchema.load(schema)
     parsed = schema if isinstance(schema, LogSchema) else LogSchema.parse(schema)
+    parsed = with_read(parsed, read)
     return LogSplits(parsed, train, test=_given(test), valid=_given(valid))
 
 
@@ -54,12 +58,15 @@ def open_request(
     train: Sequence[str | Path],
     test: Sequence[str | Path],
     valid: Sequence[str | Path],
+    read: Sequence[str] = (),
 ) -> LogSplits:
     """What `postclick prepare` was asked for: a data set by name, or files with a schema."""
     if dataset is not None:
         if source is None:
             expects = get_dataset(dataset).expects
             raise InputError(f"--dataset {dataset} needs --source: {expects}")
+        if read:
+            raise InputError("--read is for a log of one's own: a --dataset knows its files")
         if schema or train or test or valid:
             raise InputError("--dataset brings its own schema and splits: leave the others out")
         return get_dataset(dataset).load(source, parse_options(options))
@@ -67,7 +74,7 @@ def open_request(
         raise InputError("--set gives options of a --dataset; a log of one's own has a schema")
     if schema is None or not train:
         raise InputError("give --schema and --train, or --dataset and --source")
-    return open_splits(schema, train, test, valid)
+    return open_splits(schema, train, test, valid, read)
 
 
 def parse_options(texts: Sequence[str]) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from postclick.data.check.findings import CheckReport, in_order
 from postclick.data.check.labels import BadRows
 from postclick.data.check.log_checks import LogChecks
+from postclick.data.read.decimals import as_told
 from postclick.data.read.opening import LogLike, open_log
 from postclick.data.read.reader import LogReader
 from postclick.data.read.splitting import Draw
@@ -39,8 +40,11 @@ def check_log(
     ('conversion-without-click', Funnel(rows=3, clicks=1, conversions=2))
     """
     given = {"train": train, "valid": valid, "test": test}
-    opened = {name: open_log(log) for name, log in given.items() if log is not None}
-    logs = [LogReader(schema, log, Draw(name)) for name, log in opened.items()]
+    sources = {
+        name: open_log(log, read=schema.read) for name, log in given.items() if log is not None
+    }
+    schema = as_told(schema, sources.values())
+    logs = [LogReader(schema, log, Draw(name)) for name, log in sources.items()]
     checks = LogChecks(schema, logs, on_bad_rows)
     names = checks.names()
     if names.errors:

@@ -56,7 +56,13 @@ class LogChecks:
 
     def names(self) -> CheckReport:
         """What can be told before a row is read: columns that a log lacks, or has too many."""
-        return CheckReport(in_order(name_findings(self._schema, self._logs)), {})
+        found = name_findings(self._schema, self._logs)
+        found += [
+            Finding("read-as", "info", None, 0, f"{log.split}: {note}")
+            for log in self._logs
+            for note in log.source.notes
+        ]
+        return CheckReport(in_order(found), {})
 
     def add(self, log: LogReader, chunk: pl.DataFrame) -> pl.DataFrame:
         """Take in a chunk of `log`; its rows that a split keeps, wrong labels dealt with."""

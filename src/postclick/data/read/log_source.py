@@ -18,9 +18,12 @@ class LogSource(ABC):
 
     Attributes:
         name: what messages call it, usually the path.
+        read_as: how it is read where that was told from its content, such as
+            "with separator ';'"; empty where it is what its name says.
     """
 
     name: str
+    read_as: str = ""
 
     @property
     @abstractmethod
@@ -30,6 +33,16 @@ class LogSource(ABC):
     @abstractmethod
     def frames(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         """Yield the rows, in order, as frames with just `columns`."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know of how it is read, one sentence each."""
+        return (f"{self.name} is read {self.read_as}",) if self.read_as else ()
+
+    @property
+    def decimal(self) -> str | None:
+        """What separates decimals in its text; None where that is not known."""
+        return None
 
     def state(self) -> tuple[str, ...] | None:
         """What changes when the log does; None if the log cannot tell."""

@@ -6,8 +6,11 @@ from typing import TypeAlias
 
 import polars as pl
 
-from postclick.data.read.file_source import CsvSource, ParquetSource
+from postclick.data.read.csv_source import CsvSource
+from postclick.data.read.decimals import decimal_of
+from postclick.data.read.formats import LOG_SUFFIXES, open_file
 from postclick.data.read.log_source import FrameSource, LogSource
+from postclick.data.read.parquet_source import ParquetSource
 from postclick.data.read.places.listing import (
     METADATA_END,
     InsideTables,
@@ -27,6 +30,7 @@ from postclick.data.read.tables.duckdb_source import SUFFIXES as DUCKDB_SUFFIXES
 from postclick.data.read.tables.duckdb_source import DuckDbFile, split_table
 from postclick.data.read.tables.iceberg import open_iceberg
 from postclick.data.read.tables.in_memory import ArrowStream, as_source
+from postclick.data.schema.reading import ReadSettings
 from postclick.errors import InputError
 
 __all__ = [
@@ -39,8 +43,6 @@ __all__ = [
     "open_log",
 ]
 
-CSV_SUFFIXES = (".csv", ".csv.gz", ".csv.zst", ".csv.bz2", ".tsv", ".tsv.gz", ".tsv.zst")
-PARQUET_SUFFIXES = (".parquet", ".pq")
 # A log, or several that are read one after the other. `ArrowStream` stands for polars, pandas and
 # Arrow tables, DuckDB relations, and whatever else has the Arrow PyCapsule interface.
 OneLog: TypeAlias = LogSource | str | Path | pl.LazyFrame | ArrowStream
@@ -72,6 +74,24 @@ class ManyFiles(LogSource):
             yield from log.frames(columns)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """One sentence for all files that are read alike."""
+        alike: dict[str, list[LogSource]] = {}
+        for log in self._logs:
+            alike.setdefault(log.read_as, []).append(log)
+        return tuple(
+            f"{logs[0].name} is read {how}"
+            if len(logs) == 1
+            else f"{logs[0].name} and {len(logs) - 1} more are read {how}"
+            for how, logs in alike.items()
+            if how
+        )
+
+    @property
+    def decimal(self) -> str | None:
+        return decimal_of(self._logs)
+
+    @property
     def files(self) -> tuple[Path, ...]:
         return tuple(file for log in self._logs for file in log.files)
 
@@ -81,7 +101,7 @@ class ManyFiles(LogSource):
         return sum(known, ()) if len(known) == len(states) else None
 
 
-def open_log(*logs: LogLike) -> LogSource:
+def open_log(*logs: LogLike, read: ReadSettings | None = None) -> LogSource:
     """Open a log: a file, several of them, a folder or glob of them, a table, or a frame.
 
     Args:
@@ -91,6 +111,8 @@ def open_log(*logs: LogLike) -> LogSource:
             one log, read one after the other. Files of a folder are taken in the order of their
             paths, those that begin with `_` or `.` left out; folders named `column=value` give a
             column.
+        read: how text files are written; what it leaves open is told from their first lines.
+            Formats are told by the files' first bytes.
 
     Raises:
         InputError: a path does not exist, a folder has no logs, or an object is no table.
@@ -98,23 +120,23 @@ def open_log(*logs: LogLike) -> LogSource:
     >>> open_log(pl.DataFrame({"click": [0, 1]})).columns
     ('click',)
     """
-    sources = [source for log in logs for source in _sources(log)]
+    sources = [source for log in logs for source in _sources(log, read)]
     if not sources:
-        raise InputError("no log given: name a CSV or Parquet file, or a folder of them")
+        raise InputError("no log given: name a file of rows, or a folder of them")
     return sources[0] if len(sources) == 1 else ManyFiles(sources)
 
 
-def _sources(log: LogLike) -> Iterator[LogSource]:
+def _sources(log: LogLike, read: ReadSettings | None) -> Iterator[LogSource]:
     if isinstance(log, str | Path):
-        yield from map(with_record_fields, _at(log))
+        yield from map(with_record_fields, _at(log, read))
     elif isinstance(log, list | tuple):
         for part in log:
-            yield from _sources(part)
+            yield from _sources(part, read)
     else:
         yield with_record_fields(as_source(log))
 
 
-def _at(name: str | Path) -> Iterator[LogSource]:
+def _at(name: str | Path, read: ReadSettings | None) -> Iterator[LogSource]:
     """What a path, a URL or a glob names."""
     file, table = split_table(str(name))
     if table is not None and Path(file).is_file():
@@ -128,25 +150,24 @@ def _at(name: str | Path) -> Iterator[LogSource]:
         elif kind == "Iceberg" or place.name.endswith(METADATA_END):
             yield open_iceberg(place)
         elif place.is_dir():
-            yield from map(_partitioned, files_in(place, _is_log))
+            yield from (_partitioned(file, read) for file in files_in(place, _is_log))
         else:
             inside.refuse(place)
-            yield _partitioned(place)
+            yield _partitioned(place, read)
 
 
 def _is_log(name: str) -> bool:
-    return name.lower().endswith(CSV_SUFFIXES + PARQUET_SUFFIXES)
+    return name.lower().endswith(LOG_SUFFIXES)
 
 
-def _partitioned(file: Place) -> LogSource:
+def _partitioned(file: Place, read: ReadSettings | None) -> LogSource:
     """A file, with the columns of the folders that it is named with."""
-    source = _open_file(file)
+    source = _open_file(file, read)
     partition = partition_of(file.parts[:-1], file)
     return PartitionedFile(source, partition) if partition else source
 
 
-def _open_file(file: Place) -> LogSource:
-    name = file.name.lower()
-    if name.endswith(DUCKDB_SUFFIXES) and isinstance(file, Path):
+def _open_file(file: Place, read: ReadSettings | None) -> LogSource:
+    if file.name.lower().endswith(DUCKDB_SUFFIXES) and isinstance(file, Path):
         return DuckDbFile(file)
-    return ParquetSource(file) if name.endswith(PARQUET_SUFFIXES) else CsvSource(file)
+    return open_file(file, read)

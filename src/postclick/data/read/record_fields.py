@@ -1,11 +1,11 @@
 """Records as columns: the field `os` of a struct column `device` is the column `device.os`."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import polars as pl
 
 from postclick.data.read.log_source import LogSource
+from postclick.data.read.wrapped_log import WrappedLog
 
 
 def with_record_fields(log: LogSource) -> LogSource:
@@ -13,7 +13,7 @@ def with_record_fields(log: LogSource) -> LogSource:
     return RecordFields(log) if log.records else log
 
 
-class RecordFields(LogSource):
+class RecordFields(WrappedLog):
     """A log whose struct columns are replaced by a column for each value in them.
 
     A column that has such a dotted name literally is that column.
@@ -26,8 +26,7 @@ class RecordFields(LogSource):
     """
 
     def __init__(self, log: LogSource) -> None:
-        self.name = log.name
-        self._log = log
+        super().__init__(log)
         self._places: dict[str, tuple[str, tuple[str, ...]]] = {}
         for column in log.columns:
             for path in log.records.get(column, [()]):
@@ -45,13 +44,6 @@ class RecordFields(LogSource):
         roots = list(dict.fromkeys(root for root, _ in places.values()))
         for frame in self._log.frames(roots):
             yield pl.DataFrame([_value(frame, name, *places[name]) for name in columns])
-
-    def state(self) -> tuple[str, ...] | None:
-        return self._log.state()
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        return self._log.files
 
 
 def _value(frame: pl.DataFrame, name: str, root: str, path: tuple[str, ...]) -> pl.Series:

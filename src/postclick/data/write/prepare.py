@@ -15,6 +15,7 @@ from postclick.data.check.labels import BadRows
 from postclick.data.check.log_checks import LogChecks
 from postclick.data.encode.fitting import FeatureFitter
 from postclick.data.prepared import PreparedLog
+from postclick.data.read.decimals import as_told
 from postclick.data.read.reader import LogReader
 from postclick.data.read.splitting import Draw, by_place
 from postclick.data.schema import LogSchema
@@ -73,8 +74,8 @@ def prepare(
     ...     prepared.inputs.field_sizes, [prepared.split(s).rows for s in prepared.manifest.splits]
     ((8,), [1291, 196, 513])
     """
-    schema, out = splits.schema, Path(out)
-    sources = splits.sources()
+    out, sources = Path(out), splits.sources()
+    schema = as_told(splits.schema, sources.values())
     shares = _drawn(tuple(sources), {"valid": valid_fraction, "test": test_fraction})
     _require_options(shard_rows, on_bad_rows, negative_rate)
     draws = {name: Draw(name) for name in sources}

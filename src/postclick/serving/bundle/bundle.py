@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 
@@ -61,6 +62,26 @@ class Bundle:
             InputError: it is no bundle, of a newer format, or not as it was written.
         """
         return cls(folder, threads)
+
+    def reading(self, decimal: str | None) -> "Bundle":
+        """This bundle for text whose decimals are separated so; itself where it reads it already.
+
+        Args:
+            decimal: "." or ",", None where the text does not say.
+        """
+        schema = self.info.log_schema
+        if decimal is None or decimal == (schema.read.decimal or "."):
+            return self
+        read = schema.read.model_copy(update={"decimal": decimal})
+        other = copy(self)
+        other._encoder = ServingEncoder(
+            schema.model_copy(update={"read": read}),
+            self.info.ids,
+            self.info.numerics,
+            self.info.bags,
+            self.folder / VOCABULARIES,
+        )
+        return other
 
     @property
     def method(self) -> str:

@@ -2,11 +2,12 @@
 
 import gzip
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import polars as pl
 import pytest
+from pyarrow import orc
 
 from helpers.object_store import BUCKET, ObjectStore
 from postclick.data.read.opening import LogSource, open_log
@@ -20,11 +21,21 @@ def read(source: LogSource) -> pl.DataFrame:
     return pl.concat(list(source.frames(source.columns)))
 
 
-@pytest.mark.parametrize("end", ["csv", "csv.gz", "tsv", "parquet"])
+WRITE: dict[str, Callable[[Path], None]] = {
+    "parquet": LOG.write_parquet,
+    "arrow": LOG.write_ipc,
+    "arrows": LOG.write_ipc_stream,
+    "avro": LOG.write_avro,
+    "jsonl": LOG.write_ndjson,
+    "orc": lambda path: orc.write_table(LOG.cast(pl.String).to_arrow(), str(path)),
+}
+
+
+@pytest.mark.parametrize("end", ["csv", "csv.gz", "tsv", *WRITE])
 def test_formats(store: ObjectStore, tmp_path: Path, end: str) -> None:
     path = tmp_path / f"log.{end}"
-    if end == "parquet":
-        LOG.write_parquet(path)
+    if end in WRITE:
+        WRITE[end](path)
     else:
         text = LOG.write_csv(separator="\t" if end == "tsv" else ",").encode()
         path.write_bytes(gzip.compress(text) if end.endswith("gz") else text)

@@ -108,16 +108,19 @@ def files_in(folder: Place, is_log: Callable[[str], bool]) -> list[Place]:
         else folder.children(deep=True)
     )
     found: list[Place] = []
+    others: list[Place] = []
     depth = len(folder.parts)
     for place in deep:
         below = place.parts[depth:]
         for kind, at in _tables_among(below):
             table = _start(place, depth + at)
             raise InputError(f"{folder} holds the {kind} table {table}: name the table itself")
-        if is_log(place.name) and not any(part.startswith((".", "_")) for part in below):
-            found.append(place)
+        if not any(part.startswith((".", "_")) for part in below):
+            (found if is_log(place.name) else others).append(place)
     if not found:
-        raise InputError(f"folder {folder} holds no CSV or Parquet file")
+        first = min(others, key=lambda place: place.parts, default=None)
+        more = f": name its files themselves, such as {first}" if first is not None else ""
+        raise InputError(f"folder {folder} holds no CSV or Parquet file nor another log{more}")
     return sorted(found, key=lambda place: place.parts)
 
 

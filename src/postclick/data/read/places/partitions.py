@@ -1,13 +1,14 @@
 """Hive partitions: columns that stand in the names of folders, `dt=2026-01-01/hour=03/`."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from urllib.parse import unquote
 
 import polars as pl
 
 from postclick.data.read.canonical_text import to_text
 from postclick.data.read.log_source import LogSource
+from postclick.data.read.record_leaves import Leaves
+from postclick.data.read.wrapped_log import WrappedLog
 from postclick.errors import InputError
 
 MISSING_PARTITION = "__HIVE_DEFAULT_PARTITION__"
@@ -35,16 +36,15 @@ def partition_of(folders: Sequence[str], where: object) -> Partition:
     return found
 
 
-class PartitionedFile(LogSource):
+class PartitionedFile(WrappedLog):
     """A file with the columns of its folders' names beside its own, as text on every row.
 
     A column that the file has too must say the same in every row.
     """
 
     def __init__(self, log: LogSource, partition: Partition) -> None:
-        self.name = log.name
+        super().__init__(log)
         self.partition = partition
-        self._log = log
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -81,8 +81,8 @@ class PartitionedFile(LogSource):
             )
 
     @property
-    def files(self) -> tuple[Path, ...]:
-        return self._log.files
+    def records(self) -> Leaves:
+        return self._log.records
 
     def state(self) -> tuple[str, ...] | None:
         state = self._log.state()

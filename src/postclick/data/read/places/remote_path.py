@@ -1,5 +1,6 @@
 """`RemotePath`: a file or folder in an object store, with what file sources need of a path."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -98,11 +99,10 @@ class RemotePath:
         digest = blake2b(facts.get("etag", "").encode(), digest_size=8).digest()
         return RemoteStat(int.from_bytes(digest, "little"), info.size or 0, info.mtime_ns or 0)
 
-    def open(self, mode: str = "rb") -> pa.NativeFile:
-        """The file for reading from any place in it."""
+    def open(self, mode: str = "rb") -> io.BufferedReader:
+        """The file for reading from any place in it, as `Path.open` does."""
         assert mode == "rb", mode
-        with refusing(str(self)):
-            return self.store.filesystem.open_input_file(self.path)
+        return io.BufferedReader(random_access(self))
 
     def read_bytes(self) -> bytes:
         with refusing(str(self)), self.open() as file:
@@ -125,7 +125,10 @@ def missing(place: object) -> InputError:
 
 def random_access(place: Path | RemotePath) -> pa.NativeFile:
     """A file for reading from any place in it."""
-    return place.open() if isinstance(place, RemotePath) else pa.OSFile(str(place))
+    if not isinstance(place, RemotePath):
+        return pa.OSFile(str(place))
+    with refusing(str(place)):
+        return place.store.filesystem.open_input_file(place.path)
 
 
 def byte_stream(place: Path | RemotePath, compression: str | None = "detect") -> pa.NativeFile:
