@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from postclick.cli.shared import Json, Out, Reads, Seed, Sets, app
+from postclick.cli.shared import Json, Logs, Out, Reads, Seed, Sets, app
 from postclick.console import one_line_errors, print_json, reporting
 
 BadRows = Literal["error", "drop", "keep"]
@@ -67,11 +67,9 @@ def simulate(
 
 @app.command()
 def check(
-    logs: Annotated[
-        list[Path], typer.Argument(help="CSV, JSON lines, Parquet or other files, or folders.")
-    ],
+    logs: Logs,
     schema: Annotated[Path | None, typer.Option(help="The log's schema (YAML).")] = None,
-    test: Annotated[list[Path] | None, typer.Option(help="Test log, for overlap checks.")] = None,
+    test: Annotated[list[str] | None, typer.Option(help="Test log, for overlap checks.")] = None,
     propose: Annotated[bool, typer.Option("--propose", help="Print a draft schema.")] = False,
     reads: Reads = [],  # noqa: B006 - typer copies it
     json: Json = False,
@@ -115,9 +113,9 @@ def check(
 def prepare(
     out: Out,
     schema: Annotated[Path | None, typer.Option(help="The log's schema (YAML).")] = None,
-    train: Annotated[list[Path] | None, typer.Option(help="Training log.")] = None,
-    valid: Annotated[list[Path] | None, typer.Option(help="Validation log.")] = None,
-    test: Annotated[list[Path] | None, typer.Option(help="Test log.")] = None,
+    train: Annotated[list[str] | None, typer.Option(help="Training log.")] = None,
+    valid: Annotated[list[str] | None, typer.Option(help="Validation log.")] = None,
+    test: Annotated[list[str] | None, typer.Option(help="Test log.")] = None,
     dataset: Annotated[str | None, typer.Option(help="A public data set by name.")] = None,
     source: Annotated[Path | None, typer.Option(help="Where the data set lies.")] = None,
     sets: Sets = [],  # noqa: B006 - typer copies it

@@ -15,6 +15,7 @@ from postclick.data.check.roles import guess_group, guess_labels, is_numeric, is
 from postclick.data.manifest import RESERVED, TRUTH_COLUMNS
 from postclick.data.read.canonical import ROW, Canonicalizer, Issues
 from postclick.data.read.log_source import LogSource
+from postclick.data.read.opening import LogLike, open_log
 from postclick.data.read.reader import read_ahead
 from postclick.data.row_hash import SAMPLE, row_hash
 from postclick.data.sample import HASH, HashSample
@@ -27,21 +28,21 @@ MANY_VALUES = 10_000
 DECIMALS = r"^\s*[+-]?(\d*,)?\d+\s*$"
 
 
-def propose_schema(source: LogSource, read: ReadSettings | None = None) -> str:
+def propose_schema(log: LogLike, read: ReadSettings | None = None) -> str:
     """A YAML schema for the log, to be read and corrected by its owner.
 
     Looks at 200,000 rows drawn from the first 2,000,000. Columns that look like outcomes, name
     single rows or never vary are put under ignore, with the reason as a comment.
 
     Args:
-        read: the settings that the log was opened with, to stand in the draft.
+        log: anything that `open_log` takes: paths, frames, an opened log.
+        read: how text files of it are written, also to stand in the draft.
 
     Raises:
         InputError: click and conversion cannot be told from the other columns.
 
-    >>> from postclick.data.read.log_source import FrameSource
     >>> log = {"click": [0, 1, 1, 0], "order": [0, 0, 1, 0], "shop": ["a", "b", "a", "c"]}
-    >>> print(propose_schema(FrameSource(pl.DataFrame(log))))
+    >>> print(propose_schema(pl.DataFrame(log)))
     # Drafted from 4 rows of frame.
     # Check every line: a feature must be known before the impression is shown.
     click: click  # 2 of 4 rows (50 %)
@@ -50,6 +51,7 @@ def propose_schema(source: LogSource, read: ReadSettings | None = None) -> str:
       - shop  # 3 values
     <BLANKLINE>
     """
+    source = open_log(log, read=read)
     sample = _sample(source)
     if source.decimal == ",":
         sample = _with_points(sample)
