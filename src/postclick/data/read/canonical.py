@@ -24,6 +24,7 @@ from postclick.data.read.values import (
     to_time,
     to_truth,
 )
+from postclick.data.read.vectors import to_vector
 from postclick.data.schema import LogSchema
 from postclick.errors import InputError
 
@@ -62,6 +63,8 @@ def stored_names(schema: LogSchema) -> list[str]:
         names += [number.name + m.MISSING_SUFFIX] if number.transform != "quantile" else []
     for bag in schema.multi:
         names += [bag.name, *([bag.name + m.WEIGHTS_SUFFIX] if bag.weights else [])]
+    names += [f.name for f in schema.hashed]
+    names += [f.name + suffix for f in schema.vector for suffix in ("", m.MISSING_SUFFIX)]
     clash = next((name for name, count in Counter(names).items() if count > 1), None)
     if clash is not None:
         raise InputError(
@@ -74,8 +77,8 @@ class Canonicalizer:
     """Turns frames of one log into canonical frames.
 
     A canonical frame has `click` and `conversion` (Int8, null where not 0/1), categorical
-    features (String), numeric ones (Float64), multi-valued ones (List(String)) with
-    `<name>__weights` (List(Float64)), the truth columns that the log has (Float64), a hash of the
+    and hashed features (String), numeric ones (Float64), multi-valued ones (List(String)) with
+    `<name>__weights` (List(Float64)), vectors (List(Float64)), the truth columns that the log has (Float64), a hash of the
     group (Int64, 0 where missing), and for checks `__key` (a hash of `schema.key`) and `__time`
     (Float64).
 
@@ -119,7 +122,9 @@ class Canonicalizer:
     def convert(self, frame: pl.DataFrame, issues: Issues) -> pl.DataFrame:
         """The canonical frame of `frame`; what could not be read is counted in `issues`."""
         schema = self._schema
-        texts = in_threads(lambda f: to_text(frame[f.name]), schema.categorical)
+        texts = in_threads(
+            lambda f: to_text(frame[f.name]), (*schema.categorical, *schema.hashed)
+        )
         columns: list[pl.Series] = []
         found: Found = []
         for name, raw in ((m.CLICK, schema.click.column), (m.CONVERSION, schema.conversion.column)):
@@ -138,6 +143,10 @@ class Canonicalizer:
             names = (multi.name, multi.name + m.WEIGHTS_SUFFIX)
             columns += [bag.alias(name) for name, bag in zip(names, bags, strict=False)]
             found += bad_bags
+        for vector in schema.vector:
+            values, bad_vectors = to_vector(frame[vector.name], vector)
+            columns.append(values)
+            found += bad_vectors
         for name, raw in self._truth.items():
             number, bad_truth = to_truth(frame[raw], binary=name == m.POTENTIAL)
             columns.append(number.alias(name))
