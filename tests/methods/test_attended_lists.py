@@ -20,7 +20,7 @@ from .helpers import (
     steps_of,
 )
 
-ATTENDED = InputSpec(INPUTS.field_sizes, INPUTS.bag_sizes, INPUTS.numerics, (len(FIELDS) - 1,))
+ATTENDED = dataclasses.replace(INPUTS, bag_targets=(len(FIELDS) - 1,))
 
 
 @pytest.mark.parametrize("pattern", ["mixed", "no_click", "no_row"])

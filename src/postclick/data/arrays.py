@@ -141,9 +141,7 @@ def _numpy(table: pa.Table, name: str, dtype: type[_T]) -> npt.NDArray[_T]:
     return np.array(values, dtype=dtype)  # a copy: torch wants writable memory
 
 
-def _read_vector(
-    table: pa.Table, vector: m.VectorColumn, out: npt.NDArray[np.float32]
-) -> None:
+def _read_vector(table: pa.Table, vector: m.VectorColumn, out: npt.NDArray[np.float32]) -> None:
     """Copy a column of lists of one length to [n, size]."""
     row = 0
     for lists in table.column(vector.name).chunks:

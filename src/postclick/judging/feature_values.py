@@ -169,7 +169,8 @@ def feature_values(log: PreparedLog, name: str) -> FeatureValues:
     if name in found:
         return found[name]
     there = ", ".join(found) or "none"
-    if any(column.name == name for column in (*manifest.bags, *manifest.vectors)):
+    several = [bag.name for bag in manifest.bags] + [vector.name for vector in manifest.vectors]
+    if name in several:
         raise InputError(
             f"feature '{name}' has several values for each impression, so that rows cannot be cut "
             f"by it; those that have one: {there}"

@@ -78,9 +78,9 @@ class Canonicalizer:
 
     A canonical frame has `click` and `conversion` (Int8, null where not 0/1), categorical
     and hashed features (String), numeric ones (Float64), multi-valued ones (List(String)) with
-    `<name>__weights` (List(Float64)), vectors (List(Float64)), the truth columns that the log has (Float64), a hash of the
-    group (Int64, 0 where missing), and for checks `__key` (a hash of `schema.key`) and `__time`
-    (Float64).
+    `<name>__weights` (List(Float64)), vectors (List(Float64)), the truth columns that the log has
+    (Float64), a hash of the group (Int64, 0 where missing), and for checks `__key` (a hash of
+    `schema.key`) and `__time` (Float64).
 
     Attributes:
         reads: the raw columns it needs, to be passed to `LogSource.frames`.
@@ -122,9 +122,7 @@ class Canonicalizer:
     def convert(self, frame: pl.DataFrame, issues: Issues) -> pl.DataFrame:
         """The canonical frame of `frame`; what could not be read is counted in `issues`."""
         schema = self._schema
-        texts = in_threads(
-            lambda f: to_text(frame[f.name]), (*schema.categorical, *schema.hashed)
-        )
+        texts = in_threads(lambda f: to_text(frame[f.name]), (*schema.categorical, *schema.hashed))
         columns: list[pl.Series] = []
         found: Found = []
         for name, raw in ((m.CLICK, schema.click.column), (m.CONVERSION, schema.conversion.column)):

@@ -128,7 +128,7 @@ def export(
 def _shared(
     layout: Layout, user_features: Sequence[str], together: Collection[str]
 ) -> tuple[str, ...]:
-    """Those that the graph reads apart; not those of which some column is `together` with others'."""
+    """Those that the graph reads apart; none of which a column is `together` with others'."""
     for name in user_features:
         if name not in layout.features:
             have = ", ".join(layout.features)

@@ -9,8 +9,8 @@ import polars as pl
 
 from postclick.data.encode.pooling import pooling_weights
 from postclick.data.encode.scaling import quantile_ids
-from postclick.data.encode.vocabulary import Vocabulary
 from postclick.data.encode.vectors import VectorScaling
+from postclick.data.encode.vocabulary import Vocabulary
 from postclick.data.manifest import (
     WEIGHTS_SUFFIX,
     BagColumn,
@@ -75,8 +75,9 @@ class ServingEncoder:
         self._values = {
             name: _load(vocabularies, name, size) for name, size in vocabulary_sizes(ids, bags)
         }
-        read_apart = (*schema.multi, *schema.hashed, *schema.vector)
-        self._canonical = {feature.name: _alone(schema, feature) for feature in read_apart}
+        apart: tuple[MultiCategorical | Hashed | Vector, ...]
+        apart = (*schema.multi, *schema.hashed, *schema.vector)
+        self._canonical = {feature.name: _alone(schema, feature) for feature in apart}
 
     def warm(self) -> None:
         """Build now what the first rows of text or integers would build."""
