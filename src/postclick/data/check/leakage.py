@@ -229,8 +229,8 @@ def _linear_score(column: pl.Series, sample: LabelledSample) -> Floats:
     fit = sample.fit & ~missing
     if not fit.any():
         return np.full(len(values), np.nan)
-    with np.errstate(invalid="ignore"):
-        values -= np.nan_to_num(np.nanmean(np.where(fit[:, None], values, np.nan), axis=0))
+    there = ~np.isnan(values[fit])
+    values -= np.where(there, values[fit], 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
     values = np.nan_to_num(values)
     spread = values[fit].std(axis=0)
     values /= np.where(spread > 0, spread, 1.0)

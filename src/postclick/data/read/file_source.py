@@ -10,6 +10,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from postclick.data.read import log_source
+from postclick.data.read.fixed_size_lists import has_fixed_size_lists, read_in_slices
 from postclick.data.read.log_source import LogSource
 from postclick.errors import InputError
 
@@ -86,6 +87,9 @@ class ParquetSource(FileSource):
         try:
             with pq.ParquetFile(self._path) as file:
                 rows = _batch_rows(file.metadata)
+                if has_fixed_size_lists(file.schema_arrow, columns):
+                    yield from read_in_slices(self._path, columns, rows, file.metadata.num_rows)
+                    return
                 for batch in file.iter_batches(rows, columns=list(columns)):
                     yield _frame(pa.Table.from_batches([batch])).select(list(columns))
         except (OSError, pa.ArrowException) as error:
