@@ -45,7 +45,7 @@ class RowArrays:
 
     Attributes:
         ids: int32 [n, fields] global embedding rows.
-        numeric: float32 [n, numerics].
+        numeric: float32 [n, numerics and elements of the vectors], the numerics first.
         bags: one entry for each multi-valued feature.
         click, conversion: float32 [n].
         truth: truth columns by their prepared name, float32 [n].
@@ -96,9 +96,14 @@ def read_rows(folder: Path, manifest: m.Manifest, files: list[str]) -> RowArrays
     ids = np.empty((rows, len(manifest.ids)), dtype=np.int32)
     for k, column in enumerate(manifest.ids):
         np.add(_numpy(table, column.name, np.int32), offsets[k], out=ids[:, k])
-    numeric = np.empty((rows, len(manifest.numerics)), dtype=np.float32)
+    width = len(manifest.numerics) + sum(vector.size for vector in manifest.vectors)
+    numeric = np.empty((rows, width), dtype=np.float32)
     for k, number in enumerate(manifest.numerics):
         numeric[:, k] = _numpy(table, number.name, np.float32)
+    place = len(manifest.numerics)
+    for vector in manifest.vectors:
+        _read_vector(table, vector, numeric[:, place : place + vector.size])
+        place += vector.size
     first_bag = len(manifest.ids)
     bags = tuple(
         _read_bag(table, bag, offsets[first_bag + k]) for k, bag in enumerate(manifest.bags)
@@ -134,6 +139,15 @@ def read_shard(path: Path, columns: list[str] | None = None) -> pa.Table:
 def _numpy(table: pa.Table, name: str, dtype: type[_T]) -> npt.NDArray[_T]:
     values = table.column(name).to_numpy()
     return np.array(values, dtype=dtype)  # a copy: torch wants writable memory
+
+
+def _read_vector(table: pa.Table, vector: m.VectorColumn, out: npt.NDArray[np.float32]) -> None:
+    """Copy a column of lists of one length to [n, size]."""
+    row = 0
+    for lists in table.column(vector.name).chunks:
+        values = lists.flatten().to_numpy()
+        out[row : row + len(lists)] = values.reshape(-1, vector.size)
+        row += len(lists)
 
 
 def _read_bag(table: pa.Table, bag: m.BagColumn, offset: int) -> BagArrays:

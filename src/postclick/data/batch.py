@@ -28,7 +28,7 @@ class Batch:
 
     Attributes:
         ids: int64 [n, fields], global embedding rows (field offsets added).
-        numeric: float32 [n, numerics].
+        numeric: float32 [n, numerics and elements of the vectors], the numerics first.
         bags: one `Bag` for each multi-valued feature.
         click, conversion: float32 [n], 0 or 1; conversion as recorded.
     """

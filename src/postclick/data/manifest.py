@@ -28,15 +28,28 @@ MISSING_SUFFIX = "__missing"
 
 
 class IdColumn(Strict):
-    """One int32 id per row. `size` counts id 0; quantile-binned numbers are ids as well."""
+    """One int32 id per row. `size` counts id 0; quantile-binned numbers are ids as well.
+
+    A `hashed` one has no vocabulary: an id is 1 + the hash of a value modulo `size` - 1.
+    """
+
+    _silent: ClassVar[tuple[str, ...]] = ("hashed",)
 
     name: str
     size: int
     edges: tuple[float, ...] | None = None
+    hashed: bool = False
+
+    @property
+    def has_vocabulary(self) -> bool:
+        return self.edges is None and not self.hashed
 
 
 class NumericColumn(Strict):
-    """One float32 per row: (f(x) - mean) / std, 0 where missing; or a 0/1 missing flag."""
+    """One float32 per row: (f(x) - mean) / std, 0 where missing; or a 0/1 missing flag.
+
+    The `source` of a flag may be a vector.
+    """
 
     name: str
     source: str
@@ -58,6 +71,20 @@ class BagColumn(Strict):
     pooling: Pooling
     weighted: bool = False
     target: str | None = None
+
+
+class VectorColumn(Strict):
+    """`size` float32 per row: (x - mean) / std of each element, 0 where missing.
+
+    Without `mean` and `std` the elements are as in the log. `project` is the number of outputs of
+    the linear map that a network learns of them, None without one.
+    """
+
+    name: str
+    size: int
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    project: int | None = None
 
 
 class Shard(Strict):
@@ -92,7 +119,7 @@ class Manifest(Strict):
     has the sha256 of each file. `division` is left out where splits were drawn at random or given.
     """
 
-    _silent: ClassVar[tuple[str, ...]] = ("division",)
+    _silent: ClassVar[tuple[str, ...]] = ("division", "vectors")
 
     format: int
     log_schema: LogSchema
@@ -100,6 +127,7 @@ class Manifest(Strict):
     ids: tuple[IdColumn, ...]
     numerics: tuple[NumericColumn, ...]
     bags: tuple[BagColumn, ...]
+    vectors: tuple[VectorColumn, ...] = ()
     splits: dict[str, Split]
     findings: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()

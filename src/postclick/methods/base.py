@@ -109,6 +109,7 @@ class Method(nn.Module, ABC, Generic[C]):
             dim,
             network,
             inputs.bag_targets,
+            inputs.vectors,
         )
         self.embedding = self.new_embedding()
         self.build(rates)

@@ -194,8 +194,10 @@ class TrainingLoop:
         total = loss.item()
         if diverged(total):
             name, value = worst_term(terms)
-            names = [column.name for column in self.log.manifest.numerics]
-            cause = likely_cause(self.method, self.config.lr, batch.numeric, names)
+            manifest = self.log.manifest
+            names = [column.name for column in manifest.numerics]
+            vectors = [vector.name for vector in manifest.vectors for _ in range(vector.size)]
+            cause = likely_cause(self.method, self.config.lr, batch.numeric, names, vectors)
             raise RunFailedError(
                 f"loss term {name!r} is {value:.3g} at {self._where()}; likely cause: {cause}"
             )

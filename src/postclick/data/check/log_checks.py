@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from postclick.data.check.collisions import BucketCounts, collision_findings
 from postclick.data.check.columns import ColumnChecks, name_findings
 from postclick.data.check.drawn import drawn_findings, purge_findings
 from postclick.data.check.findings import CheckReport, Finding, Funnel, in_order
@@ -21,6 +22,7 @@ from postclick.data.check.negatives import require_some, sampling_finding
 from postclick.data.check.overlap import KeySketch, TimeSpan, key_findings, time_findings
 from postclick.data.check.times import mixed_findings, untimed_findings
 from postclick.data.check.value_findings import value_findings
+from postclick.data.check.vectors import vector_findings
 from postclick.data.manifest import CLICK, CONVERSION, GROUP, SPLITS, TRUTH_COLUMNS
 from postclick.data.read.bad_values import NO_TRUTH
 from postclick.data.read.canonical import KEY, SPLIT, TIME, TIME_KIND
@@ -58,6 +60,7 @@ class LogChecks:
         self._times = {split: TimeSpan() for split in splits}
         self._kinds = {log.split: TimeKinds() for log in logs}
         self._groups = {split: GroupCounts() for split in splits}
+        self._buckets = {f.name: BucketCounts(f.buckets) for f in schema.hashed}
 
     def names(self) -> CheckReport:
         """What can be told before a row is read: columns that a log lacks, or has too many."""
@@ -83,6 +86,7 @@ class LogChecks:
         if log.split == "train":
             self._sample.add(chunk)
         about = [name for name in (CLICK, CONVERSION, SPLIT, KEY, TIME, GROUP) if name in chunk]
+        about += self._buckets
         kept = True
         for place, rows in by_place(chunk.select(about)).items():
             self._labels[place].add(rows[CLICK], rows[CONVERSION])
@@ -96,6 +100,9 @@ class LogChecks:
                 self._times[place].add(rows[TIME], after)
             if self._schema.group:
                 self._groups[place].add(rows[GROUP].to_numpy())
+            if place == "train":
+                for name, counts in self._buckets.items():
+                    counts.add(rows[name])
         return chunk if kept else chunk.filter(pl.col(SPLIT) < len(SPLITS))
 
     def truth(self) -> dict[str, tuple[str, ...]]:
@@ -120,6 +127,8 @@ class LogChecks:
             raw = self._raw[log.split]
             found += label_findings(schema, log.split, raw, log.issues, self._policy)
             found += value_findings(log.split, log.issues, raw.rows)
+            missing = self._columns[log.split].missing
+            found += vector_findings(schema, log.split, log.issues, raw.rows, missing)
         funnel = {s: self._labels[s].funnel() for s in SPLITS if s in self._labels}
         for split, counts in funnel.items():
             found += volume_findings(schema, split, counts)
@@ -129,6 +138,8 @@ class LogChecks:
             found += columns.missing_findings(split, None if split == "train" else train)
         found += self._leaks(train.rows)
         rows = {split: counts.rows for split, counts in funnel.items()}
+        for feature in schema.hashed:
+            found += collision_findings(feature, self._buckets[feature.name])
         found += key_findings(schema, {split: self._keys[split] for split in funnel}, rows)
         found += time_findings(schema, self._times, rows)
         if schema.time:

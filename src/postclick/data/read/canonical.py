@@ -23,7 +23,8 @@ from postclick.data.read.numbers import read_number_column, to_truth
 from postclick.data.read.rounded_ids import RoundedIds
 from postclick.data.read.times import to_time
 from postclick.data.read.value_rules import ValueRules
-from postclick.data.schema import Categorical, LogSchema
+from postclick.data.read.vectors import to_vector
+from postclick.data.schema import Categorical, Hashed, LogSchema
 from postclick.errors import InputError
 
 # Columns of a canonical frame that are not stored: the split's number stands in `SPLITS`.
@@ -85,6 +86,8 @@ def stored_names(schema: LogSchema) -> list[str]:
         names += [number.name + m.MISSING_SUFFIX] if number.transform != "quantile" else []
     for bag in schema.multi:
         names += [bag.name, *([bag.name + m.WEIGHTS_SUFFIX] if bag.weights else [])]
+    names += [f.name for f in schema.hashed]
+    names += [f.name + suffix for f in schema.vector for suffix in ("", m.MISSING_SUFFIX)]
     clash = next((name for name, count in Counter(names).items() if count > 1), None)
     if clash is not None:
         raise InputError(
@@ -97,10 +100,11 @@ class Canonicalizer:
     """Turns frames of one log into canonical frames.
 
     A canonical frame has `click` and `conversion` (Int8, null where not 0/1), categorical
-    features (String), numeric ones (Float64), multi-valued ones (List(String)) with
-    `<name>__weights` (List(Float64)), the truth columns that the log has (Float64), a hash of the
-    group (Int64, 0 where missing), and for checks `__key` (a hash of `schema.key`), `__time`
-    (Float64) and `__time_kind` (UInt8), as in `postclick.data.read.times.Times`.
+    and hashed features (String), numeric ones (Float64), multi-valued ones (List(String)) with
+    `<name>__weights` (List(Float64)), vectors (List(Float64)), the truth columns that the log has
+    (Float64), a hash of the group (Int64, 0 where missing), and for checks `__key` (a hash of
+    `schema.key`), `__time` (Float64) and `__time_kind` (UInt8), as in
+    `postclick.data.read.times.Times`.
 
     Attributes:
         rules: how single values are read.
@@ -146,17 +150,18 @@ class Canonicalizer:
         schema = self._schema
         rules = self.rules
 
-        def read(feature: Categorical) -> ReadText:
+        def read(feature: Categorical | Hashed) -> ReadText:
             return read_text(frame[feature.name], rules, verbatim=feature.verbatim)
 
-        texts = in_threads(read, schema.categorical)
+        named: tuple[Categorical | Hashed, ...] = (*schema.categorical, *schema.hashed)
+        texts = in_threads(read, named)
         columns: list[pl.Series] = []
         found: Found = []
         if self._labels:
             labels = frame[schema.click.column], frame[schema.conversion.column]
             (click, conversion), found = to_funnel(labels, schema, rules)
             columns += [click.alias(m.CLICK), conversion.alias(m.CONVERSION)]
-        for feature, text in zip(schema.categorical, texts, strict=True):
+        for feature, text in zip(named, texts, strict=True):
             columns.append(text.text)
             issues.add_text(feature.name, text)
         for number in schema.numeric:
@@ -169,6 +174,10 @@ class Canonicalizer:
             names = (multi.name, multi.name + m.WEIGHTS_SUFFIX)
             columns += [bag.alias(name) for name, bag in zip(names, bags, strict=False)]
             found += bad_bags
+        for vector in schema.vector:
+            values, bad_vectors = to_vector(frame[vector.name], vector, rules)
+            columns.append(values)
+            found += bad_vectors
         for name, raw in self._truth.items():
             values, bad_truth = to_truth(frame[raw], name == m.POTENTIAL, rules)
             columns.append(values.alias(name))

@@ -152,6 +152,7 @@ def prepare(
             ids=encoder.ids,
             numerics=encoder.numerics,
             bags=encoder.bags,
+            vectors=encoder.vectors,
             splits=written,
             findings=tuple(f.to_dict() for f in (*report.findings, *names.findings)),
             notes=splits.notes,
