@@ -18,7 +18,8 @@ from postclick.data.check.labels import (
 from postclick.data.check.leakage import MIN_POSITIVES, LeakSample, find_leaks
 from postclick.data.check.negatives import require_some, sampling_finding
 from postclick.data.check.overlap import KeySketch, TimeSpan, key_findings, time_findings
-from postclick.data.manifest import CLICK, CONVERSION, GROUP, SPLITS, TRUTH_COLUMNS
+from postclick.data.check.weights import WeightCounts, unusable_weights, weight_findings
+from postclick.data.manifest import CLICK, CONVERSION, GROUP, SPLITS, TRUTH_COLUMNS, WEIGHT
 from postclick.data.read.canonical import KEY, SPLIT, TIME
 from postclick.data.read.reader import LogReader
 from postclick.data.read.splitting import LEFT_OUT, by_place
@@ -52,6 +53,7 @@ class LogChecks:
         self._keys = {split: KeySketch() for split in splits}
         self._times = {split: TimeSpan() for split in splits}
         self._groups = {split: GroupCounts() for split in splits}
+        self._weights = {split: WeightCounts() for split in splits}
 
     def names(self) -> CheckReport:
         """What can be told before a row is read: columns that a log lacks, or has too many."""
@@ -69,6 +71,7 @@ class LogChecks:
         if log.split == "train":
             self._sample.add(chunk)
         about = [name for name in (CLICK, CONVERSION, SPLIT, KEY, TIME, GROUP) if name in chunk]
+        about += [WEIGHT] if self._schema.weight else []
         for place, rows in by_place(chunk.select(about)).items():
             self._labels[place].add(rows[CLICK], rows[CONVERSION])
             if place == LEFT_OUT:
@@ -81,6 +84,8 @@ class LogChecks:
                 self._times[place].add(rows[TIME], after)
             if self._schema.group:
                 self._groups[place].add(rows[GROUP].to_numpy())
+            if self._schema.weight:
+                self._weights[place].add(rows)
         return chunk
 
     def truth(self) -> dict[str, tuple[str, ...]]:
@@ -105,6 +110,8 @@ class LogChecks:
             raw = self._raw[log.split]
             found += label_findings(schema, log.split, raw, log.issues, self._policy)
             found += issue_findings(log.split, log.issues, raw.rows)
+            if schema.weight:
+                found += unusable_weights(schema.weight, log.split, log.issues, raw.rows)
         funnel = {s: self._labels[s].funnel() for s in SPLITS if s in self._labels}
         for split, counts in funnel.items():
             found += volume_findings(schema, split, counts)
@@ -120,6 +127,9 @@ class LogChecks:
         if schema.group:
             for split in funnel:
                 found += group_findings(schema.group, split, self._groups[split])
+        if schema.weight:
+            for split in funnel:
+                found += weight_findings(schema.weight, split, self._weights[split])
         found += self._negatives(funnel["train"])
         return CheckReport(in_order(found), funnel)
 

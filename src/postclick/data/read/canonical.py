@@ -9,6 +9,7 @@ import polars as pl
 from postclick.data import manifest as m
 from postclick.data.column_threads import in_threads
 from postclick.data.read.group_hash import group_hash
+from postclick.data.read.sample_weight import BAD_WEIGHT, to_weight
 from postclick.data.read.values import (
     EXAMPLES,
     INFINITE,
@@ -56,6 +57,7 @@ def stored_names(schema: LogSchema) -> list[str]:
         InputError: two of them clash, so that a feature has to be renamed.
     """
     names = [*m.RESERVED, *([m.GROUP] if schema.group else []), KEY, TIME, ROW, SPLIT]
+    names += [m.WEIGHT] if schema.weight else []
     names += [f.name for f in schema.categorical]
     for number in schema.numeric:
         names += [number.name]
@@ -76,7 +78,8 @@ class Canonicalizer:
     A canonical frame has `click` and `conversion` (Int8, null where not 0/1), categorical
     features (String), numeric ones (Float64), multi-valued ones (List(String)) with
     `<name>__weights` (List(Float64)), the truth columns that the log has (Float64), a hash of the
-    group (Int64, 0 where missing), and for checks `__key` (a hash of `schema.key`) and `__time`
+    group (Int64, 0 where missing), how many impressions a row stands for (`sample_weight`, Float64,
+    null where it cannot be used), and for checks `__key` (a hash of `schema.key`) and `__time`
     (Float64).
 
     Attributes:
@@ -107,7 +110,7 @@ class Canonicalizer:
         have = set(columns)
         features = [*schema.feature_names, *schema.weight_columns]
         others = [schema.click.column, schema.conversion.column, *schema.key]
-        others += [name for name in (schema.time, schema.group) if name is not None]
+        others += [name for name in (schema.time, schema.group, schema.weight) if name]
         wanted = features + (others if labels else [])
         self.missing = tuple(dict.fromkeys(c for c in wanted if c not in have))
         raw = (schema.truth.ctr, schema.truth.cvr, schema.truth.conversion)
@@ -151,6 +154,10 @@ class Canonicalizer:
             found.append((UNREADABLE_TIME, schema.time, bad))
         if self._labels and schema.group:
             columns.append(pl.Series(m.GROUP, group_hash(frame[schema.group])))
+        if self._labels and schema.weight:
+            weight, bad = to_weight(frame[schema.weight])
+            columns.append(weight.alias(m.WEIGHT))
+            found.append((BAD_WEIGHT, schema.weight, bad))
         for kind, name, bad in found:
             issues.add(kind, name, bad)
         return pl.DataFrame(columns)
