@@ -4,22 +4,23 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
-from postclick.data.arrays import read_shard
 from postclick.data.manifest import CLICK, CONVERSION, WEIGHT, Shard, WeightSums
 
 
 def weight_sums(folder: Path, shards: Iterable[Shard]) -> WeightSums:
     """Sums over the rows of `shards`, in their order, so that no chunking of the log changes them.
 
-    Raises:
-        InputError: a shard is missing or damaged.
+    Args:
+        shards: files below `folder`, just written.
     """
     rows = clicks = conversions = 0.0
     for shard in shards:
-        table = read_shard(folder / shard.file, [CLICK, CONVERSION, WEIGHT])
-        weight = table.column(WEIGHT).to_numpy().astype(np.float64)
+        columns = [CLICK, CONVERSION, WEIGHT]
+        table = pl.read_parquet(folder / shard.file, columns=columns, glob=False)
+        weight = table[WEIGHT].to_numpy().astype(np.float64)
         rows += float(weight.sum())
-        clicks += float(weight[table.column(CLICK).to_numpy() == 1].sum())
-        conversions += float(weight[table.column(CONVERSION).to_numpy() == 1].sum())
+        clicks += float(weight[(table[CLICK] == 1).to_numpy()].sum())
+        conversions += float(weight[(table[CONVERSION] == 1).to_numpy()].sum())
     return WeightSums(rows=rows, clicks=clicks, conversions=conversions)
