@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from postclick.data.check.columns import ColumnChecks, issue_findings, name_findings
+from postclick.data.check.columns import ColumnChecks, name_findings
 from postclick.data.check.findings import CheckReport, Finding, Funnel, in_order
 from postclick.data.check.groups import GroupCounts, group_findings
 from postclick.data.check.labels import (
@@ -18,12 +18,13 @@ from postclick.data.check.labels import (
 from postclick.data.check.leakage import MIN_POSITIVES, LeakSample, find_leaks
 from postclick.data.check.negatives import require_some, sampling_finding
 from postclick.data.check.overlap import KeySketch, TimeSpan, key_findings, time_findings
+from postclick.data.check.value_findings import value_findings
 from postclick.data.check.weights import WeightCounts, unusable_weights, weight_findings
 from postclick.data.manifest import CLICK, CONVERSION, GROUP, SPLITS, TRUTH_COLUMNS, WEIGHT
+from postclick.data.read.bad_values import NO_TRUTH
 from postclick.data.read.canonical import KEY, SPLIT, TIME
 from postclick.data.read.reader import LogReader
 from postclick.data.read.splitting import LEFT_OUT, by_place
-from postclick.data.read.values import NO_TRUTH
 from postclick.data.schema import LogSchema
 
 
@@ -109,7 +110,7 @@ class LogChecks:
         for log in self._logs:
             raw = self._raw[log.split]
             found += label_findings(schema, log.split, raw, log.issues, self._policy)
-            found += issue_findings(log.split, log.issues, raw.rows)
+            found += value_findings(log.split, log.issues, raw.rows)
             if schema.weight:
                 found += unusable_weights(schema.weight, log.split, log.issues, raw.rows)
         funnel = {s: self._labels[s].funnel() for s in SPLITS if s in self._labels}

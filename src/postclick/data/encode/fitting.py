@@ -14,7 +14,7 @@ from postclick.data.encode.encoder import Encoder, Lookup
 from postclick.data.encode.scaling import EdgeSample, Moments, signed_log1p
 from postclick.data.encode.vocabulary import Vocabulary, VocabularyCounter
 from postclick.data.read.canonical import KEY, ROW, SPLIT, TIME
-from postclick.data.read.values import flatten, rebuild
+from postclick.data.read.lists import flatten, rebuild
 from postclick.data.row_hash import SAMPLE, hashes_of
 from postclick.data.schema import LogSchema, Numeric
 

@@ -2,14 +2,16 @@
 
 import polars as pl
 
-from postclick.data.read.values import BadValues, to_number
+from postclick.data.read.bad_values import BadValues
+from postclick.data.read.numbers import to_number
+from postclick.data.read.value_rules import DEFAULT_RULES, ValueRules
 
 BAD_WEIGHT = "bad-weight"
 # Sums of squares of so large weights are still far below the end of float64.
 LARGEST_WEIGHT = 1e30
 
 
-def to_weight(column: pl.Series) -> tuple[pl.Series, BadValues]:
+def to_weight(column: pl.Series, rules: ValueRules = DEFAULT_RULES) -> tuple[pl.Series, BadValues]:
     """Weights as Float64, and the rows where they are no number from 0 to `LARGEST_WEIGHT`.
 
     What is missing, unreadable, infinite, negative or too large is null.
@@ -21,7 +23,7 @@ def to_weight(column: pl.Series) -> tuple[pl.Series, BadValues]:
     >>> weight.to_list(), bad
     ([10.0, 0.0, None, None, None], BadValues(rows=3, examples=("'-1'", "'ten'", 'missing')))
     """
-    number, _, _ = to_number(column)
+    number, _, _ = to_number(column, rules)
     wrong = ((number < 0) | (number > LARGEST_WEIGHT)).fill_null(True)
     if bool(wrong.any()):
         number = number.set(wrong, None)
