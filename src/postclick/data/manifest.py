@@ -23,6 +23,8 @@ TRUTH_COLUMNS = (TRUE_CTR, TRUE_CVR, POTENTIAL)
 RESERVED = (CLICK, CONVERSION, *TRUTH_COLUMNS)
 # The hash of a row's group; such a column is there, and its name taken, if the schema has a group.
 GROUP = "group_hash"
+# How many impressions a row stands for; likewise, if the schema has a weight.
+WEIGHT = "sample_weight"
 WEIGHTS_SUFFIX = "__weights"
 MISSING_SUFFIX = "__missing"
 
@@ -93,14 +95,35 @@ class Shard(Strict):
     sha256: str
 
 
+class WeightSums(Strict):
+    """Sums of the rows' weights in one split: of all, of the clicked, of the converted ones."""
+
+    rows: float
+    clicks: float
+    conversions: float
+
+
 class Split(Strict):
-    """Row counts of one split; `conversions` are recorded ones, `truth` the columns it has."""
+    """Row counts of one split; `conversions` are recorded ones, `truth` the columns it has.
+
+    `weight` is there if the schema has one: rates are made of its sums, not of the counts.
+    """
+
+    _silent: ClassVar[tuple[str, ...]] = ("weight",)
 
     rows: int
     clicks: int
     conversions: int
     shards: tuple[Shard, ...]
     truth: tuple[str, ...] = ()
+    weight: WeightSums | None = None
+
+    @property
+    def mean_weight(self) -> float:
+        """How many impressions a row stands for on average; 1 without weights."""
+        if self.weight is None or self.weight.rows == 0:
+            return 1.0
+        return self.weight.rows / self.rows
 
 
 class Division(Strict):

@@ -203,7 +203,7 @@ class TrainingLoop:
             )
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step(self._lr())
-        meter.add(terms, total, outputs, Labels.of(batch), again=again)
+        meter.add(terms, total, outputs, Labels.of(batch), again=again, weight=batch.weight)
         return total
 
     def _planned(self) -> int:

@@ -23,7 +23,8 @@ from postclick.data.check.overlap import KeySketch, TimeSpan, key_findings, time
 from postclick.data.check.times import mixed_findings, untimed_findings
 from postclick.data.check.value_findings import value_findings
 from postclick.data.check.vectors import vector_findings
-from postclick.data.manifest import CLICK, CONVERSION, GROUP, SPLITS, TRUTH_COLUMNS
+from postclick.data.check.weights import WeightCounts, unusable_weights, weight_findings
+from postclick.data.manifest import CLICK, CONVERSION, GROUP, SPLITS, TRUTH_COLUMNS, WEIGHT
 from postclick.data.read.bad_values import NO_TRUTH
 from postclick.data.read.canonical import KEY, SPLIT, TIME, TIME_KIND
 from postclick.data.read.reader import LogReader
@@ -61,6 +62,7 @@ class LogChecks:
         self._kinds = {log.split: TimeKinds() for log in logs}
         self._groups = {split: GroupCounts() for split in splits}
         self._buckets = {f.name: BucketCounts(f.buckets) for f in schema.hashed}
+        self._weights = {split: WeightCounts() for split in splits}
 
     def names(self) -> CheckReport:
         """What can be told before a row is read: columns that a log lacks, or has too many."""
@@ -86,6 +88,7 @@ class LogChecks:
         if log.split == "train":
             self._sample.add(chunk)
         about = [name for name in (CLICK, CONVERSION, SPLIT, KEY, TIME, GROUP) if name in chunk]
+        about += [WEIGHT] if self._schema.weight else []
         about += self._buckets
         kept = True
         for place, rows in by_place(chunk.select(about)).items():
@@ -100,6 +103,8 @@ class LogChecks:
                 self._times[place].add(rows[TIME], after)
             if self._schema.group:
                 self._groups[place].add(rows[GROUP].to_numpy())
+            if self._schema.weight:
+                self._weights[place].add(rows)
             if place == "train":
                 for name, counts in self._buckets.items():
                     counts.add(rows[name])
@@ -129,6 +134,8 @@ class LogChecks:
             found += value_findings(log.split, log.issues, raw.rows)
             missing = self._columns[log.split].missing
             found += vector_findings(schema, log.split, log.issues, raw.rows, missing)
+            if schema.weight:
+                found += unusable_weights(schema.weight, log.split, log.issues, raw.rows)
         funnel = {s: self._labels[s].funnel() for s in SPLITS if s in self._labels}
         for split, counts in funnel.items():
             found += volume_findings(schema, split, counts)
@@ -158,6 +165,9 @@ class LogChecks:
                 found += group_findings(schema.group, split, self._groups[split])
             drawn = self._logs[0].draw.shares
             found += shared_findings(schema.group, self._groups, rows, drawn)
+        if schema.weight:
+            for split in funnel:
+                found += weight_findings(schema.weight, split, self._weights[split])
         found += self._negatives(funnel["train"])
         return CheckReport(in_order(found), funnel)
 

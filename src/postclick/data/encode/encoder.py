@@ -40,9 +40,10 @@ class Encoder:
         self.ids, self.numerics, self.bags, self.vectors = ids, numerics, bags, vectors
         self._lookups = lookups
         self._scalings = [VectorScaling(column) for column in vectors]
-        # Which the log may have if its schema has no group.
-        names = [c.name for columns in (ids, numerics, bags, vectors) for c in columns]
-        self._feature_called_group = m.GROUP in names
+        # A feature may have such a name if the schema has no group, or no weight.
+        names = {c.name for columns in (ids, numerics, bags, vectors) for c in columns}
+        self._of_rows = {m.GROUP: pl.Int64, m.WEIGHT: pl.Float32}
+        self._of_rows = {name: kind for name, kind in self._of_rows.items() if name not in names}
 
     @classmethod
     def load(cls, folder: str | Path, manifest: m.Manifest) -> "Encoder":
@@ -63,16 +64,16 @@ class Encoder:
         return cls(manifest.ids, manifest.numerics, manifest.bags, lookups, manifest.vectors)
 
     def encode(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The prepared columns of a canonical frame: labels, truth and group if it has them, then
-        ids (Int32), numerics (Float32), bags (List(Int32)) with their weights, and vectors
-        (Array(Float32, size))."""
+        """The prepared columns of a canonical frame: labels, truth, group and weight if it has
+        them, then ids (Int32), numerics (Float32), bags (List(Int32)) with their weights, and
+        vectors (Array(Float32, size))."""
         columns = [frame[name].cast(pl.Int8) for name in (m.CLICK, m.CONVERSION) if name in frame]
         columns += [
             frame[name].cast(pl.Float32).fill_null(float("nan"))
             for name in m.TRUTH_COLUMNS
             if name in frame
         ]
-        columns += [frame[m.GROUP]] if m.GROUP in frame and not self._feature_called_group else []
+        columns += [frame[name].cast(t) for name, t in self._of_rows.items() if name in frame]
         columns += in_threads(lambda column: self._ids(frame[column.name], column), self.ids)
         for number in self.numerics:
             scaled = scale(_floats(frame[number.source]), number)

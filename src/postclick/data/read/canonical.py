@@ -21,6 +21,7 @@ from postclick.data.read.labels import to_funnel
 from postclick.data.read.lists import to_bag
 from postclick.data.read.numbers import read_number_column, to_truth
 from postclick.data.read.rounded_ids import RoundedIds
+from postclick.data.read.sample_weight import BAD_WEIGHT, to_weight
 from postclick.data.read.times import to_time
 from postclick.data.read.value_rules import ValueRules
 from postclick.data.read.vectors import to_vector
@@ -80,6 +81,7 @@ def stored_names(schema: LogSchema) -> list[str]:
         InputError: two of them clash, so that a feature has to be renamed.
     """
     names = [*m.RESERVED, *([m.GROUP] if schema.group else []), KEY, TIME, TIME_KIND, ROW, SPLIT]
+    names += [m.WEIGHT] if schema.weight else []
     names += [f.name for f in schema.categorical]
     for number in schema.numeric:
         names += [number.name]
@@ -102,7 +104,8 @@ class Canonicalizer:
     A canonical frame has `click` and `conversion` (Int8, null where not 0/1), categorical
     and hashed features (String), numeric ones (Float64), multi-valued ones (List(String)) with
     `<name>__weights` (List(Float64)), vectors (List(Float64)), the truth columns that the log has
-    (Float64), a hash of the group (Int64, 0 where missing), and for checks `__key` (a hash of
+    (Float64), a hash of the group (Int64, 0 where missing), how many impressions a row stands for
+    (`sample_weight`, Float64, null where it cannot be used), and for checks `__key` (a hash of
     `schema.key`), `__time` (Float64) and `__time_kind` (UInt8), as in
     `postclick.data.read.times.Times`.
 
@@ -136,7 +139,7 @@ class Canonicalizer:
         have = set(columns)
         features = [*schema.feature_names, *schema.weight_columns]
         others = [schema.click.column, schema.conversion.column, *schema.key]
-        others += [name for name in (schema.time, schema.group) if name is not None]
+        others += [name for name in (schema.time, schema.group, schema.weight) if name]
         wanted = features + (others if labels else [])
         self.missing = tuple(dict.fromkeys(c for c in wanted if c not in have))
         raw = (schema.truth.ctr, schema.truth.cvr, schema.truth.conversion)
@@ -191,6 +194,10 @@ class Canonicalizer:
             found.append((UNREADABLE_TIME, schema.time, times.unreadable))
         if self._labels and schema.group:
             columns.append(pl.Series(m.GROUP, group_hash(frame[schema.group], rules)))
+        if self._labels and schema.weight:
+            weight, bad = to_weight(frame[schema.weight], rules)
+            columns.append(weight.alias(m.WEIGHT))
+            found.append((BAD_WEIGHT, schema.weight, bad))
         for kind, name, bad in found:
             issues.add(kind, name, bad)
         return pl.DataFrame(columns)

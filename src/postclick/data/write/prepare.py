@@ -26,6 +26,7 @@ from postclick.data.write.division import Division, SplitBy
 from postclick.data.write.request import already_made, request_hash, write_request
 from postclick.data.write.shards import write_shards
 from postclick.data.write.spill import Spill
+from postclick.data.write.weight_sums import weight_sums
 from postclick.errors import InputError
 from postclick.system.checksums import file_digest
 from postclick.system.files import staged
@@ -143,7 +144,12 @@ def prepare(
                 progress=_progress_of(tell, name, report.funnel),
             )
             spill.path.unlink()
-            written[name] = m.Split(**asdict(report.funnel[name]), shards=shards, truth=truth[name])
+            written[name] = m.Split(
+                **asdict(report.funnel[name]),
+                shards=shards,
+                truth=truth[name],
+                weight=weight_sums(folder, shards) if schema.weight else None,
+            )
         shutil.rmtree(folder / SPILLED)
         m.Manifest(
             format=m.FORMAT,
