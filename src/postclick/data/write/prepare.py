@@ -10,7 +10,8 @@ from typing import Any, get_args
 
 from postclick.data import manifest as m
 from postclick.data.check.check_log import Progress
-from postclick.data.check.findings import Funnel
+from postclick.data.check.extremes import extreme_findings
+from postclick.data.check.findings import Funnel, in_order
 from postclick.data.check.labels import BadRows
 from postclick.data.check.log_checks import LogChecks
 from postclick.data.encode.fitting import FeatureFitter
@@ -105,6 +106,7 @@ def prepare(
                     tell("read", checks.rows, None)
         report = checks.report()
         report.raise_errors()
+        found = in_order([*report.findings, *extreme_findings(fitter.numbers)])
         fitted = fitter.result()
         fitted.save(folder / m.VOCABULARIES)
         encoder, truth = fitted.encoder, checks.truth()
@@ -131,7 +133,7 @@ def prepare(
             numerics=encoder.numerics,
             bags=encoder.bags,
             splits=written,
-            findings=tuple(f.to_dict() for f in (*report.findings, *names.findings)),
+            findings=tuple(f.to_dict() for f in (*found, *names.findings)),
             notes=splits.notes,
             fingerprint=_fingerprint(schema, seed, written, negative_rate),
             negative_rate=negative_rate,
