@@ -31,7 +31,7 @@ class Extremes:
     """Which values of a column are extreme, and what the others are like.
 
     Attributes:
-        inside: moments of the others.
+        inside: moments of the others in the sample, and the smallest and largest of all others.
         low, high: the limits, in the same units; a value beyond counts as the limit.
     """
 
@@ -81,7 +81,7 @@ def find_extremes(sample: Floats, moments: Moments) -> Extremes | None:
     values = np.concatenate([values, ends])
     far = np.abs(values - middle)
     order = np.argsort(far, kind="stable")
-    values, far = values[order], far[order]
+    values, far, sampled = values[order], far[order], order < len(sample)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         gaps = far[1:] / far[:-1]
     wide = np.flatnonzero((gaps > GAP_OF_ONE) & (far[:-1] > 0)) + 1
@@ -92,10 +92,16 @@ def find_extremes(sample: Floats, moments: Moments) -> Extremes | None:
         if not _stand_apart(outside, middle, float(gaps[start - 1]), len(values)):
             continue
         rest = Moments()
-        rest.add(inside)
+        rest.add(inside[sampled[:start]])
+        rest.low, rest.high = float(inside.min()), float(inside.max())
         if moments.std < SWALLOWED * rest.std:
             continue
-        return _extremes(rest, outside, ends, float(far[start - 1]), middle)
+        low, high = limits(rest)
+        if not sampled[start:].any():
+            # Only the whole log has some; its others may reach further than those of the sample.
+            reach = 10 * float(far[start - 1])
+            low, high = min(low, float(middle) - reach), max(high, float(middle) + reach)
+        return Extremes(rest, low, high)
     return None
 
 
@@ -106,13 +112,3 @@ def _stand_apart(outside: Floats, middle: float, gap: float, rows: int) -> bool:
         return True
     few = len(outside) <= max(RARE * rows, 1) or len(distinct) * OFTEN <= len(outside)
     return gap > GAP_OF_SEVERAL and few
-
-
-def _extremes(
-    rest: Moments, outside: Floats, ends: list[float], reach: float, middle: float
-) -> Extremes:
-    low, high = limits(rest)
-    if len(outside) == len(ends):
-        # Only the whole log has some; its others may reach further than those of the sample.
-        low, high = min(low, middle - 10 * reach), max(high, middle + 10 * reach)
-    return Extremes(rest, float(low), float(high))
