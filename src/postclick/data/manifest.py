@@ -1,6 +1,7 @@
 """`manifest.json`: what a prepared log holds, enough to rebuild every encoder and every batch."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -50,14 +51,28 @@ class IdColumn(Strict):
 class NumericColumn(Strict):
     """One float32 per row: (f(x) - mean) / std, 0 where missing; or a 0/1 missing flag.
 
+    f(x) below `low` counts as `low`, above `high` as `high`: beyond what training has seen a
+    network knows nothing. Earlier versions wrote neither, and without them there are no limits.
     The `source` of a flag may be a vector.
     """
+
+    _silent: ClassVar[tuple[str, ...]] = ("low", "high")
 
     name: str
     source: str
     transform: Literal["standardize", "log1p", "missing_flag"]
     mean: float = 0.0
     std: float = 1.0
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """`low` and `high`, infinite where there are none."""
+        return (
+            -math.inf if self.low is None else self.low,
+            math.inf if self.high is None else self.high,
+        )
 
 
 class BagColumn(Strict):

@@ -10,9 +10,10 @@ import polars as pl
 
 from postclick.data import manifest as m
 from postclick.data.column_threads import in_threads
-from postclick.data.encode.scaling import LARGEST_SCALED, Floats, quantile_ids, signed_log1p
+from postclick.data.encode.scaling import LARGEST_SCALED, hold_within, quantile_ids
 from postclick.data.encode.vectors import VectorScaling
 from postclick.data.encode.vocabulary import Vocabulary
+from postclick.data.numbers.moments import Floats, signed_log1p
 from postclick.data.read.bucket_hash import bucket_ids
 from postclick.data.read.lists import flatten, rebuild
 from postclick.data.read.vectors import matrix_of
@@ -98,12 +99,13 @@ class Encoder:
 
 
 def scale(values: Floats, column: m.NumericColumn) -> npt.NDArray[np.float32]:
-    """float32 [n]: (f(x) - mean) / std with 0 where x is missing, or the missing flag."""
+    """float32 [n]: (f(x) - mean) / std, f(x) held within the column's limits, with 0 where x is
+    missing; or the missing flag."""
     missing = np.isnan(values)
     if column.transform == "missing_flag":
         return missing.astype(np.float32)
-    if column.transform == "log1p":
-        values = signed_log1p(values)
+    values = signed_log1p(values) if column.transform == "log1p" else values.copy()
+    hold_within(values, *column.limits)
     with np.errstate(over="ignore"):
         scaled = np.where(missing, 0.0, (values - column.mean) / column.std)
     return scaled.clip(-LARGEST_SCALED, LARGEST_SCALED).astype(np.float32)

@@ -11,7 +11,8 @@ from typing import Any, get_args
 
 from postclick.data import manifest as m
 from postclick.data.check.check_log import Progress
-from postclick.data.check.findings import Funnel
+from postclick.data.check.extremes import extreme_findings
+from postclick.data.check.findings import Funnel, in_order
 from postclick.data.check.labels import BadRows
 from postclick.data.check.log_checks import LogChecks
 from postclick.data.encode.fitting import FeatureFitter
@@ -128,6 +129,7 @@ def prepare(
                     tell("read", checks.rows, None)
         report = checks.report()
         report.raise_errors()
+        found = in_order([*report.findings, *extreme_findings(fitter.numbers)])
         fitted = fitter.result()
         fitted.save(folder / m.VOCABULARIES)
         encoder, truth = fitted.encoder, checks.truth()
@@ -160,7 +162,7 @@ def prepare(
             bags=encoder.bags,
             vectors=encoder.vectors,
             splits=written,
-            findings=tuple(f.to_dict() for f in (*report.findings, *names.findings)),
+            findings=tuple(f.to_dict() for f in (*found, *names.findings)),
             notes=splits.notes,
             fingerprint=_fingerprint(schema, seed, written, used),
             negative_rate=negative_rate,
