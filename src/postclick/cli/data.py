@@ -70,6 +70,13 @@ def check(
     schema: Annotated[Path | None, typer.Option(help="The log's schema (YAML).")] = None,
     test: Annotated[list[Path] | None, typer.Option(help="Test log, for overlap checks.")] = None,
     propose: Annotated[bool, typer.Option("--propose", help="Print a draft schema.")] = False,
+    click: Annotated[
+        str | None, typer.Option(help="Of a draft: the column of clicks [told by name].")
+    ] = None,
+    conversion: Annotated[
+        str | None,
+        typer.Option(help="Of a draft: that of conversions: 0/1, a count, an amount or a time."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check a log's funnel and features before anything is trained; exit code 2 on errors.
@@ -79,6 +86,9 @@ def check(
 
     \b
     Example: postclick check --propose log.csv > schema.yaml
+
+    \b
+    Example: postclick check --propose log.csv --click clicked --conversion order_value
     """
     from postclick.console import BAD_INPUT, fail
     from postclick.data.check.check_log import check_log
@@ -89,7 +99,9 @@ def check(
     with one_line_errors():
         log = open_log(*logs)
         if propose:
-            return print(propose_schema(log), end="")
+            return print(propose_schema(log, click, conversion), end="")
+        if click is not None or conversion is not None:
+            fail("--click and --conversion go with --propose: a schema names its own columns")
         if schema is None:
             fail("check needs --schema, or --propose to draft one")
         held_out = open_log(*test) if test else None
