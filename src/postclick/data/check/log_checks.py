@@ -9,6 +9,7 @@ from postclick.data.check.columns import ColumnChecks, name_findings
 from postclick.data.check.drawn import drawn_findings, purge_findings
 from postclick.data.check.findings import CheckReport, Finding, Funnel, in_order
 from postclick.data.check.groups import GroupCounts, group_findings, shared_findings
+from postclick.data.check.id_like import IdLikeNumbers
 from postclick.data.check.labels import (
     CLICKED_CONVERSION,
     RIGHT_LABELS,
@@ -55,6 +56,7 @@ class LogChecks:
         self._raw = {log.split: LabelCounts() for log in logs}
         self._columns = {log.split: ColumnChecks(schema) for log in logs}
         self._sample = LeakSample(schema, seed)
+        self._id_like = IdLikeNumbers([f.name for f in schema.numeric])
         self._labels = {split: LabelCounts() for split in (*splits, LEFT_OUT, UNTIMED)}
         self._labels |= {place: LabelCounts() for place in PURGED.values()}
         self._keys = {split: KeySketch() for split in splits}
@@ -87,6 +89,7 @@ class LogChecks:
         self._columns[log.split].add(chunk)
         if log.split == "train":
             self._sample.add(chunk)
+            self._id_like.add(chunk)
         about = [name for name in (CLICK, CONVERSION, SPLIT, KEY, TIME, GROUP) if name in chunk]
         about += [WEIGHT] if self._schema.weight else []
         about += self._buckets
@@ -140,7 +143,7 @@ class LogChecks:
         for split, counts in funnel.items():
             found += volume_findings(schema, split, counts)
         train = self._columns["train"]
-        found += train.train_findings()
+        found += train.train_findings() + self._id_like.findings()
         for split, columns in self._columns.items():
             found += columns.missing_findings(split, None if split == "train" else train)
         found += self._leaks(train.rows)
