@@ -1,5 +1,9 @@
 """Multi-valued columns: lists, or text that writes them."""
 
+import ast
+import json
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -43,6 +47,8 @@ def to_bag(
     [['7', 'a b'], [], []]
     """
     found: Found = []
+    if role.brackets and "," in (role.separator or ","):
+        rules = replace(rules, decimal=".")  # a comma parts the elements
     lists = to_lists(column, role, rules)
     if role.separator is not None and not role.brackets and column.dtype == pl.String:
         found.append((BRACKETS, column.name, _written_as_lists(column)))
@@ -101,10 +107,10 @@ def to_lists(
 def split_brackets(text: pl.Series, separator: str = ",") -> pl.Series:
     """Text such as [7, 20], ["a", "b, c"] or ('a', 'b') as lists of text, yet to be stripped.
 
-    A separator within quotes belongs to the element.
+    A separator within quotes belongs to the element, and backslashes are read as in JSON or Python.
 
     >>> split_brackets(pl.Series(["[7, 20]", '["a", "b, c"]', "[]", "9"])).to_list()
-    [['7', ' 20'], ['a', 'b, c'], [''], ['9']]
+    [['7', ' 20'], ['a', 'b, c'], [], ['9']]
     """
     inner = text.str.strip_chars().str.replace(rf"^[{_escaped(_OPEN)}]\s*", "")
     inner = inner.str.replace(rf"\s*[{_escaped(_CLOSE)}]$", "")
@@ -113,6 +119,9 @@ def split_brackets(text: pl.Series, separator: str = ",") -> pl.Series:
     if bool(quoted.any()):
         one = rf'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|[^{_escaped(separator)}"\']+'
         split = split.zip_with(~quoted, _unquoted(inner.str.extract_all(one)))
+    empty = (inner.str.strip_chars() == "").fill_null(False)
+    if bool(empty.any()):  # no element, not a blank one
+        split = split.zip_with(~empty, pl.Series([[]], dtype=pl.List(pl.String)))
     return split
 
 
@@ -121,10 +130,25 @@ def _unquoted(lists: pl.Series) -> pl.Series:
     flat, offsets = flatten(lists)
     bare = flat.str.strip_chars()
     kept = (bare != "").to_numpy()
-    for quote in _QUOTES:
-        bare = bare.str.replace(f"(?s)^{quote}(.*){quote}$", "${1}")
+    escaped = bare.str.contains(rf"^[{_QUOTES}].*\\")
+    plain = bare.str.replace("(?s)^(?:\"(.*)\"|'(.*)')$", "${1}${2}")
+    if bool(escaped.any()):
+        values = [_unescaped(text) for text in bare.filter(escaped).to_list()]
+        plain = plain.clone().scatter(escaped.arg_true(), pl.Series(values, dtype=pl.String))
     ends = np.concatenate(([0], np.cumsum(kept, dtype=np.int64)))[offsets]
-    return rebuild(bare.filter(pl.Series(kept)), ends)
+    return rebuild(plain.filter(pl.Series(kept)), ends)
+
+
+def _unescaped(quoted: str) -> str:
+    """What a text in quotes with backslashes means in JSON or, failing that, in Python."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(quoted)
+            value.encode()  # half of a surrogate pair is no text
+        except (ValueError, SyntaxError):
+            continue
+        return str(value)
+    return quoted[1:-1]
 
 
 def _escaped(characters: str) -> str:
