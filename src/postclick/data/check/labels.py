@@ -59,9 +59,9 @@ class LabelCounts:
 
     @property
     def drop_keeps_all(self) -> bool:
-        """Whether rows without a click, with one, and with a conversion stay if `drop` is used."""
+        """Whether rows without a click, and clicks with and without a conversion, stay after it."""
         rows, clicks, conversions = self.right
-        return conversions > 0 and 0 < clicks < rows
+        return 0 < conversions < clicks < rows
 
     def merge(self, other: "LabelCounts") -> None:
         self.rows += other.rows

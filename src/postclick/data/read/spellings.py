@@ -18,6 +18,7 @@ _DECIMAL = r"-?(?:(?:0|[1-9]\d*)POINT\d*|POINT\d+)|-0"
 _EXPONENT = r"-?[1-9](?:POINT\d+)?[eE][+-]?\d{1,3}"
 _WORD = r"(?i:true|false|[+-]?inf(?:inity)?)"
 _OFFSET = r"(?: ?(?:Z|UTC|[+-]\d\d(?::?\d\d)?))"
+_DATE = r"\d{4}-\d\d-\d\d"
 _MOMENT = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?" + _OFFSET + "?"
 _CLOCK = r"\d\d:\d\d:\d\d\.\d{1,9}"
 _UTC = r"(?: ?(?:Z|UTC|[+-]00(?::?00)?))"
@@ -45,7 +46,7 @@ def is_value(text: str) -> bool:
     >>> [is_value(text) for text in ("-1", "1.50", "True", "n/a", "007")]
     [True, True, True, False, False]
     """
-    forms = (r"-?(?:0|[1-9]\d*)", _numbers("."), _numbers(","), _WORD, _MOMENT, _CLOCK)
+    forms = (r"-?(?:0|[1-9]\d*)", _numbers("."), _numbers(","), _WORD, _DATE, _MOMENT, _CLOCK)
     return re.fullmatch("|".join(f"(?:{form})" for form in forms), text) is not None
 
 
