@@ -248,7 +248,9 @@ def _pandas(log: LogicalLog, rng: Rng, style: str) -> Written:
 
 def open_frame(frame: Any) -> LogSource:
     """A frame of any library as a log."""
-    return FrameSource(pl.from_pandas(frame))
+    from postclick.data.read.tables.in_memory import as_source
+
+    return as_source(frame)
 
 
 def _pandas_ways(kind: Kind, values: Values, style: str) -> dict[str, Callable[[], pd.Series]]:

@@ -14,6 +14,7 @@ from postclick.data.manifest import VOCABULARIES, WEIGHTS_SUFFIX
 from postclick.data.read.canonical import ROW, SPLIT, Canonicalizer, Issues
 from postclick.data.schema import LogSchema
 from postclick.errors import InputError
+from postclick.serving.http.body.user_and_rows import UserAndRows
 from postclick.serving.http.refusal import Refusal
 from postclick.serving.lookup.encoded_rows import BagRows, EncodedRows
 from postclick.serving.lookup.encoder import ServingEncoder
@@ -107,12 +108,11 @@ def _require_grouping(name: str, ids: Sequence[int], meant: Sequence[Any]) -> No
         raise Different(f"{name}: different values share an id: {of_value}")
 
 
-def score(trained: Trained, written: Written) -> list[EncodedRows]:
+def score(trained: Trained, parts: list[UserAndRows]) -> list[EncodedRows]:
     """The arrays that a model would read, in pieces."""
     serving = trained.serving
-    columns = [c for names in serving.columns.values() for c in names]
     found = []
-    for sent in written.parts(list(dict.fromkeys(columns))):
+    for sent in parts:
         if sent.user is None:
             found.append(serving.encode(sent.rows))
             continue
@@ -157,7 +157,7 @@ def _require_equal(name: str, prepared: Any, scored: Any) -> None:
         raise Different(f"{name}, row {row}: {scored[row]} where {prepared[row]} was prepared")
 
 
-def try_log(seed: int, folder: Path, formats: int = 6) -> Tally:
+def try_log(seed: int, folder: Path, formats: int = 4) -> Tally:
     """Write the log of a seed in some formats, and try all pairs of them.
 
     Raises:
@@ -178,6 +178,13 @@ def try_log(seed: int, folder: Path, formats: int = 6) -> Tally:
             kind = next((k.name for k in log.kinds if k.name == column), "other")
             tally.columns[f"{kind}: {how}"] += 1
     first: tuple[str, pl.DataFrame] | None = None
+    features = [*log.columns, *(f"{name} w" for name in log.weights)]
+    read: dict[str, list[UserAndRows] | Exception] = {}
+    for name in chosen:
+        try:
+            read[name] = written[name].parts(features)
+        except (InputError, Refusal) as error:
+            read[name] = error
     for name in chosen:
         if written[name].source is None:
             continue
@@ -207,7 +214,10 @@ def try_log(seed: int, folder: Path, formats: int = 6) -> Tally:
                     tally.refused[pair] += 1
                     tally.reasons[refused] += 1
                     continue
-                require_same(trained, score(trained, written[to]))
+                parts = read[to]
+                if isinstance(parts, Exception):
+                    raise parts
+                require_same(trained, score(trained, parts))
                 tally.equal[pair] += 1
             except (InputError, Refusal) as error:
                 tally.refused[pair] += 1
