@@ -14,9 +14,7 @@ from representations.logical import Kind, Values
 _INTS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 
 
-def arrays(
-    kind: Kind, values: Values, decimal: str = "."
-) -> dict[str, Callable[[], pa.Array]]:
+def arrays(kind: Kind, values: Values, decimal: str = ".") -> dict[str, Callable[[], pa.Array]]:
     """By name, what makes the column in each type of Arrow that holds it."""
     if kind.role in ("ids", "weighted"):
         found = _of_lists(values, number=kind.name == "weights")

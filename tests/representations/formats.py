@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -121,7 +120,10 @@ def _arrays(
         if rng.random() < text and kind is not LABELS:
             spell, way = _pick(rng, spellings(kind, log, values))
             cells = text_gaps(kind, values, way, log, rng)
-            gaps = [None if v is None and rng.random() < 0.5 else c for v, c in zip(values, cells)]
+            gaps = [
+                None if v is None and rng.random() < 0.5 else c
+                for v, c in zip(values, cells, strict=True)
+            ]
             kinds[name], found[name] = f"text {spell}", pa.array(gaps, pa.string())
             continue
         if kind.role == "verbatim":
@@ -202,7 +204,10 @@ def _json_columns(
         if not how or (kind is not LABELS and rng.random() < 0.3):
             spell, way = _pick(rng, spellings(kind, log, values))
             sent = text_gaps(kind, values, way, log, rng)
-            sent = [None if v is None and rng.random() < 0.5 else c for v, c in zip(values, sent)]
+            sent = [
+                None if v is None and rng.random() < 0.5 else c
+                for v, c in zip(values, sent, strict=True)
+            ]
             how = f"text {spell}"
         found[name], kinds[name] = sent, how
     return found, kinds
@@ -219,9 +224,7 @@ def json_request(log: LogicalLog, rng: Rng, folder: Path) -> Written:
                 user[name] = columns.pop(name)[0]
     rows: Any = columns
     if rng.random() < 0.6:
-        rows = [
-            dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
-        ]
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     sent = {"user": user, "candidates": rows} if user else {"rows": rows}
     body = json.dumps(sent, ensure_ascii=bool(rng.random() < 0.5)).encode()
     return Written(request=lambda features: parse_json(body, features, LIMITS), kinds=kinds)

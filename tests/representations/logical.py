@@ -198,9 +198,7 @@ def draw_log(seed: int) -> LogicalLog:
         pool = [value for value in kind.draw(rng) if not _is_token(value, missing)]
         gaps = rng.random() < 0.6
         values = [pool[k] for k in rng.integers(0, len(pool), rows)]
-        columns[kind.name] = [
-            None if gaps and rng.random() < 0.2 else value for value in values
-        ]
+        columns[kind.name] = [None if gaps and rng.random() < 0.2 else value for value in values]
         if kind.role == "weighted":
             weights[kind.name] = [
                 value and [float(w) for w in rng.integers(1, 40, len(value)) / 8]
@@ -210,9 +208,7 @@ def draw_log(seed: int) -> LogicalLog:
     buy = [int(c and rng.random() < 0.5) for c in click]
     some = rng.random() < 0.3  # as a left join leaves them
     conversion = [None if some and not c else b for c, b in zip(click, buy, strict=True)]
-    return LogicalLog(
-        seed, kinds, columns, weights, click, conversion, missing, decimal, brackets
-    )
+    return LogicalLog(seed, kinds, columns, weights, click, conversion, missing, decimal, brackets)
 
 
 def _is_token(value: Any, missing: tuple[str, ...] | None) -> bool:

@@ -1,4 +1,4 @@
-"""Prints how pairs of formats went: `PYTHONPATH=src:tests python -m representations.matrix [LOGS]`."""
+"""Prints how pairs of formats went: `PYTHONPATH=src:tests python -m representations.matrix 100`."""
 
 import sys
 import tempfile
@@ -34,7 +34,9 @@ def main(logs: int, first: int = 0) -> int:
     print("tried / equal / refused\n")
     print(table(tally))
     totals = [sum(c.values()) for c in (tally.tried, tally.equal, tally.refused)]
-    print(f"\n{tally.logs:,} logs, seeds {first} to {first + logs - 1}: {totals[0]:,} pairs tried, ")
+    print(
+        f"\n{tally.logs:,} logs, seeds {first} to {first + logs - 1}: {totals[0]:,} pairs tried, "
+    )
     print(f"{totals[1]:,} equal, {totals[2]:,} refused, {len(different):,} logs read differently")
     print(f"{len(tally.columns):,} ways to write a kind of column were met")
     for reason, count in tally.reasons.most_common():

@@ -173,7 +173,9 @@ def try_log(seed: int, folder: Path, formats: int = 4) -> Tally:
     for name in chosen:
         place = folder / name.replace(" ", "-")
         place.mkdir(parents=True, exist_ok=True)
-        written[name] = FORMATS[name](log, np.random.default_rng([seed, 2, names.index(name)]), place)
+        written[name] = FORMATS[name](
+            log, np.random.default_rng([seed, 2, names.index(name)]), place
+        )
         for column, how in written[name].kinds.items():
             kind = next((k.name for k in log.kinds if k.name == column), "other")
             tally.columns[f"{kind}: {how}"] += 1

@@ -1,7 +1,7 @@
 """Multi-valued columns: lists, or text that writes them."""
 
-import ast
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -26,6 +26,7 @@ from postclick.errors import InputError
 
 _OPEN, _CLOSE = "[({", "])}"
 _QUOTES = "\"'"
+_ESCAPE = re.compile(r"\\x[0-9a-fA-F]{2}|\\.|\"", re.DOTALL)
 
 
 def to_bag(
@@ -140,15 +141,23 @@ def _unquoted(lists: pl.Series) -> pl.Series:
 
 
 def _unescaped(quoted: str) -> str:
-    """What a text in quotes with backslashes means in JSON or, failing that, in Python."""
-    for read in (json.loads, ast.literal_eval):
-        try:
-            value = read(quoted)
-            value.encode()  # half of a surrogate pair is no text
-        except (ValueError, SyntaxError):
-            continue
-        return str(value)
-    return quoted[1:-1]
+    """What a text in quotes with backslashes means, as JSON or Python writes it."""
+    inner = quoted[1:-1] if quoted[-1] == quoted[0] else quoted
+    try:
+        value = json.loads(f'"{_ESCAPE.sub(_as_in_json, inner)}"')
+        value.encode()  # half of a surrogate pair is no text
+    except ValueError:
+        return inner
+    return str(value)
+
+
+def _as_in_json(escape: re.Match[str]) -> str:
+    text = escape[0]
+    if text == '"':
+        return '\\"'
+    if text == "\\'":
+        return "'"
+    return f"\\u00{text[2:]}" if text[:2] == "\\x" else text
 
 
 def _escaped(characters: str) -> str:
