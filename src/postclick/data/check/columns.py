@@ -40,7 +40,9 @@ class ColumnChecks:
             if name in self._bags:
                 continue
             if first:
-                self.constant[name] = column[0]
+                value = column[0]
+                # -0.0 is 0.0, whichever comes first.
+                self.constant[name] = value + 0.0 if isinstance(value, float) else value
             if name in self.constant and bool(column.ne_missing(self.constant[name]).any()):
                 del self.constant[name]
         self.equal = _several(

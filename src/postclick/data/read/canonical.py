@@ -21,13 +21,14 @@ from postclick.data.read.labels import to_funnel
 from postclick.data.read.lists import to_bag
 from postclick.data.read.numbers import read_number_column, to_truth
 from postclick.data.read.rounded_ids import RoundedIds
+from postclick.data.read.times import to_time
 from postclick.data.read.value_rules import ValueRules
-from postclick.data.read.values import to_time
 from postclick.data.schema import Categorical, LogSchema
 from postclick.errors import InputError
 
 # Columns of a canonical frame that are not stored: the split's number stands in `SPLITS`.
 KEY, TIME, ROW, SPLIT = "__key", "__time", "__row", "__split"
+TIME_KIND = "__time_kind"
 
 
 @dataclass
@@ -39,14 +40,17 @@ class Issues:
         examples: a few of the values.
         like_missing: by column and text that looks like a missing value.
         rounded: ids in floating point by column.
+        looked: all kinds and columns looked for, in an order that no chunk changes.
     """
 
     rows: Counter[tuple[str, str]] = field(default_factory=Counter)
     examples: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     like_missing: Counter[tuple[str, str]] = field(default_factory=Counter)
     rounded: dict[str, RoundedIds] = field(default_factory=dict)
+    looked: dict[tuple[str, str], None] = field(default_factory=dict)
 
     def add(self, kind: str, column: str, bad: BadValues) -> None:
+        self.looked.setdefault((kind, column))
         if bad.rows:
             self.rows[kind, column] += bad.rows
             seen = self.examples.get((kind, column), ())
@@ -64,8 +68,8 @@ class Issues:
         self.like_missing += other.like_missing
         for column, rounded in other.rounded.items():
             self.rounded.setdefault(column, RoundedIds()).merge(rounded)
-        for (kind, column), rows in other.rows.items():
-            self.add(kind, column, BadValues(rows, other.examples[kind, column]))
+        for key in other.looked:
+            self.add(*key, BadValues(other.rows[key], other.examples.get(key, ())))
 
 
 def stored_names(schema: LogSchema) -> list[str]:
@@ -74,7 +78,7 @@ def stored_names(schema: LogSchema) -> list[str]:
     Raises:
         InputError: two of them clash, so that a feature has to be renamed.
     """
-    names = [*m.RESERVED, *([m.GROUP] if schema.group else []), KEY, TIME, ROW, SPLIT]
+    names = [*m.RESERVED, *([m.GROUP] if schema.group else []), KEY, TIME, TIME_KIND, ROW, SPLIT]
     names += [f.name for f in schema.categorical]
     for number in schema.numeric:
         names += [number.name]
@@ -95,8 +99,8 @@ class Canonicalizer:
     A canonical frame has `click` and `conversion` (Int8, null where not 0/1), categorical
     features (String), numeric ones (Float64), multi-valued ones (List(String)) with
     `<name>__weights` (List(Float64)), the truth columns that the log has (Float64), a hash of the
-    group (Int64, 0 where missing), and for checks `__key` (a hash of `schema.key`) and `__time`
-    (Float64).
+    group (Int64, 0 where missing), and for checks `__key` (a hash of `schema.key`), `__time`
+    (Float64) and `__time_kind` (UInt8), as in `postclick.data.read.times.Times`.
 
     Attributes:
         rules: how single values are read.
@@ -173,9 +177,9 @@ class Canonicalizer:
             keys = pl.DataFrame([to_text(frame[name], rules) for name in schema.key])
             columns.append(keys.hash_rows(seed=0).alias(KEY))
         if self._labels and schema.time:
-            time, bad = to_time(frame[schema.time])
-            columns.append(time.alias(TIME))
-            found.append((UNREADABLE_TIME, schema.time, bad))
+            times = to_time(frame[schema.time], rules)
+            columns += [times.time.alias(TIME), times.kind.alias(TIME_KIND)]
+            found.append((UNREADABLE_TIME, schema.time, times.unreadable))
         if self._labels and schema.group:
             columns.append(pl.Series(m.GROUP, group_hash(frame[schema.group], rules)))
         for kind, name, bad in found:
