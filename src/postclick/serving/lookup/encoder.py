@@ -80,7 +80,9 @@ class ServingEncoder:
         verbatim |= {f.name: f.verbatim for f in schema.multi}
         self._values = {
             name: VocabularyLookup(
-                _load(vocabularies, name, size), self._rules, verbatim=verbatim[name]
+                _load(vocabularies, name, size, None if verbatim[name] else self._rules),
+                self._rules,
+                verbatim=verbatim[name],
             )
             for name, size in vocabulary_sizes(ids, bags)
         }
@@ -244,19 +246,21 @@ def vocabulary_sizes(ids: Sequence[IdColumn], bags: Sequence[BagColumn]) -> list
     return named + [(column.name, column.size) for column in bags]
 
 
-def _load(folder: Path, name: str, size: int) -> pl.Series:
+def _load(folder: Path, name: str, size: int, rules: ValueRules | None) -> pl.Series:
+    """`rules` by which text is written in other ways; None where it is taken by the letter."""
     vocabulary = Vocabulary.load(folder, name)
     ids = vocabulary.table["id"].to_numpy()
     if vocabulary.size != size or not np.array_equal(ids, np.arange(1, size)):
         raise InputError(
             f"the vocabulary of {name!r} in {folder} is another one: export the run again"
         )
-    return _as_read_now(vocabulary.table["value"])
+    values = vocabulary.table["value"]
+    return values if rules is None else _as_read_now(values, rules)
 
 
-def _as_read_now(values: pl.Series) -> pl.Series:
+def _as_read_now(values: pl.Series, rules: ValueRules) -> pl.Series:
     """Values of a vocabulary, those rewritten that an earlier version spelled in another way."""
-    canonical = to_text(values).fill_null(values)
+    canonical = to_text(values, rules).fill_null(values)
     free = (
         (canonical != values) & canonical.is_first_distinct() & ~canonical.is_in(values.to_list())
     )
