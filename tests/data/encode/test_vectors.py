@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from postclick.data.encode.scaling import LARGEST_SCALED, Moments
+from postclick.data.encode.scaling import LARGEST_SCALED
+from postclick.data.numbers.moments import Moments
 from postclick.data.encode.vectors import VectorMoments, VectorScaling
 from postclick.data.manifest import VectorColumn
 
