@@ -10,6 +10,7 @@ from postclick.data.manifest import CLICK, CONVERSION
 from postclick.data.read.canonical import Issues
 from postclick.data.read.values import NOT_BINARY
 from postclick.data.schema import LogSchema
+from postclick.spelling import option
 
 # Fewer clicks or conversions than this in a split: figures on it are mostly noise.
 FEW_CLICKS, FEW_CONVERSIONS = 100, 100
@@ -59,11 +60,12 @@ def label_findings(
 ) -> list[Finding]:
     """Wrong labels of a log, counted before `policy` dealt with them."""
     found = []
+    drop, keep = (option("on_bad_rows", choice) for choice in ("drop", "keep"))
     severity: Severity = "warning" if policy == "drop" else "error"
     mend = (
         "those rows are left out"
         if policy == "drop"
-        else "write 0 or 1 in every row, or leave those rows out with on_bad_rows='drop'"
+        else f"write 0 or 1 in every row, or leave those rows out with {drop}"
     )
     for name in (schema.click.column, schema.conversion.column):
         rows = issues.rows[NOT_BINARY, name]
@@ -76,8 +78,8 @@ def label_findings(
             found.append(Finding("label-not-binary", severity, name, rows, message))
     if raw.clickless:
         mend = {
-            "error": "correct the labels, or prepare with on_bad_rows='drop' (leaves the rows out) "
-            "or 'keep' (keeps the rows and records no conversion in them)",
+            "error": f"correct the labels, or prepare with {drop} (leaves the rows out) or "
+            f"{keep} (keeps the rows and records no conversion in them)",
             "drop": "those rows are left out",
             "keep": "those rows are kept, with conversion recorded as 0, since v must be 0 "
             "where c is 0",

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from postclick.errors import InputError
+from postclick.suggest import meant
 
 CHUNK_ROWS = 262_144
 
@@ -43,8 +44,9 @@ class LogSource(ABC):
         missing = [c for c in columns if c not in self.columns]
         if missing:
             have = ", ".join(self.columns[:12]) + (", ..." if len(self.columns) > 12 else "")
+            named = [repr(c) + meant(c, self.columns) for c in missing]
             raise InputError(
-                f"{self.name}: no column {', '.join(map(repr, missing))}; it has {have}: "
+                f"{self.name}: no column {', '.join(named)}; it has {have}: "
                 "correct the schema or the log"
             )
 

@@ -24,6 +24,8 @@ from postclick.data.write.request import already_made, request_hash, write_reque
 from postclick.data.write.shards import write_shards
 from postclick.data.write.spill import Spill
 from postclick.errors import InputError
+from postclick.spelling import option
+from postclick.suggest import meant
 from postclick.system.checksums import file_digest
 from postclick.system.files import staged
 
@@ -149,10 +151,13 @@ def _drawn(given: Collection[str], fractions: Mapping[str, float]) -> dict[str, 
     """The splits to be drawn from train, those not given, each with its share of the rows."""
     for name, share in fractions.items():
         if not 0 <= share < 1:
-            raise InputError(f"{name}_fraction is {share}: give a share of the rows in [0, 1)")
+            raise InputError(
+                f"{option(name + '_fraction')} is {share}: give a share of the rows in [0, 1)"
+            )
     shares = {name: share for name, share in fractions.items() if name not in given and share > 0}
     if sum(shares.values()) >= 1:
-        raise InputError("valid_fraction and test_fraction leave no row to train on: lower them")
+        both = f"{option('valid_fraction')} and {option('test_fraction')}"
+        raise InputError(f"{both} leave no row to train on: lower them")
     return shares
 
 
@@ -160,10 +165,14 @@ def _require_options(shard_rows: int, on_bad_rows: str, negative_rate: float) ->
     if shard_rows < 1:
         raise InputError(f"shard_rows is {shard_rows}: give 1 or more")
     if on_bad_rows not in get_args(BadRows):
-        raise InputError(f"on_bad_rows is {on_bad_rows!r}: choose error, drop or keep")
+        near = meant(on_bad_rows, get_args(BadRows))
+        raise InputError(
+            f"{option('on_bad_rows')} is {on_bad_rows!r}{near}: choose error, drop or keep"
+        )
     if not 0 < negative_rate <= 1:
         raise InputError(
-            f"negative_rate is {negative_rate}: give the share of unclicked training rows to keep, "
+            f"{option('negative_rate')}"
+            f" is {negative_rate}: give the share of unclicked training rows to keep, "
             "above 0 and at most 1"
         )
 
