@@ -12,12 +12,15 @@ from postclick.data import manifest as m
 from postclick.data.column_threads import in_threads
 from postclick.data.encode.encoder import Encoder, Lookup
 from postclick.data.encode.scaling import EdgeSample
+from postclick.data.encode.vectors import VectorMoments
 from postclick.data.encode.vocabulary import Vocabulary, VocabularyCounter
 from postclick.data.numbers.summary import NumberSummary, summaries_of
-from postclick.data.read.canonical import KEY, ROW, SPLIT, TIME
-from postclick.data.read.values import flatten, rebuild
+from postclick.data.read.bucket_hash import bucket_ids
+from postclick.data.read.canonical import KEY, ROW, SPLIT, TIME, TIME_KIND
+from postclick.data.read.lists import flatten, rebuild
+from postclick.data.read.vectors import matrix_of
 from postclick.data.row_hash import SAMPLE, hashes_of
-from postclick.data.schema import LogSchema, Numeric
+from postclick.data.schema import LogSchema, Numeric, Vector
 
 TRAIN = m.SPLITS.index("train")
 
@@ -53,6 +56,8 @@ class FeatureFitter:
         names = [f.name for f in (*schema.categorical, *schema.multi)]
         self._counters = {name: VocabularyCounter() for name in names}
         self.numbers = summaries_of(schema)
+        self._vectors = {f.name: VectorMoments(f.size) for f in schema.vector}
+        self._missing = dict.fromkeys(self._vectors, 0)
         self._edges = {f.name: EdgeSample() for f in schema.numeric if f.transform == "quantile"}
 
     def add(self, chunk: pl.DataFrame) -> pl.DataFrame:
@@ -71,7 +76,15 @@ class FeatureFitter:
             flat, offsets = flatten(chunk[bag.name])
             codes = self._counters[bag.name].add(flat, np.repeat(counted, np.diff(offsets)))
             coded.append(rebuild(codes.alias(bag.name), offsets))
-        return chunk.drop(KEY, TIME, strict=False).with_columns(coded)
+        for hashed in self._schema.hashed:
+            ids = bucket_ids(chunk[hashed.name], hashed.buckets)
+            coded.append(pl.Series(hashed.name, ids))
+        for vector in self._schema.vector:
+            column = chunk[vector.name].filter(pl.Series(counted))
+            self._missing[vector.name] += column.null_count()
+            if vector.standardize:
+                self._vectors[vector.name].add(matrix_of(column, vector.size))
+        return chunk.drop(KEY, TIME, TIME_KIND, strict=False).with_columns(coded)
 
     def result(self) -> Fitted:
         """Everything learned."""
@@ -106,7 +119,12 @@ class FeatureFitter:
             )
             for f in schema.multi
         ]
-        encoder = Encoder(tuple(ids), tuple(numerics), tuple(bags), lookups)
+        for hashed in schema.hashed:
+            ids.append(m.IdColumn(name=hashed.name, size=hashed.buckets + 1, hashed=True))
+            lookups[hashed.name] = _as_they_are
+        numerics += [self._flag(f.name) for f in schema.vector if self._missing[f.name]]
+        vectors = tuple(map(self._vector, schema.vector))
+        encoder = Encoder(tuple(ids), tuple(numerics), tuple(bags), lookups, vectors)
         return Fitted(encoder, vocabularies)
 
     def _scaled(self, number: Numeric) -> list[m.NumericColumn]:
@@ -126,9 +144,29 @@ class FeatureFitter:
             )
         ]
         if summary.missing:
-            name = number.name + m.MISSING_SUFFIX
-            columns.append(m.NumericColumn(name=name, source=number.name, transform="missing_flag"))
+            columns.append(self._flag(number.name))
         return columns
+
+    @staticmethod
+    def _flag(source: str) -> m.NumericColumn:
+        name = source + m.MISSING_SUFFIX
+        return m.NumericColumn(name=name, source=source, transform="missing_flag")
+
+    def _vector(self, vector: Vector) -> m.VectorColumn:
+        moments = self._vectors[vector.name]
+        scales = vector.standardize
+        return m.VectorColumn(
+            name=vector.name,
+            size=vector.size,
+            mean=tuple(moments.mean.tolist()) if scales else (),
+            std=tuple(moments.std.tolist()) if scales else (),
+            project=vector.project,
+        )
+
+
+def _as_they_are(ids: pl.Series) -> npt.NDArray[np.int32]:
+    """The ids of hashed values, which were known when their chunk was read."""
+    return ids.to_numpy()
 
 
 class CodeLookup:
