@@ -137,7 +137,8 @@ def test_the_version() -> None:
 
 
 def test_a_mend_is_spelled_as_the_caller_came(tmp_path: Path) -> None:
-    frame = LOG.with_columns(pl.lit(1).alias("buy"))
+    # Two conversions without a click; clicks of both kinds stay if those rows are left out.
+    frame = LOG.with_columns(pl.Series("buy", [1, 0] + [0, 1] * 7 + [1, 0]))
     frame.write_parquet(tmp_path / "log.parquet")
     (tmp_path / "schema.yaml").write_text(yaml.safe_dump(SCHEMA))
     report = check_log(LogSchema.parse(SCHEMA), open_log(tmp_path / "log.parquet"))
