@@ -93,7 +93,9 @@ def test_weighted_fits_are_those_of_copies_in_the_study() -> None:
     for one, other in zip(study["arms"], copies["arms"], strict=True):
         assert (one["kind"], one["weights"]) == (other["kind"], other["weights"])
         assert one["judged"]["pcoc"] == pytest.approx(other["judged"]["pcoc"], rel=1e-4)
-        assert one["judged"]["nll"] == pytest.approx(other["judged"]["nll"], rel=1e-4)
+        # An outermost isotonic block without conversions knows how many rows were there.
+        limit = 1e-3 if one["kind"] == "isotonic" else 1e-6
+        assert one["judged"]["nll"] == pytest.approx(other["judged"]["nll"], rel=limit)
 
 
 def test_teachers_are_judged_by_weights() -> None:
