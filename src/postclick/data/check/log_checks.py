@@ -113,7 +113,7 @@ class LogChecks:
         for log in self._logs:
             raw = self._raw[log.split]
             found += label_findings(schema, log.split, raw, log.issues, self._policy)
-            found += value_findings(log.split, log.issues, raw.rows)
+            found += value_findings(schema, log.split, log.issues, raw.rows)
         funnel = {s: self._labels[s].funnel() for s in SPLITS if s in self._labels}
         for split, counts in funnel.items():
             found += volume_findings(schema, split, counts)
