@@ -58,7 +58,9 @@ def value_findings(schema: LogSchema, split: str, issues: Issues, rows: int) -> 
     places = {name: place for place, name in enumerate(dict.fromkeys(_columns(schema)))}
     kinds = list(_ISSUES)
     known = [key for key in issues.rows if key[0] in _ISSUES]
-    for kind, column in sorted(known, key=lambda key: (places.get(key[1], len(places)), kinds.index(key[0]))):
+    for kind, column in sorted(
+        known, key=lambda key: (places.get(key[1], len(places)), kinds.index(key[0]))
+    ):
         count = issues.rows[kind, column]
         if kind == v.NO_TRUTH and count == rows:
             message = (
