@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from postclick.cli.shared import Json, Out, Seed, Sets, app
+from postclick.cli.shared import Json, Logs, Out, Reads, Seed, Sets, app
 from postclick.console import one_line_errors, print_json, reporting
 
 BadRows = Literal["error", "drop", "keep"]
@@ -67,10 +67,11 @@ def simulate(
 
 @app.command()
 def check(
-    logs: Annotated[list[Path], typer.Argument(help="CSV or Parquet files, or folders.")],
+    logs: Logs,
     schema: Annotated[Path | None, typer.Option(help="The log's schema (YAML).")] = None,
-    test: Annotated[list[Path] | None, typer.Option(help="Test log, for overlap checks.")] = None,
+    test: Annotated[list[str] | None, typer.Option(help="Test log, for overlap checks.")] = None,
     propose: Annotated[bool, typer.Option("--propose", help="Print a draft schema.")] = False,
+    reads: Reads = [],  # noqa: B006 - typer copies it
     json: Json = False,
 ) -> None:
     """Check a log's funnel and features before anything is trained; exit code 2 on errors.
@@ -86,15 +87,18 @@ def check(
     from postclick.data.check.propose import propose_schema
     from postclick.data.read.opening import open_log
     from postclick.data.schema import LogSchema
+    from postclick.data.schema.read_options import read_settings, with_read
 
     with one_line_errors():
-        log = open_log(*logs)
         if propose:
-            return print(propose_schema(log), end="")
+            read = read_settings(reads)
+            return print(propose_schema(open_log(*logs, read=read), read), end="")
         if schema is None:
             fail("check needs --schema, or --propose to draft one")
-        held_out = open_log(*test) if test else None
-        report = check_log(LogSchema.load(schema), log, test=held_out)
+        parsed = with_read(LogSchema.load(schema), reads)
+        log = open_log(*logs, read=parsed.read)
+        held_out = open_log(*test, read=parsed.read) if test else None
+        report = check_log(parsed, log, test=held_out)
     if json:
         print_json(report.to_dict())
     else:
@@ -109,12 +113,13 @@ def check(
 def prepare(
     out: Out,
     schema: Annotated[Path | None, typer.Option(help="The log's schema (YAML).")] = None,
-    train: Annotated[list[Path] | None, typer.Option(help="Training log.")] = None,
-    valid: Annotated[list[Path] | None, typer.Option(help="Validation log.")] = None,
-    test: Annotated[list[Path] | None, typer.Option(help="Test log.")] = None,
+    train: Annotated[list[str] | None, typer.Option(help="Training log.")] = None,
+    valid: Annotated[list[str] | None, typer.Option(help="Validation log.")] = None,
+    test: Annotated[list[str] | None, typer.Option(help="Test log.")] = None,
     dataset: Annotated[str | None, typer.Option(help="A public data set by name.")] = None,
     source: Annotated[Path | None, typer.Option(help="Where the data set lies.")] = None,
     sets: Sets = [],  # noqa: B006 - typer copies it
+    reads: Reads = [],  # noqa: B006
     seed: Seed = 0,
     valid_fraction: Annotated[float, typer.Option(help="Drawn from train without --valid.")] = 0.1,
     test_fraction: Annotated[float, typer.Option(help="Drawn from train without --test.")] = 0.25,
@@ -155,6 +160,7 @@ def prepare(
             dataset=dataset,
             source=source,
             options=sets,
+            read=reads,
             schema=schema,
             train=train or [],
             test=test or [],

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from postclick.data.check.collisions import BucketCounts, collision_findings
 from postclick.data.check.columns import ColumnChecks, name_findings
 from postclick.data.check.drawn import drawn_findings, purge_findings
 from postclick.data.check.findings import CheckReport, Finding, Funnel, in_order
@@ -21,7 +22,9 @@ from postclick.data.check.negatives import require_some, sampling_finding
 from postclick.data.check.overlap import KeySketch, TimeSpan, key_findings, time_findings
 from postclick.data.check.times import mixed_findings, untimed_findings
 from postclick.data.check.value_findings import value_findings
-from postclick.data.manifest import CLICK, CONVERSION, GROUP, SPLITS, TRUTH_COLUMNS
+from postclick.data.check.vectors import vector_findings
+from postclick.data.check.weights import WeightCounts, unusable_weights, weight_findings
+from postclick.data.manifest import CLICK, CONVERSION, GROUP, SPLITS, TRUTH_COLUMNS, WEIGHT
 from postclick.data.read.bad_values import NO_TRUTH
 from postclick.data.read.canonical import KEY, SPLIT, TIME, TIME_KIND
 from postclick.data.read.reader import LogReader
@@ -58,10 +61,18 @@ class LogChecks:
         self._times = {split: TimeSpan() for split in splits}
         self._kinds = {log.split: TimeKinds() for log in logs}
         self._groups = {split: GroupCounts() for split in splits}
+        self._buckets = {f.name: BucketCounts(f.buckets) for f in schema.hashed}
+        self._weights = {split: WeightCounts() for split in splits}
 
     def names(self) -> CheckReport:
         """What can be told before a row is read: columns that a log lacks, or has too many."""
-        return CheckReport(in_order(name_findings(self._schema, self._logs)), {})
+        found = name_findings(self._schema, self._logs)
+        found += [
+            Finding("read-as", "info", None, 0, f"{log.split}: {note}")
+            for log in self._logs
+            for note in log.source.notes
+        ]
+        return CheckReport(in_order(found), {})
 
     def add(self, log: LogReader, chunk: pl.DataFrame) -> pl.DataFrame:
         """Take in a chunk of `log`; its rows that a split keeps, wrong labels dealt with."""
@@ -77,6 +88,8 @@ class LogChecks:
         if log.split == "train":
             self._sample.add(chunk)
         about = [name for name in (CLICK, CONVERSION, SPLIT, KEY, TIME, GROUP) if name in chunk]
+        about += [WEIGHT] if self._schema.weight else []
+        about += self._buckets
         kept = True
         for place, rows in by_place(chunk.select(about)).items():
             self._labels[place].add(rows[CLICK], rows[CONVERSION])
@@ -90,6 +103,11 @@ class LogChecks:
                 self._times[place].add(rows[TIME], after)
             if self._schema.group:
                 self._groups[place].add(rows[GROUP].to_numpy())
+            if self._schema.weight:
+                self._weights[place].add(rows)
+            if place == "train":
+                for name, counts in self._buckets.items():
+                    counts.add(rows[name])
         return chunk if kept else chunk.filter(pl.col(SPLIT) < len(SPLITS))
 
     def truth(self) -> dict[str, tuple[str, ...]]:
@@ -114,6 +132,10 @@ class LogChecks:
             raw = self._raw[log.split]
             found += label_findings(schema, log.split, raw, log.issues, self._policy)
             found += value_findings(schema, log.split, log.issues, raw.rows)
+            missing = self._columns[log.split].missing
+            found += vector_findings(schema, log.split, log.issues, raw.rows, missing)
+            if schema.weight:
+                found += unusable_weights(schema.weight, log.split, log.issues, raw.rows)
         funnel = {s: self._labels[s].funnel() for s in SPLITS if s in self._labels}
         for split, counts in funnel.items():
             found += volume_findings(schema, split, counts)
@@ -123,6 +145,8 @@ class LogChecks:
             found += columns.missing_findings(split, None if split == "train" else train)
         found += self._leaks(train.rows)
         rows = {split: counts.rows for split, counts in funnel.items()}
+        for feature in schema.hashed:
+            found += collision_findings(feature, self._buckets[feature.name])
         found += key_findings(schema, {split: self._keys[split] for split in funnel}, rows)
         found += time_findings(schema, self._times, rows)
         if schema.time:
@@ -141,6 +165,9 @@ class LogChecks:
                 found += group_findings(schema.group, split, self._groups[split])
             drawn = self._logs[0].draw.shares
             found += shared_findings(schema.group, self._groups, rows, drawn)
+        if schema.weight:
+            for split in funnel:
+                found += weight_findings(schema.weight, split, self._weights[split])
         found += self._negatives(funnel["train"])
         return CheckReport(in_order(found), funnel)
 

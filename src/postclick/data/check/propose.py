@@ -15,29 +15,34 @@ from postclick.data.check.roles import guess_group, guess_labels, is_numeric, is
 from postclick.data.manifest import RESERVED, TRUTH_COLUMNS
 from postclick.data.read.canonical import ROW, Canonicalizer, Issues
 from postclick.data.read.log_source import LogSource
+from postclick.data.read.opening import LogLike, open_log
 from postclick.data.read.reader import read_ahead
 from postclick.data.row_hash import SAMPLE, row_hash
 from postclick.data.sample import HASH, HashSample
-from postclick.data.schema import LogSchema
+from postclick.data.schema import LogSchema, ReadSettings
 
 READ_ROWS, SAMPLE_ROWS = 2_000_000, 200_000
 LIST_HEAD = 50  # elements of a list that are looked at
 WEIGHT_SUFFIXES = ("_weights", "_weight", "_values")
 MANY_VALUES = 10_000
+DECIMALS = r"^\s*[+-]?(\d*,)?\d+\s*$"
 
 
-def propose_schema(source: LogSource) -> str:
+def propose_schema(log: LogLike, read: ReadSettings | None = None) -> str:
     """A YAML schema for the log, to be read and corrected by its owner.
 
     Looks at 200,000 rows drawn from the first 2,000,000. Columns that look like outcomes, name
     single rows or never vary are put under ignore, with the reason as a comment.
 
+    Args:
+        log: anything that `open_log` takes: paths, frames, an opened log.
+        read: how text files of it are written, also to stand in the draft.
+
     Raises:
         InputError: click and conversion cannot be told from the other columns.
 
-    >>> from postclick.data.read.log_source import FrameSource
     >>> log = {"click": [0, 1, 1, 0], "order": [0, 0, 1, 0], "shop": ["a", "b", "a", "c"]}
-    >>> print(propose_schema(FrameSource(pl.DataFrame(log))))
+    >>> print(propose_schema(pl.DataFrame(log)))
     # Drafted from 4 rows of frame.
     # Check every line: a feature must be known before the impression is shown.
     click: click  # 2 of 4 rows (50 %)
@@ -46,7 +51,10 @@ def propose_schema(source: LogSource) -> str:
       - shop  # 3 values
     <BLANKLINE>
     """
+    source = open_log(log, read=read)
     sample = _sample(source)
+    if source.decimal == ",":
+        sample = _with_points(sample)
     facts = {name: column_facts(sample[name]) for name in sample.columns}
     truth = [name for name in TRUTH_COLUMNS if name in facts]
     labels = guess_labels([f for f in facts.values() if f.name not in truth], source.name)
@@ -59,6 +67,7 @@ def propose_schema(source: LogSource) -> str:
     without = f", {labels.clickless:,} without a click" if labels.clickless else ""
     lines = [
         f"# Drafted from {sample.height:,} rows of {' '.join(source.name.split())}.",
+        *(f"# {' '.join(note.split())}." for note in source.notes),
         "# Check every line: a feature must be known before the impression is shown.",
         f"click: {_quoted(labels.click)}  # {share(clicks, sample.height)}",
         f"conversion: {_quoted(labels.conversion)}  # {share(conversions, clicks)}{without}",
@@ -67,6 +76,7 @@ def propose_schema(source: LogSource) -> str:
     if truth:
         keys = dict(zip(TRUTH_COLUMNS, ("ctr", "cvr", "conversion"), strict=True))
         lines += ["truth:", *(f"  {keys[name]}: {name}" for name in truth)]
+    lines += _read_lines(source, read)
     text = "\n".join(lines) + "\n"
     LogSchema.parse(yaml.safe_load(text), where=f"draft for {source.name}")
     return text
@@ -84,6 +94,26 @@ def _sample(source: LogSource) -> pl.DataFrame:
         if rows >= READ_ROWS:
             break
     return sample.frame().drop(HASH, strict=False)
+
+
+def _with_points(sample: pl.DataFrame) -> pl.DataFrame:
+    """Text columns of numbers with a decimal comma, with a point."""
+    texts = [
+        name
+        for name, column in sample.select(cs.string()).to_dict().items()
+        if column.str.contains(DECIMALS).all() and column.str.contains(",", literal=True).any()
+    ]
+    return sample.with_columns(pl.col(texts).str.replace(",", ".", literal=True))
+
+
+def _read_lines(source: LogSource, read: ReadSettings | None) -> list[str]:
+    """The YAML of how the log is read: what was told, and a decimal comma that was seen."""
+    told = read.model_dump(mode="json", exclude_none=True) if read is not None else {}
+    if source.decimal == ",":
+        told["decimal"] = ","
+    if not told:
+        return []
+    return ["read:", *(f"  {k}: {json.dumps(v, ensure_ascii=False)}" for k, v in told.items())]
 
 
 def _ones(facts: ColumnFacts) -> int:

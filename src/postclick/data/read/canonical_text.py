@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from postclick.data.read.bad_values import BadValues
+from postclick.data.read.not_one_value import not_one_value
 from postclick.data.read.rounded_ids import RoundedIds
 from postclick.data.read.spellings import (
     candidates,
@@ -102,11 +103,7 @@ def _of_values(column: pl.Series) -> pl.Series:
         if kind.time_zone is not None:
             column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
         return shortest_moments(column.dt.to_string("%Y-%m-%dT%H:%M:%S%.f"))
-    mend = "list it under multi" if isinstance(kind, pl.List | pl.Array) else "cast it to text"
-    raise InputError(
-        f"column {column.name!r} holds {kind}, not one value per row: "
-        f"{mend}, or take it out of the schema"
-    )
+    raise InputError(f"column {column.name!r} {not_one_value(kind, column.name)}")
 
 
 def _of_floats(column: pl.Series) -> pl.Series:
