@@ -150,6 +150,14 @@ CASES: dict[str, Case] = {
         lambda p: [*p.prepare(), "--valid-fraction", "0.7", "--test-fraction", "0.5"],
         ("leave no row to train on",),
     ),
+    "prepare: by a time that the schema does not name": (
+        lambda p: [*p.prepare(), "--split-by", "time"],
+        ("split_by time: the schema names no time: add 'time: COLUMN' to it",),
+    ),
+    "prepare: a purge of random splits": (
+        lambda p: [*p.prepare(), "--purge", "7d"],
+        ("purge is for splits by time: add --split-by time, or leave it out",),
+    ),
     "unknown data set": (
         lambda p: ["prepare", "--dataset", "movies", "--source", p / "run", "--out", p / "new"],
         ("there is no data set 'movies'", "hillstrom"),
