@@ -9,6 +9,7 @@ from postclick.cli.shared import Json, Out, Reads, Seed, Sets, app
 from postclick.console import one_line_errors, print_json, reporting
 
 BadRows = Literal["error", "drop", "keep"]
+SplitBy = Literal["random", "time", "group"]
 
 
 def _list_worlds(asked: bool) -> None:
@@ -124,6 +125,18 @@ def prepare(
     seed: Seed = 0,
     valid_fraction: Annotated[float, typer.Option(help="Drawn from train without --valid.")] = 0.1,
     test_fraction: Annotated[float, typer.Option(help="Drawn from train without --test.")] = 0.25,
+    split_by: Annotated[
+        SplitBy, typer.Option(help="How to draw: random, by time, or by group.")
+    ] = "random",
+    valid_from: Annotated[
+        str | None, typer.Option(help="By time: when validation begins, instead of a share.")
+    ] = None,
+    test_from: Annotated[
+        str | None, typer.Option(help="By time: when the test begins, instead of a share.")
+    ] = None,
+    purge: Annotated[
+        str | None, typer.Option(help="By time: leave out so long before each split, such as 7d.")
+    ] = None,
     on_bad_rows: Annotated[
         BadRows, typer.Option(help="Rows that break the funnel: error, drop or keep.")
     ] = "error",
@@ -136,6 +149,9 @@ def prepare(
 
     \b
     Example: postclick prepare --schema schema.yaml --train train.csv --test test.csv --out data
+
+    \b
+    Example: postclick prepare --schema schema.yaml --train log.csv --split-by time --out data
 
     \b
     Example: postclick prepare --dataset hillstrom --source hillstrom.csv --out data
@@ -161,6 +177,10 @@ def prepare(
             seed=seed,
             valid_fraction=valid_fraction,
             test_fraction=test_fraction,
+            split_by=split_by,
+            valid_from=valid_from,
+            test_from=test_from,
+            purge=purge,
             on_bad_rows=on_bad_rows,
             negative_rate=negative_rate,
             progress=stages(reporter),

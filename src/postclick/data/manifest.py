@@ -76,13 +76,23 @@ class Split(Strict):
     truth: tuple[str, ...] = ()
 
 
+class Division(Strict):
+    """How splits were drawn from train, if not at random: by time, with their first times."""
+
+    by: Literal["time", "group"]
+    starts: dict[str, str] = {}
+    purge: str | None = None
+
+
 class Manifest(Strict):
     """What `manifest.json` says.
 
     `negative_rate` is the share of unclicked training rows that was kept; counts of the training
     split are of the rows that there are, and the other splits are always whole. `vocabularies`
-    has the sha256 of each file.
+    has the sha256 of each file. `division` is left out where splits were drawn at random or given.
     """
+
+    _silent: ClassVar[tuple[str, ...]] = ("division",)
 
     format: int
     log_schema: LogSchema
@@ -96,6 +106,7 @@ class Manifest(Strict):
     fingerprint: str
     negative_rate: float = Field(default=1.0, gt=0, le=1)
     vocabularies: dict[str, str] = {}
+    division: Division | None = None
 
     def split(self, name: str) -> Split:
         """The split called `name`; `InputError` if there is none."""

@@ -7,7 +7,10 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from postclick.data.read.values import flatten, to_label, to_number, to_text
+from postclick.data.read.canonical_text import to_text
+from postclick.data.read.labels import to_label
+from postclick.data.read.lists import flatten
+from postclick.data.read.numbers import to_number
 
 Form = Literal["empty", "list", "record", "time", "whole", "real", "text"]
 # What may separate the elements of a list written as text.

@@ -11,7 +11,7 @@ from postclick.data import manifest as m
 from postclick.data.column_threads import in_threads
 from postclick.data.encode.scaling import LARGEST_SCALED, Floats, quantile_ids, signed_log1p
 from postclick.data.encode.vocabulary import Vocabulary
-from postclick.data.read.values import flatten, rebuild
+from postclick.data.read.lists import flatten, rebuild
 
 # From a feature's values to int32 ids [n], 0 where unknown or missing.
 Lookup = Callable[[pl.Series], npt.NDArray[np.int32]]

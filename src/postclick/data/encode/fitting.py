@@ -13,8 +13,8 @@ from postclick.data.column_threads import in_threads
 from postclick.data.encode.encoder import Encoder, Lookup
 from postclick.data.encode.scaling import EdgeSample, Moments, signed_log1p
 from postclick.data.encode.vocabulary import Vocabulary, VocabularyCounter
-from postclick.data.read.canonical import KEY, ROW, SPLIT, TIME
-from postclick.data.read.values import flatten, rebuild
+from postclick.data.read.canonical import KEY, ROW, SPLIT, TIME, TIME_KIND
+from postclick.data.read.lists import flatten, rebuild
 from postclick.data.row_hash import SAMPLE, hashes_of
 from postclick.data.schema import LogSchema, Numeric
 
@@ -72,7 +72,7 @@ class FeatureFitter:
             flat, offsets = flatten(chunk[bag.name])
             codes = self._counters[bag.name].add(flat, np.repeat(counted, np.diff(offsets)))
             coded.append(rebuild(codes.alias(bag.name), offsets))
-        return chunk.drop(KEY, TIME, strict=False).with_columns(coded)
+        return chunk.drop(KEY, TIME, TIME_KIND, strict=False).with_columns(coded)
 
     def result(self) -> Fitted:
         """Everything learned."""

@@ -14,7 +14,7 @@ from postclick.data.schema.features import (
     Numeric,
     Vector,
 )
-from postclick.data.schema.label import Label
+from postclick.data.schema.label import PRESENT, Label
 from postclick.data.schema.messages import first_message
 from postclick.data.schema.reading import ReadSettings
 from postclick.data.schema.strict import Strict
@@ -81,6 +81,12 @@ class LogSchema(Strict):
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
+
+    @field_validator("click", "conversion", mode="before")
+    @classmethod
+    def _a_mapping_has_a_rule(cls, value: Any) -> Any:
+        without = isinstance(value, dict) and set(value) == {"column"}
+        return {**value, "positive": PRESENT} if without else value
 
     @field_validator("missing", mode="before")
     @classmethod

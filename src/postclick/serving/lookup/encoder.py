@@ -11,8 +11,11 @@ from postclick.data.encode.pooling import pooling_weights
 from postclick.data.encode.scaling import quantile_ids
 from postclick.data.encode.vocabulary import Vocabulary
 from postclick.data.manifest import WEIGHTS_SUFFIX, BagColumn, IdColumn, NumericColumn
+from postclick.data.read.bad_values import LENGTHS, UNREADABLE
 from postclick.data.read.canonical import Canonicalizer, Issues
-from postclick.data.read.values import LENGTHS, UNREADABLE, flatten
+from postclick.data.read.canonical_text import to_text
+from postclick.data.read.lists import flatten
+from postclick.data.read.value_rules import ValueRules
 from postclick.data.schema import LogSchema, MultiCategorical
 from postclick.errors import InputError
 from postclick.serving.lookup.encoded_rows import BagRows, EncodedRows, Int32s, Layout
@@ -52,8 +55,14 @@ class ServingEncoder:
         for name in self.layout.features:
             weights = multi[name].weights if name in multi else None
             self.columns[name] = (name,) if weights is None else (name, weights)
+        self._rules = ValueRules.of(schema)
+        verbatim = {f.name: f.verbatim for f in schema.categorical}
+        verbatim |= {f.name: f.verbatim for f in schema.multi}
         self._values = {
-            name: _load(vocabularies, name, size) for name, size in vocabulary_sizes(ids, bags)
+            name: VocabularyLookup(
+                _load(vocabularies, name, size), self._rules, verbatim=verbatim[name]
+            )
+            for name, size in vocabulary_sizes(ids, bags)
         }
         self._canonical = {name: _alone(schema, bag) for name, bag in multi.items()}
 
@@ -84,7 +93,7 @@ class ServingEncoder:
         self._require(rows.names, wanted)
         ids = self._encode_ids(rows, wanted)
         numbers = {
-            name: read_number(rows.column(name))
+            name: read_number(rows.column(name), self._rules)
             for name in dict.fromkeys(self.layout.numerics)
             if name in wanted
         }
@@ -106,7 +115,9 @@ class ServingEncoder:
             if column.name not in wanted:
                 continue
             if column.edges is not None:
-                ids[:, k] = quantile_ids(read_number(rows.column(column.name)), column.edges)
+                ids[:, k] = quantile_ids(
+                    read_number(rows.column(column.name), self._rules), column.edges
+                )
             elif (place := rows.place.get(column.name)) is not None:
                 whole[k] = place
             else:
@@ -168,11 +179,20 @@ def vocabulary_sizes(ids: Sequence[IdColumn], bags: Sequence[BagColumn]) -> list
     return [(c.name, c.size) for c in ids if c.edges is None] + [(c.name, c.size) for c in bags]
 
 
-def _load(folder: Path, name: str, size: int) -> VocabularyLookup:
+def _load(folder: Path, name: str, size: int) -> pl.Series:
     vocabulary = Vocabulary.load(folder, name)
     ids = vocabulary.table["id"].to_numpy()
     if vocabulary.size != size or not np.array_equal(ids, np.arange(1, size)):
         raise InputError(
             f"the vocabulary of {name!r} in {folder} is another one: export the run again"
         )
-    return VocabularyLookup(vocabulary.table["value"])
+    return _as_read_now(vocabulary.table["value"])
+
+
+def _as_read_now(values: pl.Series) -> pl.Series:
+    """Values of a vocabulary, those rewritten that an earlier version spelled in another way."""
+    canonical = to_text(values).fill_null(values)
+    free = (
+        (canonical != values) & canonical.is_first_distinct() & ~canonical.is_in(values.to_list())
+    )
+    return values.zip_with(~free, canonical)

@@ -8,7 +8,8 @@ import polars as pl
 
 from postclick.data.encode.scaling import LARGEST_SCALED, Floats, signed_log1p
 from postclick.data.manifest import NumericColumn
-from postclick.data.read.values import to_number
+from postclick.data.read.numbers import to_number
+from postclick.data.read.value_rules import DEFAULT_RULES, ValueRules
 from postclick.errors import InputError
 
 # Types that numpy has and whose missing values it makes NaN.
@@ -18,7 +19,7 @@ _PLAIN = {
 }
 
 
-def read_number(column: pl.Series) -> Floats:
+def read_number(column: pl.Series, rules: ValueRules = DEFAULT_RULES) -> Floats:
     """float64 [n], NaN where the value is missing or infinite.
 
     Raises:
@@ -32,8 +33,10 @@ def read_number(column: pl.Series) -> Floats:
         infinite = np.isinf(numbers)
         if infinite.any():
             numbers[infinite] = np.nan
+        if rules.numbers:
+            numbers[np.isin(numbers, rules.numbers)] = np.nan
         return numbers
-    number, unreadable, _ = to_number(column)
+    number, unreadable, _ = to_number(column, rules)
     if unreadable.rows:
         raise InputError(
             f"column {column.name!r}: {unreadable.rows:,} values are not numbers (such as "
