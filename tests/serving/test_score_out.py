@@ -79,6 +79,13 @@ def test_logs_of_any_layout_score_the_same(
     text.write_csv(tmp_path / "tabs.txt", separator="\t")
     (tmp_path / "wide.csv").write_bytes(text.write_csv(separator=";").encode("utf-16"))
     text.write_csv(tmp_path / "bare.csv", include_header=False)
+    floats = pl.col(name for name, kind in raw.schema.items() if kind.is_float())
+    comma = text.with_columns(floats.cast(pl.String).str.replace(".", ",", literal=True))
+    comma = comma.with_columns(
+        pl.col("shop", "tags", "weight").str.replace_all(".", ",", literal=True)
+    )
+    comma.write_csv(tmp_path / "comma.csv", separator=";")
+    comma.write_csv(tmp_path / "quoted.csv")
     raw.write_ndjson(tmp_path / "log.jsonl")
     raw.write_ipc(tmp_path / "log.feather")
     expected = mixed_bundle.score(raw)
@@ -88,6 +95,8 @@ def test_logs_of_any_layout_score_the_same(
         "tabs.txt": [],
         "wide.csv": [],
         "bare.csv": ["--read", header],
+        "comma.csv": [],
+        "quoted.csv": ["--read", "decimal=,"],
         "log.jsonl": [],
         "log.feather": [],
     }.items():

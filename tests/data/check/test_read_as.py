@@ -33,6 +33,10 @@ def rows(count: int = 3000) -> pl.DataFrame:
     )
 
 
+def with_comma(log: pl.DataFrame) -> pl.DataFrame:
+    return log.with_columns(pl.col("price").cast(pl.String).str.replace(".", ",", literal=True))
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     (tmp_path / "schema.yaml").write_text(yaml.safe_dump(SCHEMA))
@@ -51,6 +55,8 @@ def test_every_layout_is_prepared_to_the_same_bytes(place: Path) -> None:
     (place / "wide.csv").write_bytes(log.write_csv(separator="\t").encode("utf-16"))
     (place / "latin.csv").write_bytes(log.write_csv().encode("latin-1"))
     log.write_csv(place / "bare.csv", include_header=False)
+    with_comma(log).write_csv(place / "comma.csv", separator=";")
+    with_comma(log).write_csv(place / "quoted.csv")
     log.write_ndjson(place / "log.jsonl")
     log.write_avro(place / "log.avro")
     log.write_ipc(place / "log.arrow")
@@ -61,6 +67,8 @@ def test_every_layout_is_prepared_to_the_same_bytes(place: Path) -> None:
         "wide.csv": [],
         "latin.csv": ["--read", "encoding=latin-1"],
         "bare.csv": ["--read", "header=click,buy,shop,price"],
+        "comma.csv": [],
+        "quoted.csv": ["--read", "decimal=,"],
         "log.jsonl": [],
         "log.avro": [],
         "log.arrow": [],
@@ -70,7 +78,7 @@ def test_every_layout_is_prepared_to_the_same_bytes(place: Path) -> None:
         expected = expected or shards(out)
         assert shards(out) == expected, name
         said = [f for f in PreparedLog(out).manifest.findings if f["code"] == "read-as"]
-        assert len(said) == (name in ("pipes.TXT", "wide.csv")), name
+        assert len(said) == (name in ("pipes.TXT", "wide.csv", "comma.csv")), name
         if said:
             assert said[0]["severity"] == "info" and "is read with separator" in said[0]["message"]
 
@@ -90,8 +98,7 @@ def test_check_says_how_it_read(place: Path) -> None:
 
 
 def test_the_draft_holds_what_it_was_told(place: Path) -> None:
-    log = rows().with_columns(pl.col("price").cast(pl.String).str.replace(".", ",", literal=True))
-    log.write_csv(place / "log.csv", separator=";", include_header=False)
+    with_comma(rows()).write_csv(place / "log.csv", separator=";", include_header=False)
     names = "header=click,buy,shop,price"
     draft = succeed("check", "--propose", place / "log.csv", "--read", names)
     assert f"# {place}/log.csv is read with separator ';' and decimal ','." in draft
@@ -113,8 +120,7 @@ def test_a_dataset_knows_its_files(place: Path) -> None:
 def test_decimals_of_several_files(place: Path) -> None:
     schema = LogSchema.parse(SCHEMA)
     log = rows(200)
-    comma = log.with_columns(pl.col("price").cast(pl.String).str.replace(".", ",", literal=True))
-    comma.write_csv(place / "comma.csv", separator=";")
+    with_comma(log).write_csv(place / "comma.csv", separator=";")
     log.write_csv(place / "point.csv")
     log.select("click", "buy", "shop", price=pl.lit(1)).write_csv(place / "whole.csv")
     one, other, third = (open_log(place / f"{n}.csv") for n in ("comma", "point", "whole"))
@@ -122,11 +128,12 @@ def test_decimals_of_several_files(place: Path) -> None:
     assert as_told(schema, [other, third, FrameSource(log)]) is schema
     told = LogSchema.parse({**SCHEMA, "read": {"decimal": "."}})
     assert as_told(told, [one]) is told
-    for call in (
-        lambda: check_log(schema, one, other),
-        lambda: open_log(one.name, other.name).decimal,
-    ):
-        with pytest.raises(
-            InputError, match=r"comma.csv is written with decimal ',' and .*point.csv"
-        ):
-            call()
+    says = r"comma.csv is written with decimal ',' and .*point.csv with '.'"
+    with pytest.raises(InputError, match=says):
+        check_log(schema, one, other)
+    many = place / "many"
+    many.mkdir()
+    for name in ("comma.csv", "point.csv"):
+        (many / name).write_bytes((place / name).read_bytes())
+    with pytest.raises(InputError, match=says):
+        check_log(schema, open_log(many))
