@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from postclick.cli.shared import Json, Out, Reads, app, names
+from postclick.cli.shared import Json, Logs, Out, Reads, app, names
 from postclick.console import one_line_errors, print_json, reporting
 
 Threads = Annotated[int | None, typer.Option(help="Threads; one per core.")]
@@ -69,9 +69,7 @@ def export(
 @app.command()
 def score(
     bundle: Annotated[Path, typer.Argument(help="A bundle, as 'postclick export' makes it.")],
-    logs: Annotated[
-        list[Path], typer.Argument(help="CSV, JSON lines, Parquet or other files, or folders.")
-    ],
+    logs: Logs,
     out: Annotated[
         Path,
         typer.Option(

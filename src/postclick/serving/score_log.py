@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from postclick.data.read.opening import LogSource, open_log
+from postclick.data.read.opening import LogLike, LogSource, open_log
 from postclick.data.schema.read_options import read_settings
 from postclick.errors import InputError
 from postclick.progress import Reporter, Silent
@@ -39,7 +39,7 @@ class ScoredLog:
 
 def score(
     bundle: Bundle | str | Path,
-    logs: LogSource | str | Path | Sequence[str | Path],
+    logs: LogLike,
     out: str | Path,
     *,
     keep: Sequence[str] = (),
@@ -53,7 +53,7 @@ def score(
 
     Args:
         bundle: a bundle, or its folder.
-        logs: files or folders, or an opened log; labels are not needed.
+        logs: anything that `open_log` takes: paths, frames, an opened log; labels are not needed.
         out: written in one step when all rows are scored; columns `keep`, then float32 `pctr`,
             `pcvr`, `pctcvr`. Parquet (.parquet, .pq), Arrow IPC (.arrow, .feather), CSV (.csv,
             .tsv) or JSON lines (.jsonl), the text also compressed (.csv.gz).
@@ -70,7 +70,7 @@ def score(
         raise InputError(f"threads is {threads}: give 1 or more")
     # Each thread scores pieces of its own: the model needs none beside it.
     model = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle, threads=1)
-    log = _opened(logs, model, read)
+    log = open_log(logs, read=read_settings(read, model.info.log_schema.read))
     model = model.reading(log.decimal)
     out, reporter = Path(out), reporter or Silent()
     clash = next((name for name in keep if name in PREDICTIONS), None)
@@ -92,15 +92,6 @@ def score(
             reporter.advance(scored.height)
         writer.finish(_empty(keep))
     return ScoredLog(out, rows, time.perf_counter() - began)
-
-
-def _opened(
-    logs: LogSource | str | Path | Sequence[str | Path], bundle: Bundle, options: Sequence[str]
-) -> LogSource:
-    if isinstance(logs, LogSource):
-        return logs
-    read = read_settings(options, bundle.info.log_schema.read)
-    return open_log(*([logs] if isinstance(logs, str | Path) else logs), read=read)
 
 
 def _check_place(out: Path, log: LogSource) -> None:

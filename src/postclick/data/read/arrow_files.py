@@ -1,7 +1,6 @@
 """Raw logs in Arrow IPC files and streams (Feather), and in ORC files."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
@@ -9,30 +8,38 @@ from pyarrow import orc
 
 from postclick.data.read import log_source
 from postclick.data.read.file_source import FileSource, frame_of, require_different
+from postclick.data.read.places.listing import Place
+from postclick.data.read.places.remote_path import random_access
+from postclick.data.read.record_leaves import Leaves, leaves_of
 from postclick.errors import InputError
 
 
 class ArrowFileSource(FileSource):
     """One Arrow IPC file, also called Feather; memory holds one of its record batches."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         super().__init__(path)
         try:
-            with pa.OSFile(str(path)) as file, pa.ipc.open_file(file) as reader:
-                names = reader.schema.names
+            with random_access(path) as file, pa.ipc.open_file(file) as reader:
+                schema = reader.schema
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{path} is not a readable Arrow IPC file: {error}") from None
-        self._columns = require_different(names, self.name)
+        self._columns = require_different(schema.names, self.name)
+        self._records = leaves_of(schema)
 
     @property
     def columns(self) -> tuple[str, ...]:
         return self._columns
 
+    @property
+    def records(self) -> Leaves:
+        return self._records
+
     def _read(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         options = _only(self._columns, columns)
         try:
             with (
-                pa.OSFile(str(self._path)) as file,
+                random_access(self._path) as file,
                 pa.ipc.open_file(file, options=options) as reader,
             ):
                 for number in range(reader.num_record_batches):
@@ -44,23 +51,28 @@ class ArrowFileSource(FileSource):
 class ArrowStreamSource(FileSource):
     """One Arrow IPC stream in a file, or several behind each other."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         super().__init__(path)
         try:
-            with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as reader:
-                names = reader.schema.names
+            with random_access(path) as file, pa.ipc.open_stream(file) as reader:
+                schema = reader.schema
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{path} is not a readable Arrow IPC stream: {error}") from None
-        self._columns = require_different(names, self.name)
+        self._columns = require_different(schema.names, self.name)
+        self._records = leaves_of(schema)
 
     @property
     def columns(self) -> tuple[str, ...]:
         return self._columns
 
+    @property
+    def records(self) -> Leaves:
+        return self._records
+
     def _read(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         options = _only(self._columns, columns)
         try:
-            with pa.OSFile(str(self._path)) as file:
+            with random_access(self._path) as file:
                 size = file.size()
                 while file.tell() < size:
                     reader = pa.ipc.open_stream(file, options=options)
@@ -79,23 +91,30 @@ class ArrowStreamSource(FileSource):
 class OrcSource(FileSource):
     """One ORC file; memory holds one of its stripes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         super().__init__(path)
         try:
-            names = orc.ORCFile(str(path)).schema.names
+            with random_access(path) as file:
+                schema = orc.ORCFile(file).schema
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{path} is not a readable ORC file: {error}") from None
-        self._columns = require_different(names, self.name)
+        self._columns = require_different(schema.names, self.name)
+        self._records = leaves_of(schema)
 
     @property
     def columns(self) -> tuple[str, ...]:
         return self._columns
 
+    @property
+    def records(self) -> Leaves:
+        return self._records
+
     def _read(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         try:
-            file = orc.ORCFile(str(self._path))
-            for number in range(file.nstripes):
-                yield from _frames(file.read_stripe(number, list(columns)), columns)
+            with random_access(self._path) as raw:
+                file = orc.ORCFile(raw)
+                for number in range(file.nstripes):
+                    yield from _frames(file.read_stripe(number, list(columns)), columns)
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{self.name} breaks off or is damaged: {error}") from None
 
@@ -109,7 +128,7 @@ def _frames(batch: pa.RecordBatch, columns: Sequence[str]) -> Iterator[pl.DataFr
     yield from frame.iter_slices(log_source.CHUNK_ROWS)
 
 
-def _ends_with_mark(path: Path) -> bool:
+def _ends_with_mark(path: Place) -> bool:
     """Whether the last message is the end-of-stream mark of the format."""
     with path.open("rb") as file:
         file.seek(-8, 2)

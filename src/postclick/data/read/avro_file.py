@@ -3,12 +3,12 @@
 import io
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import IO
 
 import polars as pl
 
 from postclick.data.read.file_source import FileSource, require_different
+from postclick.data.read.places.listing import Place
 from postclick.errors import InputError
 
 MAGIC = b"Obj\x01"
@@ -25,7 +25,7 @@ class AvroSource(FileSource):
     Files".
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         super().__init__(path)
         try:
             with path.open("rb") as file:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from postclick.data.read.places.listing import Place
+from postclick.data.read.places.remote_path import byte_stream
 from postclick.errors import InputError
 
 # How compressed files begin.
@@ -30,7 +32,7 @@ MARKS = (
 GROWTH = 3
 
 
-def compression_of(path: Path) -> str | None:
+def compression_of(path: Place) -> str | None:
     """How the file is compressed, by its first bytes.
 
     Raises:
@@ -51,16 +53,16 @@ def compression_of(path: Path) -> str | None:
     return found
 
 
-def open_bytes(path: Path, compression: str | None) -> io.FileIO | pa.NativeFile:
+def open_bytes(path: Place, compression: str | None) -> io.FileIO | pa.NativeFile:
     """The unpacked bytes of a file.
 
     Raises:
         InputError: it cannot be opened.
     """
     try:
-        if compression is None:
+        if compression is None and isinstance(path, Path):
             return io.FileIO(path)  # copies once less than Arrow's files do
-        return pa.input_stream(str(path), compression=compression)
+        return byte_stream(path, compression)
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path} cannot be read: {error}") from None
 

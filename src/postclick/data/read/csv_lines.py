@@ -5,7 +5,6 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
@@ -13,6 +12,7 @@ import pyarrow as pa
 from postclick.data.read import log_source
 from postclick.data.read.byte_stream import Utf8Stream, is_utf8
 from postclick.data.read.file_source import NULL_TEXT
+from postclick.data.read.places.listing import Place
 from postclick.data.read.text_format import TextFormat
 from postclick.errors import InputError
 
@@ -30,7 +30,7 @@ def spaced_quote(separator: str) -> re.Pattern[bytes]:
     return re.compile(rb"[" + end + rb"\n] +\"(?:[^\"]|\"[" + end + rb"\r\n])")
 
 
-def decoded(path: Path, raw: bytes, encoding: str, complete: bool) -> str:
+def decoded(path: Place, raw: bytes, encoding: str, complete: bool) -> str:
     """The text of the first bytes of a file.
 
     Raises:
@@ -55,7 +55,7 @@ def decoded(path: Path, raw: bytes, encoding: str, complete: bool) -> str:
         raise not_encoded(path, io.BytesIO(raw), encoding) from None
 
 
-def not_encoded(path: Path, stream: io.IOBase | pa.NativeFile, encoding: str) -> InputError:
+def not_encoded(path: Place, stream: io.IOBase | pa.NativeFile, encoding: str) -> InputError:
     """The error for a file whose bytes are not in `encoding`, with the line of the first."""
     name = "UTF-8" if is_utf8(encoding) or encoding == "utf-8-sig" else encoding
     decoder = codecs.getincrementaldecoder(encoding)()
@@ -78,7 +78,7 @@ def not_encoded(path: Path, stream: io.IOBase | pa.NativeFile, encoding: str) ->
 
 
 def slow_frames(
-    stream: Utf8Stream, form: TextFormat, columns: Sequence[str], skip: int, path: Path
+    stream: Utf8Stream, form: TextFormat, columns: Sequence[str], skip: int, path: Place
 ) -> Iterator[pl.DataFrame]:
     """The rows after the first `skip` ones as text, quoted cells after spaces among them.
 

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
@@ -18,6 +17,7 @@ from postclick.data.read.byte_stream import (
     open_bytes,
 )
 from postclick.data.read.file_source import NULL_TEXT, FileSource, frame_of
+from postclick.data.read.places.listing import Place
 from postclick.data.read.text_format import TextFormat, sniff
 from postclick.data.schema.reading import ReadSettings
 from postclick.errors import InputError
@@ -37,7 +37,7 @@ class CsvSource(FileSource):
         InputError: the file is empty, in another encoding, or its header is not to be told.
     """
 
-    def __init__(self, path: Path, read: ReadSettings | None = None) -> None:
+    def __init__(self, path: Place, read: ReadSettings | None = None) -> None:
         super().__init__(path)
         self._settings = read or ReadSettings()
         self._compression = compression_of(path)

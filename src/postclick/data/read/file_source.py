@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
-import pyarrow as pa
 
 from postclick.data.read.log_source import LogSource
+from postclick.data.read.places.listing import Place
+from postclick.data.read.tables.arrow_frame import frame_of as frame_of
 from postclick.errors import InputError
 
 # What stands for a missing value in text; empty text always does.
@@ -18,14 +19,14 @@ NULL_TEXT = ["", "NULL", "null", "NaN", "nan"]
 class FileSource(LogSource):
     """One file, which has to stay as it was when it was opened for as long as it is read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         self.name = str(path)
         self._path = path
         self._opened = self._identity()
 
     @property
     def files(self) -> tuple[Path, ...]:
-        return (self._path,)
+        return (self._path,) if isinstance(self._path, Path) else ()
 
     def frames(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         self.require(columns)
@@ -45,7 +46,8 @@ class FileSource(LogSource):
 
     def state(self) -> tuple[str, ...]:
         facts = self._path.stat()
-        return (str(self._path.resolve()), str(facts.st_size), str(facts.st_mtime_ns))
+        told = (str(self._path.resolve()), str(facts.st_size), str(facts.st_mtime_ns))
+        return told if isinstance(self._path, Path) else (*told, str(facts.st_ino))
 
     def _identity(self) -> tuple[int, ...] | None:
         try:
@@ -60,14 +62,6 @@ class FileSource(LogSource):
                 f"{self.name} changed while it was read: begin again when nobody writes to it, "
                 "or read a copy"
             )
-
-
-def frame_of(table: pa.Table) -> pl.DataFrame:
-    """An Arrow table as a frame with the very same names."""
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
-    frame.columns = table.column_names  # polars gives a column without a name another one
-    return frame
 
 
 def require_different(names: Sequence[str], name: str) -> tuple[str, ...]:

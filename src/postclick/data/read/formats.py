@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -13,11 +12,12 @@ from postclick.data.read.csv_source import CsvSource
 from postclick.data.read.file_source import FileSource
 from postclick.data.read.json_lines import JsonLinesSource
 from postclick.data.read.parquet_source import ParquetSource
+from postclick.data.read.places.listing import Place
 from postclick.data.schema.reading import ReadSettings
 from postclick.errors import InputError
 
 HEAD_BYTES = 4096
-Opener = Callable[[Path], FileSource]
+Opener = Callable[[Place], FileSource]
 # How binary files begin, what they are called, and who reads them.
 READ: tuple[tuple[bytes, str, Opener], ...] = (
     (b"PAR1", "Parquet", ParquetSource),
@@ -69,7 +69,7 @@ LOG_SUFFIXES = (
 )
 
 
-def open_file(path: Path, read: ReadSettings | None = None) -> FileSource:
+def open_file(path: Place, read: ReadSettings | None = None) -> FileSource:
     """Open one file as what it is.
 
     Args:
@@ -108,11 +108,11 @@ def open_file(path: Path, read: ReadSettings | None = None) -> FileSource:
     return CsvSource(path, read)
 
 
-def _is_packed(path: Path) -> bool:
+def _is_packed(path: Place) -> bool:
     return path.suffix.lower() in COMPRESSED_SUFFIXES
 
 
-def _head(path: Path, compression: str | None) -> bytes:
+def _head(path: Place, compression: str | None) -> bytes:
     try:
         with open_bytes(path, compression) as stream:
             return bytes(stream.read(HEAD_BYTES))

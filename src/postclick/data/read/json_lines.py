@@ -3,7 +3,6 @@
 import io
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -12,6 +11,7 @@ import pyarrow as pa
 from postclick.data.read import csv_lines
 from postclick.data.read.byte_stream import Utf8Stream, compression_of, mark_of, open_bytes
 from postclick.data.read.file_source import FileSource, require_different
+from postclick.data.read.places.listing import Place
 from postclick.data.schema.reading import ReadSettings
 from postclick.errors import InputError
 
@@ -33,7 +33,7 @@ class JsonLinesSource(FileSource):
         InputError: the file is empty, a JSON array, or not JSON.
     """
 
-    def __init__(self, path: Path, read: ReadSettings | None = None) -> None:
+    def __init__(self, path: Place, read: ReadSettings | None = None) -> None:
         super().__init__(path)
         self._compression = compression_of(path)
         self._encoding = read.encoding if read is not None and read.encoding else "utf-8"

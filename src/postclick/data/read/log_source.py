@@ -6,6 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
+from postclick.data.read.record_leaves import Leaves, leaves_of
+from postclick.data.read.tables.arrow_frame import as_text
 from postclick.errors import InputError
 
 CHUNK_ROWS = 262_144
@@ -47,6 +49,11 @@ class LogSource(ABC):
         return None
 
     @property
+    def records(self) -> Leaves:
+        """Columns that hold records, each with the paths of the values in it."""
+        return {}
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """The files that it reads, where it reads files."""
         return ()
@@ -80,7 +87,12 @@ class FrameSource(LogSource):
 
     def frames(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         self.require(columns)
-        yield from self._frame.select(list(columns)).iter_slices(CHUNK_ROWS)
+        for frame in self._frame.select(list(columns)).iter_slices(CHUNK_ROWS):
+            yield as_text(frame)
+
+    @property
+    def records(self) -> Leaves:
+        return leaves_of(self._frame.head(0).to_arrow().schema)
 
     def state(self) -> tuple[str, ...]:
         rows = self._frame.hash_rows(seed=0).cast(pl.String).str.join("").hash()

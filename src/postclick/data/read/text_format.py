@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from postclick.data.read.places.listing import Place
 from postclick.data.read.text_cells import NEWLINE, Lines, split
 from postclick.data.schema.reading import ReadSettings
 from postclick.errors import InputError
@@ -47,7 +47,7 @@ class TextFormat:
     seen: tuple[str, ...]
 
 
-def sniff(path: Path, head: str, complete: bool, read: ReadSettings) -> TextFormat | None:
+def sniff(path: Place, head: str, complete: bool, read: ReadSettings) -> TextFormat | None:
     """The format of a file that begins with `head`; None if no whole record stands in it.
 
     Raises:
@@ -124,7 +124,7 @@ def _first(lines: Lines) -> list[str]:
 
 
 def _names(
-    path: Path, lines: Lines, separator: str, read: ReadSettings
+    path: Place, lines: Lines, separator: str, read: ReadSettings
 ) -> tuple[tuple[str, ...], bool]:
     """The names of the columns, and whether the first line holds them."""
     first = [cell.strip() for cell in lines.records[0]]
