@@ -101,7 +101,7 @@ def test_the_draft_holds_what_it_was_told(place: Path) -> None:
     with_comma(rows()).write_csv(place / "log.csv", separator=";", include_header=False)
     names = "header=click,buy,shop,price"
     draft = succeed("check", "--propose", place / "log.csv", "--read", names)
-    assert f"# {place}/log.csv is read with separator ';' and decimal ','." in draft
+    assert f"{place}/log.csv is read with separator ';' and decimal ','" in draft
     read = yaml.safe_load(draft)
     assert read["numeric"] == ["price"] and read["categorical"] == ["shop"]
     assert read["read"] == {"header": ["click", "buy", "shop", "price"], "decimal": ","}
