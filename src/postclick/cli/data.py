@@ -9,6 +9,7 @@ from postclick.cli.shared import Json, Logs, Out, Reads, Seed, Sets, app
 from postclick.console import one_line_errors, print_json, reporting
 
 BadRows = Literal["error", "drop", "keep"]
+SplitBy = Literal["random", "time", "group"]
 
 
 def _list_worlds(asked: bool) -> None:
@@ -71,6 +72,13 @@ def check(
     test: Annotated[list[str] | None, typer.Option(help="Test log, for overlap checks.")] = None,
     propose: Annotated[bool, typer.Option("--propose", help="Print a draft schema.")] = False,
     reads: Reads = [],  # noqa: B006 - typer copies it
+    click: Annotated[
+        str | None, typer.Option(help="Of a draft: the column of clicks [told by name].")
+    ] = None,
+    conversion: Annotated[
+        str | None,
+        typer.Option(help="Of a draft: that of conversions: 0/1, a count, an amount or a time."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check a log's funnel and features before anything is trained; exit code 2 on errors.
@@ -80,6 +88,9 @@ def check(
 
     \b
     Example: postclick check --propose log.csv > schema.yaml
+
+    \b
+    Example: postclick check --propose log.csv --click clicked --conversion order_value
     """
     from postclick.console import BAD_INPUT, fail
     from postclick.data.check.check_log import check_log
@@ -91,7 +102,10 @@ def check(
     with one_line_errors():
         if propose:
             read = read_settings(reads)
-            return print(propose_schema(open_log(*logs, read=read), read), end="")
+            log = open_log(*logs, read=read)
+            return print(propose_schema(log, click, conversion, read=read), end="")
+        if click is not None or conversion is not None:
+            fail("--click and --conversion go with --propose: a schema names its own columns")
         if schema is None:
             fail("check needs --schema, or --propose to draft one")
         parsed = with_read(LogSchema.load(schema), reads)
@@ -122,6 +136,18 @@ def prepare(
     seed: Seed = 0,
     valid_fraction: Annotated[float, typer.Option(help="Drawn from train without --valid.")] = 0.1,
     test_fraction: Annotated[float, typer.Option(help="Drawn from train without --test.")] = 0.25,
+    split_by: Annotated[
+        SplitBy, typer.Option(help="How to draw: random, by time, or by group.")
+    ] = "random",
+    valid_from: Annotated[
+        str | None, typer.Option(help="By time: when validation begins, instead of a share.")
+    ] = None,
+    test_from: Annotated[
+        str | None, typer.Option(help="By time: when the test begins, instead of a share.")
+    ] = None,
+    purge: Annotated[
+        str | None, typer.Option(help="By time: leave out so long before each split, such as 7d.")
+    ] = None,
     on_bad_rows: Annotated[
         BadRows, typer.Option(help="Rows that break the funnel: error, drop or keep.")
     ] = "error",
@@ -134,6 +160,9 @@ def prepare(
 
     \b
     Example: postclick prepare --schema schema.yaml --train train.csv --test test.csv --out data
+
+    \b
+    Example: postclick prepare --schema schema.yaml --train log.csv --split-by time --out data
 
     \b
     Example: postclick prepare --dataset hillstrom --source hillstrom.csv --out data
@@ -159,6 +188,10 @@ def prepare(
             seed=seed,
             valid_fraction=valid_fraction,
             test_fraction=test_fraction,
+            split_by=split_by,
+            valid_from=valid_from,
+            test_from=test_from,
+            purge=purge,
             on_bad_rows=on_bad_rows,
             negative_rate=negative_rate,
             progress=stages(reporter),

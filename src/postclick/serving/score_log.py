@@ -73,11 +73,11 @@ def score(
     log = open_log(logs, read=read_settings(read, model.info.log_schema.read))
     model = model.reading(log.decimal)
     out, reporter = Path(out), reporter or Silent()
-    format_of(out)
     clash = next((name for name in keep if name in PREDICTIONS), None)
     if clash is not None:
         raise InputError(f"column {clash!r} cannot be kept, scores have that name: rename it")
     _check_place(out, log)
+    format_of(out)
     log.require([*model.features, *keep])
     reporter.start("score", None, "rows")
     rows = 0

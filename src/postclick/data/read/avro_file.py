@@ -52,7 +52,8 @@ class AvroSource(FileSource):
             with self._path.open("rb") as file:
                 file.seek(len(self._header))
                 for blocks in _blocks(file, self._header[-MARK_BYTES:]):
-                    yield pl.read_avro(io.BytesIO(self._header + blocks), columns=list(columns))
+                    frame = pl.read_avro(io.BytesIO(self._header + blocks), columns=list(columns))
+                    yield frame.select(list(columns))
         except (OSError, EOFError, ValueError, pl.exceptions.PolarsError) as error:
             text = " ".join(str(error).split())
             raise InputError(f"{self.name} breaks off or is damaged: {text}") from None

@@ -3,6 +3,7 @@
 import codecs
 import io
 import re
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -52,13 +53,15 @@ def compression_of(path: Place) -> str | None:
     return found
 
 
-def open_bytes(path: Place, compression: str | None) -> pa.NativeFile:
+def open_bytes(path: Place, compression: str | None) -> io.FileIO | pa.NativeFile:
     """The unpacked bytes of a file.
 
     Raises:
         InputError: it cannot be opened.
     """
     try:
+        if compression is None and isinstance(path, Path):
+            return io.FileIO(path)  # copies once less than Arrow's files do
         return byte_stream(path, compression)
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path} cannot be read: {error}") from None
@@ -92,13 +95,14 @@ class Utf8Stream(io.RawIOBase):
     """
 
     def __init__(
-        self, raw: pa.NativeFile, encoding: str, watch: re.Pattern[bytes] | None = None
+        self, raw: io.FileIO | pa.NativeFile, encoding: str, watch: re.Pattern[bytes] | None = None
     ) -> None:
         super().__init__()
         self._raw = raw
         self._decoder = None if is_utf8(encoding) else codecs.getincrementaldecoder(encoding)()
         self._watch = watch
         self._pending = b""
+        self._held = b""
         self._tail = b""  # a field may begin in one piece and its quote stand in the next
 
     def read(self, size: int = -1, /) -> bytes:
@@ -108,10 +112,15 @@ class Utf8Stream(io.RawIOBase):
             UnicodeDecodeError: they are not in the encoding.
             SpacedQuote: as the class says.
         """
-        data = self._raw.read(size) if self._decoder is None else self._decoded(size)
-        if self._watch is not None and b'"' in data and self._watch.search(self._tail + data):
-            raise SpacedQuote
-        self._tail = data[-64:]
+        data = self._piece(size)
+        if data.endswith(b"\r") and size > 1:  # a piece that cuts CR LF in two costs the LF
+            data, self._held = data[:-1], b"\r"
+            if not data:
+                data = self._piece(size)
+        if self._watch is not None:
+            if b'"' in data and self._watch.search(self._tail + data):
+                raise SpacedQuote
+            self._tail = data[-64:]
         return data
 
     def readable(self) -> bool:
@@ -126,6 +135,11 @@ class Utf8Stream(io.RawIOBase):
     def close(self) -> None:
         super().close()
         self._raw.close()
+
+    def _piece(self, size: int) -> bytes:
+        held, self._held = self._held, b""
+        left = size - len(held) if size >= 0 else size
+        return held + (self._raw.read(left) if self._decoder is None else self._decoded(left))
 
     def _decoded(self, size: int) -> bytes:
         assert self._decoder is not None

@@ -46,8 +46,8 @@ def decoded(path: Place, raw: bytes, encoding: str, complete: bool) -> str:
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
         return decoder.decode(raw, final=complete)
-    except UnicodeDecodeError:
-        if nulls:
+    except UnicodeError:
+        if nulls and is_utf8(encoding):
             raise InputError(
                 f"{path} is neither text nor in a format that is read: write it as CSV, JSON "
                 "lines, Parquet, Arrow IPC, Avro or ORC"
@@ -55,7 +55,7 @@ def decoded(path: Place, raw: bytes, encoding: str, complete: bool) -> str:
         raise not_encoded(path, io.BytesIO(raw), encoding) from None
 
 
-def not_encoded(path: Place, stream: pa.NativeFile | io.BytesIO, encoding: str) -> InputError:
+def not_encoded(path: Place, stream: io.IOBase | pa.NativeFile, encoding: str) -> InputError:
     """The error for a file whose bytes are not in `encoding`, with the line of the first."""
     name = "UTF-8" if is_utf8(encoding) or encoding == "utf-8-sig" else encoding
     decoder = codecs.getincrementaldecoder(encoding)()
@@ -67,6 +67,8 @@ def not_encoded(path: Place, stream: pa.NativeFile | io.BytesIO, encoding: str) 
             except UnicodeDecodeError as error:
                 line += error.object[: error.start].count(b"\n")
                 found = f", byte 0x{error.object[error.start]:02x}"
+                break
+            except UnicodeError:  # of UTF-16 and UTF-32 without a mark
                 break
             line += text.count("\n")
     return InputError(

@@ -1,5 +1,6 @@
 """Raw logs as separated values: CSV, TSV and their kin."""
 
+import io
 from collections.abc import Iterator, Sequence
 
 import polars as pl
@@ -104,7 +105,7 @@ class CsvSource(FileSource):
             yield from csv_lines.slow_frames(
                 self._stream(), self._format, columns, done, self._path
             )
-        except UnicodeDecodeError:
+        except UnicodeError:
             raise csv_lines.not_encoded(self._path, self._stream_bytes(), self._encoding) from None
         except (OSError, pa.ArrowException) as error:
             raise self._damage(error) from None
@@ -133,7 +134,7 @@ class CsvSource(FileSource):
             ),
         )
 
-    def _stream_bytes(self) -> pa.NativeFile:
+    def _stream_bytes(self) -> io.FileIO | pa.NativeFile:
         return open_bytes(self._path, self._compression)
 
     def _damage(self, error: Exception) -> InputError:

@@ -96,7 +96,7 @@ class JsonLinesSource(FileSource):
                     rest += piece
             if rest:
                 yield rest
-        except UnicodeDecodeError:
+        except UnicodeError:
             raise self._not_encoded() from None
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{self.name} cannot be read to its end: {error}") from None
@@ -119,7 +119,7 @@ class JsonLinesSource(FileSource):
 
     def _damage(self, error: str) -> InputError:
         """What is wrong with the lines that polars could not read."""
-        lists = [name for name, kind in getattr(self, "_schema", {}).items() if _is_list(kind)]
+        lists: dict[str, bool] = {}
         with io.BufferedReader(self._stream()) as lines:
             for number, line in enumerate(lines, 1):
                 try:
@@ -154,11 +154,9 @@ def _typed(column: pl.Series, kind: pl.DataType) -> pl.Series:
         return column
 
 
-def _is_list(kind: Any) -> bool:
-    return isinstance(kind, pl.List)
+def _problem(line: bytes, lists: dict[str, bool]) -> str | None:
+    """What is wrong with a line; `lists` tells which keys had lists before, and is added to."""
 
-
-def _problem(line: bytes, lists: Sequence[str]) -> str | None:
     def no_number(text: str) -> None:
         raise ValueError(f"{text} is no JSON number, write null")
 
@@ -170,7 +168,11 @@ def _problem(line: bytes, lists: Sequence[str]) -> str | None:
         return f"is not JSON ({error})"
     if not isinstance(record, dict):
         return "is not an object"
-    for name in lists:
-        if not isinstance(record.get(name), list | None):
-            return f"has no list in {name!r}, as the lines before it"
+    for name, value in record.items():
+        if value is not None and lists.setdefault(name, isinstance(value, list)) != isinstance(
+            value, list
+        ):
+            what = "one value" if lists[name] else "a list"
+            other = "a list" if lists[name] else "one value"
+            return f"has {what} in {name!r}, lines before it have {other}"
     return None
