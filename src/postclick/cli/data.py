@@ -97,11 +97,11 @@ def check(
     from postclick.data.schema import LogSchema
 
     with one_line_errors():
+        if not propose and (click is not None or conversion is not None):
+            fail("--click and --conversion go with --propose: a schema names its own columns")
         log = open_log(*logs)
         if propose:
             return print(propose_schema(log, click, conversion), end="")
-        if click is not None or conversion is not None:
-            fail("--click and --conversion go with --propose: a schema names its own columns")
         if schema is None:
             fail("check needs --schema, or --propose to draft one")
         held_out = open_log(*test) if test else None
