@@ -161,11 +161,12 @@ def _of_values(
     where: str, column: pl.Series, facts: ColumnFacts, rules: ValueRules
 ) -> tuple[str, str]:
     """The rule for a count, an amount, a time, a word or whatever is there or not."""
-    numbers, gaps = facts.numbers, facts.present < facts.rows
+    numbers = facts.numbers
+    gaps = facts.present < facts.rows
     if numbers is not None and facts.form in ("whole", "real"):
         # 0 is an id as any other; a time that is always above 0 is there or not.
-        named = bool(facts.words & KEY_WORDS) and gaps
-        if not named and not (numbers.ids and numbers.low < 0):
+        id_name = bool(facts.words & KEY_WORDS) and gaps
+        if not id_name and not (numbers.ids and numbers.low < 0):
             there = gaps and numbers.above == facts.present and not numbers.known
             return ("present", PRESENT) if there else ("> 0", "1 where it is above 0")
     if len(facts.like_missing) == 1:
