@@ -42,6 +42,10 @@ def _root(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write; must not exist.")]
 Kept = Annotated[Path, typer.Option("--out", help="Folder; finished runs in it are kept.")]
+Logs = Annotated[
+    list[str],
+    typer.Argument(help="Files, folders, 'globs', s3:// and other URLs, Delta, Iceberg, DuckDB."),
+]
 Data = Annotated[Path, typer.Argument(help="A prepared log.")]
 Sets = Annotated[list[str], typer.Option("--set", help="A setting as key=value; may be repeated.")]
 Tracks = Annotated[
@@ -54,6 +58,14 @@ By = Annotated[
 Metrics = Annotated[
     list[str],
     typer.Option("--metric", help="A metric beside ours: package.module:Class; may be repeated."),
+]
+Reads = Annotated[
+    list[str],
+    typer.Option(
+        "--read",
+        help="How text files are written, KEY=VALUE: separator, decimal, header, encoding or "
+        "missing; may be repeated.",
+    ),
 ]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Workers = Annotated[int | None, typer.Option(help="Processes; one per core.")]

@@ -159,7 +159,7 @@ def test_versions_that_become_one_are_told() -> None:
     [
         (pl.Series([[1]]), "list it under multi"),
         (pl.Series([b"a"]), "cast it to text"),
-        (pl.Series([{"a": 1}]), "cast it to text"),
+        (pl.Series([{"a": 1}]), "name a field of it"),
         (pl.Series([timedelta(1)]), "cast it to text"),
     ],
 )

@@ -7,6 +7,7 @@ import pytest
 
 from postclick.data.read.bad_values import BRACKETS
 from postclick.data.read.lists import to_bag
+from postclick.data.read.value_rules import ValueRules
 from postclick.data.schema import MultiCategorical
 from postclick.errors import InputError
 
@@ -44,7 +45,37 @@ def test_a_list_column(kind: pl.DataType) -> None:
 
 def test_separators_within_quotes() -> None:
     column = pl.Series(['["a, b", "c"]', '["say \\"x\\"", ""]', "[]", "['it''s']", None])
-    assert bag(column, brackets=True)[0][:3] == [["a, b", "c"], ['say \\"x\\"'], []]
+    assert bag(column, brackets=True)[0][:3] == [["a, b", "c"], ['say "x"'], []]
+
+
+@pytest.mark.parametrize(
+    ("text", "items"),
+    [
+        (r'["\u65e5\u672c", "a"]', ["日本", "a"]),  # as json.dumps writes it
+        (r"""['it\'s', "it's", '"x"']""", ["it's", "it's", '"x"']),  # as Python does
+        (r'["C:\dir", "a\\b"]', ["C:\\dir", "a\\b"]),
+        (r'["half \ud83d"]', [r"half \ud83d"]),
+        ("""["'a'"]""", ["'a'"]),
+    ],
+)
+def test_quoted_text_means_what_it_does_in_json_or_python(text: str, items: list[str]) -> None:
+    assert bag(pl.Series([text]), brackets=True) == [[items]]
+
+
+def test_no_elements_and_one_blank_element() -> None:
+    """So that lists of no elements are as long as their weights, in any writing."""
+    ids, weights = pl.Series(["[]", " [ ] ", "[7]"]), pl.Series("w", [[], [], [0.5]])
+    role = MultiCategorical(name="h", brackets=True, weights="w")
+    bags, found = to_bag(ids, weights, role)
+    assert [one.to_list() for one in bags] == [[[], [], ["7"]], [[], [], [0.5]]]
+    assert not any(bad.rows for _, _, bad in found)
+
+
+def test_numbers_in_brackets_have_points_in_files_with_decimal_commas() -> None:
+    text = pl.Series(["[1.0, 2.50]"])
+    role = MultiCategorical(name="h", brackets=True)
+    bags, _ = to_bag(text, None, role, ValueRules(decimal=","))
+    assert bags[0].to_list() == [["1", "2.5"]]
 
 
 def test_an_apostrophe_is_no_quote() -> None:

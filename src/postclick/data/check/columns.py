@@ -19,13 +19,14 @@ class ColumnChecks:
 
     def __init__(self, schema: LogSchema) -> None:
         self._bags = {f.name for f in schema.multi}
+        self._lists = self._bags | {f.name for f in schema.vector}
         self._names = schema.feature_names
         self.rows = 0
         self.missing: Counter[str] = Counter()
         # Column to the one value it has had so far; a column that varies is taken out.
         self.constant: dict[str, Any] = {}
         # Columns that have been equal so far, lists left out: all of them before the first row.
-        self.equal = _several([set(self._names) - self._bags])
+        self.equal = _several([set(self._names) - self._lists])
 
     def add(self, frame: pl.DataFrame) -> None:
         if frame.height == 0:
@@ -37,10 +38,12 @@ class ColumnChecks:
             absent = column.list.len() == 0 if name in self._bags else None
             count = column.null_count() if absent is None else int(absent.sum())
             self.missing[name] += count
-            if name in self._bags:
+            if name in self._lists:
                 continue
             if first:
-                self.constant[name] = column[0]
+                value = column[0]
+                # -0.0 is 0.0, whichever comes first.
+                self.constant[name] = value + 0.0 if isinstance(value, float) else value
             if name in self.constant and bool(column.ne_missing(self.constant[name]).any()):
                 del self.constant[name]
         self.equal = _several(

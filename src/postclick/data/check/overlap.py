@@ -57,10 +57,11 @@ class KeySketch:
         table = pl.DataFrame({"key": keys, "rows": rows}).group_by("key").agg(pl.col("rows").sum())
         table = table.sort("key")
         self._keys, self._rows = table["key"].to_numpy(), table["rows"].to_numpy()
+        # Before they are counted: a merge may have lowered the limit.
+        self._cut(self._limit)
         while len(self._keys) > self._max_keys:
             self._limit /= 2
             self._cut(self._limit)
-        self._cut(self._limit)
 
     def _cut(self, limit: float) -> None:
         keep = _below(self._keys, limit)
@@ -75,6 +76,11 @@ class KeySketch:
         """
         self._count_new()
         return self._rows, self._limit
+
+    def keys(self) -> tuple[UInt64s, float]:
+        """uint64 [keys]: the keys that are followed, and the part of all keys that is."""
+        self._count_new()
+        return self._keys, self._limit
 
     def rows_in(self, other: "KeySketch") -> tuple[int, float]:
         """Rows of this split whose key the other split has too, and the part of keys followed."""

@@ -44,7 +44,8 @@ _ISSUES: dict[str, tuple[str, Severity, str]] = {
     v.UNREADABLE_TIME: (
         "unreadable-time",
         "warning",
-        "values are neither a number nor an ISO date: write one of the two",
+        "values are neither a number nor a date in ISO 8601: write one of the two, such as "
+        "2026-01-05 or 2026-01-05T13:30:00Z",
     ),
 }
 TOKENS = 5  # named in one line
@@ -53,7 +54,10 @@ TOKENS = 5  # named in one line
 def value_findings(split: str, issues: Issues, rows: int) -> list[Finding]:
     """What canonical conversion counted, the labels left out."""
     found = []
-    for (kind, column), count in issues.rows.items():
+    for kind, column in issues.looked:
+        count = issues.rows[kind, column]
+        if count == 0:
+            continue
         if kind == v.NO_TRUTH and count == rows:
             message = (
                 f"{split}: truth column {column!r} has no values: it is judged without that truth"
@@ -65,11 +69,12 @@ def value_findings(split: str, issues: Issues, rows: int) -> list[Finding]:
             message = f"{split}: column {column!r}: {count:,} {text}"
             message += f" (such as {such})" if such else ""
             found.append(Finding(code, severity, column, count, message))
-    columns = dict.fromkeys(column for column, _ in issues.like_missing)
+    columns = dict.fromkeys(column for _, column in issues.looked)
     for column in columns:
         tokens = {t: n for (name, t), n in issues.like_missing.items() if name == column}
-        found.append(_like_missing(split, column, tokens, rows))
-    found += [_rounded(split, column, ids, rows) for column, ids in issues.rounded.items()]
+        found += [_like_missing(split, column, tokens, rows)] if tokens else []
+    rounded = issues.rounded
+    found += [_rounded(split, c, rounded[c], rows) for c in columns if c in rounded]
     return found
 
 

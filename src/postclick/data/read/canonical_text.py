@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from postclick.data.read.bad_values import BadValues
+from postclick.data.read.not_one_value import not_one_value
 from postclick.data.read.rounded_ids import RoundedIds
 from postclick.data.read.spellings import (
     candidates,
@@ -21,6 +22,9 @@ from postclick.data.read.value_rules import DEFAULT_RULES, ValueRules
 from postclick.errors import InputError
 
 _WHOLE_LIMIT = 2.0**63
+_PER_DAY = {"ms": 86_400_000, "us": 86_400_000_000, "ns": 86_400_000_000_000}
+# Days of 0001-01-01 and 9999-12-31, counted from 1970-01-01.
+_FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
 
 
 @dataclass
@@ -55,7 +59,7 @@ def to_text(
         verbatim: text is itself, but for missing values and the spaces around it.
 
     Raises:
-        InputError: the column holds lists, records, bytes or durations.
+        InputError: the column holds lists, records, bytes or durations, or dates of no calendar.
 
     >>> to_text(pl.Series("shop", [3.0, 2.5, None, float("nan"), -0.0, 1e20])).to_list()
     ['3', '2.5', None, None, '0', '100000000000000000000']
@@ -90,7 +94,7 @@ def read_text(
 def _of_values(column: pl.Series) -> pl.Series:
     """Text of a column that holds no text."""
     kind = column.dtype
-    if kind.is_integer() or kind in (pl.Boolean, pl.Date, pl.Null):
+    if kind.is_integer() or kind in (pl.Boolean, pl.Null):
         return column.cast(pl.String)
     if kind.is_float():
         return _of_floats(column)
@@ -98,20 +102,36 @@ def _of_values(column: pl.Series) -> pl.Series:
         return without_zeros(column.cast(pl.String))
     if kind == pl.Time:
         return without_zeros_behind_seconds(column.dt.to_string("%H:%M:%S%.f"))
-    if isinstance(kind, pl.Datetime):
+    if isinstance(kind, pl.Date | pl.Datetime):
+        _require_years(column)
+        if isinstance(kind, pl.Date):
+            return column.cast(pl.String)
         if kind.time_zone is not None:
             column = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
         return shortest_moments(column.dt.to_string("%Y-%m-%dT%H:%M:%S%.f"))
-    mend = "list it under multi" if isinstance(kind, pl.List | pl.Array) else "cast it to text"
-    raise InputError(
-        f"column {column.name!r} holds {kind}, not one value per row: "
-        f"{mend}, or take it out of the schema"
-    )
+    raise InputError(f"column {column.name!r} {not_one_value(kind, column.name)}")
+
+
+def _require_years(column: pl.Series) -> None:
+    """Refuse dates that no calendar has, such as the "infinity" of PostgreSQL.
+
+    Raises:
+        InputError: a date is before the year 1 or after 9999.
+    """
+    days = column.to_physical() // _PER_DAY.get(getattr(column.dtype, "time_unit", ""), 1)
+    outside = days.filter((days < _FIRST_DAY) | (days > _LAST_DAY))
+    if len(outside):
+        raise InputError(
+            f"column {column.name!r} has {len(outside):,} dates before the year 1 or after 9999: "
+            "make them missing, or cast the column to text"
+        )
 
 
 def _of_floats(column: pl.Series) -> pl.Series:
     """Of a whole number all its digits, of another the fewest that tell it from its neighbours."""
     column = column.fill_nan(None)
+    if column.dtype == pl.Float16():  # polars writes such without their fraction
+        return _of_halves(column)
     whole = ((column.floor() == column) & (column.abs() < _WHOLE_LIMIT)).fill_null(True)
     digits = column.set(~whole, None).cast(pl.Int64).cast(pl.String)
     if bool(whole.all()):
@@ -124,6 +144,19 @@ def _of_floats(column: pl.Series) -> pl.Series:
         plain = pl.Series([plain_float(one) for one in written.to_list()], dtype=pl.String)
         text = _replaced(text, odd, written, plain)
     return _placed(digits, ~whole, text)
+
+
+def _of_halves(column: pl.Series) -> pl.Series:
+    distinct = column.unique().drop_nulls()
+    values = distinct.cast(pl.Float64).to_numpy().astype(np.float16)
+    written = [
+        str(int(value))
+        if value == np.floor(value) and np.isfinite(value)
+        else np.format_float_positional(value, trim="-")
+        for value in values
+    ]
+    text = without_zeros(pl.Series(written, dtype=pl.String))
+    return column.replace_strict(distinct, text, default=None, return_dtype=pl.String)
 
 
 def _of_text(column: pl.Series, rules: ValueRules, verbatim: bool) -> ReadText:

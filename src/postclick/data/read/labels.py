@@ -57,6 +57,8 @@ def to_label(
             found = text.replace_strict(_WRITTEN, default=None, return_dtype=pl.Int8)
             column = column.set(text.is_null(), None)
     else:
+        if not kind.is_nested():
+            to_text(column, rules)  # refuses what cannot be shown either
         found = pl.Series(column.name, [None] * len(column), dtype=pl.Int8)
     return found, BadValues.of(column, found.is_null())
 

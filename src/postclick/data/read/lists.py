@@ -1,5 +1,9 @@
 """Multi-valued columns: lists, or text that writes them."""
 
+import json
+import re
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -22,6 +26,7 @@ from postclick.errors import InputError
 
 _OPEN, _CLOSE = "[({", "])}"
 _QUOTES = "\"'"
+_ESCAPE = re.compile(r"\\x[0-9a-fA-F]{2}|\\.|\"", re.DOTALL)
 
 
 def to_bag(
@@ -43,6 +48,8 @@ def to_bag(
     [['7', 'a b'], [], []]
     """
     found: Found = []
+    if role.brackets and "," in (role.separator or ","):
+        rules = replace(rules, decimal=".")  # a comma parts the elements
     lists = to_lists(column, role, rules)
     if role.separator is not None and not role.brackets and column.dtype == pl.String:
         found.append((BRACKETS, column.name, _written_as_lists(column)))
@@ -101,10 +108,10 @@ def to_lists(
 def split_brackets(text: pl.Series, separator: str = ",") -> pl.Series:
     """Text such as [7, 20], ["a", "b, c"] or ('a', 'b') as lists of text, yet to be stripped.
 
-    A separator within quotes belongs to the element.
+    A separator within quotes belongs to the element, and backslashes are read as in JSON or Python.
 
     >>> split_brackets(pl.Series(["[7, 20]", '["a", "b, c"]', "[]", "9"])).to_list()
-    [['7', ' 20'], ['a', 'b, c'], [''], ['9']]
+    [['7', ' 20'], ['a', 'b, c'], [], ['9']]
     """
     inner = text.str.strip_chars().str.replace(rf"^[{_escaped(_OPEN)}]\s*", "")
     inner = inner.str.replace(rf"\s*[{_escaped(_CLOSE)}]$", "")
@@ -113,6 +120,9 @@ def split_brackets(text: pl.Series, separator: str = ",") -> pl.Series:
     if bool(quoted.any()):
         one = rf'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|[^{_escaped(separator)}"\']+'
         split = split.zip_with(~quoted, _unquoted(inner.str.extract_all(one)))
+    empty = (inner.str.strip_chars() == "").fill_null(False)
+    if bool(empty.any()):  # no element, not a blank one
+        split = split.zip_with(~empty, pl.Series([[]], dtype=pl.List(pl.String)))
     return split
 
 
@@ -121,10 +131,33 @@ def _unquoted(lists: pl.Series) -> pl.Series:
     flat, offsets = flatten(lists)
     bare = flat.str.strip_chars()
     kept = (bare != "").to_numpy()
-    for quote in _QUOTES:
-        bare = bare.str.replace(f"(?s)^{quote}(.*){quote}$", "${1}")
+    escaped = bare.str.contains(rf"^[{_QUOTES}].*\\")
+    plain = bare.str.replace("(?s)^(?:\"(.*)\"|'(.*)')$", "${1}${2}")
+    if bool(escaped.any()):
+        values = [_unescaped(text) for text in bare.filter(escaped).to_list()]
+        plain = plain.clone().scatter(escaped.arg_true(), pl.Series(values, dtype=pl.String))
     ends = np.concatenate(([0], np.cumsum(kept, dtype=np.int64)))[offsets]
-    return rebuild(bare.filter(pl.Series(kept)), ends)
+    return rebuild(plain.filter(pl.Series(kept)), ends)
+
+
+def _unescaped(quoted: str) -> str:
+    """What a text in quotes with backslashes means, as JSON or Python writes it."""
+    inner = quoted[1:-1] if quoted[-1] == quoted[0] else quoted
+    try:
+        value = json.loads(f'"{_ESCAPE.sub(_as_in_json, inner)}"')
+        value.encode()  # half of a surrogate pair is no text
+    except ValueError:
+        return inner
+    return str(value)
+
+
+def _as_in_json(escape: re.Match[str]) -> str:
+    text = escape[0]
+    if text == '"':
+        return '\\"'
+    if text == "\\'":
+        return "'"
+    return f"\\u00{text[2:]}" if text[:2] == "\\x" else text
 
 
 def _escaped(characters: str) -> str:

@@ -15,6 +15,7 @@ from postclick.data.read.value_rules import DEFAULT_RULES, ValueRules
 from postclick.errors import InputError
 
 _WORDS = {"true": 1.0, "false": 0.0}
+_NUMBERS_TOO = (pl.Boolean, pl.Null, pl.String, pl.Categorical, pl.Enum)
 
 
 def to_number(
@@ -46,7 +47,7 @@ def read_number_column(
         InputError: as `to_number`.
     """
     kind, name = column.dtype, column.name
-    if kind.is_nested() or kind.is_temporal() or kind in (pl.Binary, pl.Object):
+    if not (kind.is_numeric() or kind in _NUMBERS_TOO):
         raise InputError(
             f"column {name!r} holds {kind}, not numbers: derive a number from it, "
             "list it under another kind, or take it out of the schema"

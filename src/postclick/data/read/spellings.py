@@ -83,13 +83,15 @@ def shortest_moments(text: pl.Series) -> pl.Series:
 def plain_float(text: str) -> str:
     """What a float with an exponent is without one: of a whole number all its digits.
 
-    >>> plain_float("1.5e+20"), plain_float("5e-07")
-    ('150000000000000000000', '0.0000005')
+    Of another the fewest digits that tell it from its neighbours, however many are written.
+
+    >>> plain_float("1.5e+20"), plain_float("5e-07"), plain_float("1.00000000000000006e-01")
+    ('150000000000000000000', '0.0000005', '0.1')
     """
     number = float(text)
     if math.isinf(number):
         return text
-    return str(int(number)) if number.is_integer() else format(Decimal(text), "f")
+    return str(int(number)) if number.is_integer() else format(Decimal(repr(number)), "f")
 
 
 def _changed(text: pl.Series, form: str, change: Callable[[pl.Series], pl.Series]) -> pl.Series:

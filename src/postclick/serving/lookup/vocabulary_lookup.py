@@ -57,7 +57,7 @@ class VocabularyLookup:
             return self._unsigned.find(column)
         if kind in _FLOATS:
             return self._of_floats(column)
-        return self.of_text(to_text(column, self._rules))
+        return self.of_text(to_text(column, self._rules, verbatim=self._verbatim))
 
     def warm(self) -> None:
         """Build the tables for text and for signed integers now."""

@@ -182,10 +182,10 @@ def _of_values(
             return f"!= {no[0]}", f"1 where it is not {no[0]!r}"
         if len(yes) == 1:
             return f"== {yes[0]}", f"1 where it is {yes[0]!r}"
-        named = ", ".join(f"{text!r} in {rows:,}" for text, rows in words.head(NAMED).iter_rows())
+        most = ", ".join(f"{text!r} in {rows:,}" for text, rows in words.head(NAMED).iter_rows())
         more = f" and {len(texts) - NAMED:,} more" if len(texts) > NAMED else ""
         raise InputError(
-            f"{where} is neither 0/1 nor a number ({named}{more}): say which value is 1, as in "
+            f"{where} is neither 0/1 nor a number ({most}{more}): say which value is 1, as in "
             f"'{column.name} == {texts[0]}', or name another column"
         )
     return "present", PRESENT

@@ -15,13 +15,18 @@ from postclick.data.manifest import POTENTIAL, TRUTH_COLUMNS
 from postclick.data.read.bad_values import NO_TRUTH
 from postclick.data.read.log_source import LogSource
 from postclick.data.read.numbers import to_truth
+from postclick.data.read.opening import LogLike, open_log
 from postclick.data.read.value_rules import ValueRules
 from postclick.data.schema import LogSchema, ReadSettings
 from postclick.errors import InputError
 
 
 def propose_schema(
-    source: LogSource, click: str | None = None, conversion: str | None = None
+    log: LogLike,
+    click: str | None = None,
+    conversion: str | None = None,
+    *,
+    read: ReadSettings | None = None,
 ) -> str:
     """A YAML schema for the log, to be read and corrected by its owner.
 
@@ -29,18 +34,19 @@ def propose_schema(
     single rows or never vary are put under ignore, with the reason as a comment.
 
     Args:
+        log: anything that `open_log` takes: paths, frames, an opened log.
         click: the column of clicks, or a rule such as "event != view"; None to tell it by names
             and values. A column that is not 0/1 gets a rule: a count or an amount is 1 above 0, a
             time where it has a value.
         conversion: likewise.
+        read: how text files of the log are written, also to stand in the draft.
 
     Raises:
         InputError: there is no such column or no row; click and conversion cannot be told from
             the other columns (the message names candidates); or no feature is left.
 
-    >>> from postclick.data.read.log_source import FrameSource
     >>> log = {"click": [0, 1, 1, 0], "order": [0, 0, 1, 0], "shop": ["a", "b", "a", "c"]}
-    >>> print(propose_schema(FrameSource(pl.DataFrame(log))))
+    >>> print(propose_schema(pl.DataFrame(log)))
     # Drafted from 4 rows of frame.
     # Check every line: a feature must be known before the impression is shown.
     # Assumed: click and conversion are told by their names: see --click and --conversion.
@@ -50,7 +56,8 @@ def propose_schema(
       - shop  # 3 values
     <BLANKLINE>
     """
-    read = _settings(source)
+    source = open_log(log, read=read)
+    read = _settings(source, read)
     rules = ValueRules(decimal=read.decimal or ".")
     sample = draw_rows(source)
     frame = sample.frame
@@ -80,11 +87,10 @@ def propose_schema(
     return text
 
 
-def _settings(source: LogSource) -> ReadSettings:
-    """How the source reads its text, where that is not the usual way."""
-    told = getattr(source, "read_settings", None)
-    read = told if isinstance(told, ReadSettings) else ReadSettings()
-    comma = getattr(source, "decimal", None) == ","
+def _settings(source: LogSource, read: ReadSettings | None) -> ReadSettings:
+    """How the source's text is read: as asked, with a decimal comma where it was seen."""
+    read = read or ReadSettings()
+    comma = read.decimal is None and source.decimal == ","
     return read.model_copy(update={"decimal": ","}) if comma else read
 
 
@@ -101,7 +107,7 @@ def _header(source: LogSource, sample: RowSample, labels: Labels) -> Iterator[st
     name = " ".join(source.name.split())
     yield f"# Drafted from {sample.frame.height:,} rows of {name}."
     yield "# Check every line: a feature must be known before the impression is shown."
-    notes = list(getattr(source, "notes", ()))
+    notes = list(source.notes)
     if labels.why != "named":
         notes.append(f"click and conversion are told by {labels.why}: see --click and --conversion")
     if not sample.whole:
