@@ -103,6 +103,14 @@ KINDS: dict[str, Callable[[Rng, int], object]] = {
         [[{"a": k} for k in x] for x in _lists(r, n)], dtype=pl.List(pl.Struct({"a": pl.Int64}))
     ),
     "json": lambda r, n: [json.dumps({"a": int(k)}) for k in r.integers(0, 50, n)],
+    "vector": lambda r, n: pl.Series(r.normal(size=(n, 6)).tolist()),
+    "vector array": lambda r, n: pl.Series(r.normal(size=(n, 6)), dtype=pl.Array(pl.Float32, 6)),
+    "vector holes": lambda r, n: pl.Series(
+        [None if r.random() < 0.1 else x for x in r.normal(size=(n, 6)).tolist()]
+    ),
+    "vector text": lambda r, n: [str(x.tolist()) for x in r.normal(size=(n, 6))],
+    "vector numpy": lambda r, n: [str(x) for x in r.normal(size=(n, 4)).round(3)],
+    "vector pipes": lambda r, n: ["|".join(map(str, x)) for x in r.normal(size=(n, 6))],
     "array": lambda r, n: pl.Series(r.integers(0, 9, (n, 3)), dtype=pl.Array(pl.Int64, 3)),
     "date": lambda r, n: pl.Series(20_000 + r.integers(0, 40, n)).cast(pl.Date),
     "moment": lambda r, n: pl.Series(r.integers(1, 10**15, n)).cast(pl.Datetime("us", "UTC")),

@@ -32,8 +32,7 @@ def draft(**columns: object) -> tuple[LogSchema, str]:
     )
     text = propose_schema(FrameSource(frame))
     schema = LogSchema.parse(yaml.safe_load(text))
-    if not schema.vector:
-        assert check_log(schema, FrameSource(frame)).errors == ()
+    assert check_log(schema, FrameSource(frame)).errors == ()
     return schema, text
 
 

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 import yaml
 
+from postclick.data.check.check_log import check_log
 from postclick.data.check.propose import propose_schema
 from postclick.data.read.log_source import FrameSource
 from postclick.data.read.opening import open_log
@@ -150,12 +151,13 @@ def test_what_is_assumed_is_said() -> None:
     assert "Assumed" not in named
 
 
-def test_read_settings_of_the_source_are_written_down() -> None:
-    class Told(FrameSource):
-        read_settings = ReadSettings(separator=";", header=("a", "b"), encoding="latin-1")
-
-    text = propose_schema(Told(pl.DataFrame(log())))
-    assert LogSchema.parse(yaml.safe_load(text)).read == Told.read_settings
+def test_how_text_is_read_stands_in_the_draft(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    pl.DataFrame(log()).write_csv(path, separator=";", include_header=False)
+    read = ReadSettings(separator=";", header=("is_click", "purchase_label", "shop_id"))
+    schema = LogSchema.parse(yaml.safe_load(propose_schema(open_log(path, read=read), read=read)))
+    assert schema.read == read
+    assert check_log(schema, open_log(path, read=schema.read)).errors == ()
 
 
 def test_a_log_without_rows_or_features_is_refused() -> None:
