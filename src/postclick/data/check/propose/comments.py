@@ -32,23 +32,24 @@ def comment(kind: str, facts: ColumnFacts) -> str:
     elif kind == "categorical":
         parts += _of_categories(facts)
     if facts.lists is not None and facts.lists.odd:
-        parts.append(f"{facts.lists.odd:,} rows have brackets or quotes")
+        parts.append(f"brackets or quotes in {_counted(facts.lists.odd)}")
     return ", ".join(parts)
 
 
 def _of_numbers(numbers: Numbers) -> list[str]:
     parts = []
     if numbers.known:
-        parts.append(f"numeric but for {numbers.known.total():,} values ({_named(numbers.known)})")
+        count = _counted(numbers.known.total(), "value")
+        parts.append(f"numeric but for {count} ({_named(numbers.known)})")
     if numbers.odd:
-        said = f"text in {numbers.odd.total():,} rows ({_named(numbers.odd)}), see missing"
+        said = f"text in {_counted(numbers.odd.total())} ({_named(numbers.odd)}), see missing"
         parts.append(f"numeric but for {said}" if not numbers.known else said)
     if numbers.infinite:
-        parts.append(f"infinite in {numbers.infinite:,} rows, which count as missing")
+        parts.append(f"infinite in {_counted(numbers.infinite)}, taken for missing")
     for value, rows in numbers.sentinels.items():
         parts.append(
-            f"{value} in {rows:,} rows is apart from the rest: list it under missing if it means "
-            "no value"
+            f"{value} in {_counted(rows)} is apart from the rest: list it under missing if it "
+            "means no value"
         )
     return parts
 
@@ -64,13 +65,12 @@ def _of_categories(facts: ColumnFacts) -> list[str]:
     elif numbers is not None and numbers.ids:
         parts.append("whole numbers beyond 2^31, taken for ids")
     if numbers is not None and numbers.odd and not numbers.tokens and not numbers.codes:
-        rows = numbers.odd.total()
-        parts.append(f"numeric but for text in {rows:,} rows: {_named(numbers.odd)}")
+        rows = _counted(numbers.odd.total())
+        parts.append(f"numeric but for text in {rows}: {_named(numbers.odd)}")
     if facts.like_missing:
-        rows = facts.like_missing.total()
+        rows = _counted(facts.like_missing.total())
         parts.append(
-            f"{_named(facts.like_missing)} in {rows:,} rows: list it under missing if it means no "
-            "value"
+            f"{_named(facts.like_missing)} in {rows}: list it under missing if it means no value"
         )
     if facts.note:
         parts.append(facts.note)
@@ -83,3 +83,7 @@ def _named(texts: Counter[str]) -> str:
     most = sorted(texts.items(), key=lambda item: (-item[1], item[0]))
     more = ", ..." if len(most) > TOKENS else ""
     return ", ".join(repr(text[:40]) for text, _ in most[:TOKENS]) + more
+
+
+def _counted(count: int, what: str = "row") -> str:
+    return f"{count:,} {what}" + ("" if count == 1 else "s")

@@ -29,7 +29,6 @@ class Draft:
         ignored: columns that are no features, and why.
         time: the column that says when the impression was.
         sample_weight: a column that looks like weights of the rows.
-        missing: what stands for a missing value; None for the defaults.
     """
 
     def __init__(self, facts: Sequence[ColumnFacts], sample: RowSample) -> None:
@@ -56,7 +55,6 @@ class Draft:
             else:
                 self.kinds[role.kind][column.name] = column
         self._choose_time(times)
-        self.missing = self._missing_tokens()
 
     def _choose_time(self, times: Sequence[ColumnFacts]) -> None:
         """The finest of those that every row has, or of all."""
@@ -65,8 +63,9 @@ class Draft:
         why = "is a date: derive hour or weekday from it to make it a feature"
         self.ignored |= {f.name: why for f in times if f.name != self.time}
 
-    def _missing_tokens(self) -> tuple[str, ...] | None:
-        """The defaults, and the texts because of which a column of numbers would not be one."""
+    @property
+    def missing(self) -> tuple[str, ...] | None:
+        """What stands for a missing value, if numbers need more than the defaults."""
         numbers = [f.numbers for f in self.kinds["numeric"].values() if f.numbers is not None]
         odd = dict.fromkeys(text for one in numbers for text in one.odd)
         if not odd:

@@ -76,7 +76,7 @@ def _positives(facts: ColumnFacts) -> tuple[int, str]:
     if facts.numbers is not None and facts.form in ("whole", "real"):
         return facts.numbers.above, "above 0 in"
     if facts.form in ("time", "text", "odd date"):
-        return facts.present, "has a value in"
+        return facts.present - facts.like_missing.total(), "has a value in"
     return 0, ""
 
 

@@ -121,7 +121,7 @@ def draft_label(
         positive, meaning = _of_binary(column, facts.label, rules, click)
         if positive is None:
             plain, absent = facts.label.fill_null(0), facts.label.null_count()
-            return LabelDraft(Label.model_validate(asked.column), plain, absent=absent)
+            return LabelDraft(Label(column=asked.column), plain, absent=absent)
     elif positive is None:
         positive, meaning = _of_values(where, column, facts, rules)
     label = Label.model_validate({"column": asked.column, "positive": positive})
@@ -161,15 +161,20 @@ def _of_values(
     where: str, column: pl.Series, facts: ColumnFacts, rules: ValueRules
 ) -> tuple[str, str]:
     """The rule for a count, an amount, a time, a word or whatever is there or not."""
-    numbers, gaps = facts.numbers, facts.present < facts.rows
+    numbers = facts.numbers
+    gaps = facts.present < facts.rows
     if numbers is not None and facts.form in ("whole", "real"):
         # 0 is an id as any other; a time that is always above 0 is there or not.
-        named = bool(facts.words & KEY_WORDS) and gaps
-        if not named and not (numbers.ids and numbers.low < 0):
-            there = gaps and numbers.above == facts.present
+        id_name = bool(facts.words & KEY_WORDS) and gaps
+        if not id_name and not (numbers.ids and numbers.low < 0):
+            there = gaps and numbers.above == facts.present and not numbers.known
             return ("present", PRESENT) if there else ("> 0", "1 where it is above 0")
-    words = to_text(column, rules).drop_nulls().value_counts(sort=True)
-    texts = words[column.name].to_list()
+    if len(facts.like_missing) == 1:
+        token = next(iter(facts.like_missing))
+        return f"!= {token}", f"1 where it has a value that is not {token!r}"
+    words = to_text(column, rules).drop_nulls().alias("text").value_counts(name="rows")
+    words = words.sort("rows", "text", descending=[True, False])
+    texts = words["text"].to_list()
     no = [text for text in texts if text.lower() in NO_WORDS]
     yes = [text for text in texts if text.lower() in YES_WORDS]
     if not gaps and facts.form == "text":

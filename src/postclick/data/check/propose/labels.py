@@ -76,8 +76,9 @@ def _guess(
 ) -> tuple[tuple[str, str], str] | None:
     """Names of click and conversion, and how they were told."""
     binary = [f for f in others if _ones(f)]
-    full = [f for f in binary if f.label is not None and 0 < _ones(f) < f.rows and _complete(f)]
-    clicks = [click] if click is not None else _named(full, CLICK_WORDS)
+    some = [f for f in binary if _ones(f) < f.rows]
+    full = [f for f in some if _complete(f)]
+    clicks = [click] if click is not None else _named(some, CLICK_WORDS)
     conversions = [conversion] if conversion is not None else _named(binary, CONVERSION_WORDS)
     pairs = [(a, b) for a in clicks for b in conversions if a is not b]
     why = "their names"

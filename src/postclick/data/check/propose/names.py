@@ -50,7 +50,9 @@ REACTIONS = _words(
     "like liked follow followed comment commented forward forwarded share shared hate favorite "
     "favourite collect saved cart profile enter addtocart"
 )
-VIEWED, LENGTHS = _words("play watch stay view read viewed"), _words("time ms seconds sec duration")
+VIEWED = _words("play played watch watched watching stay view viewed viewing read reading")
+LENGTHS = _words("time times ms seconds sec duration")
+PAID = _words("pay paid payment")
 POSITIONS = _words("position pos rank slot page")
 AROUND_POSITIONS = _words(
     "ad ads item display displayed shown list result results banner imp impression index idx no "
@@ -78,6 +80,7 @@ _GLUED = (
     "purchase",
     "conversion",
     "click",
+    "pay",
     "payment",
     "install",
     "trace",
@@ -116,7 +119,7 @@ def outcome_name(name: str, *, binary: bool) -> bool:
         return False
     if words & OUTCOMES or (words & EVENTS and words & OF_EVENTS):
         return True
-    if words & VIEWED and words & LENGTHS:
+    if (words & VIEWED and words & LENGTHS) or (words & PAID and "price" in words):
         return True
     return binary and bool(words & (REACTIONS | EVENTS) or {"long", "view"} <= words)
 

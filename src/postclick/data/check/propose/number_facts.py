@@ -15,6 +15,7 @@ from postclick.data.read.value_rules import ValueRules
 MIN_SHARE = 0.5  # of the values, which have to be numbers
 MAX_TOKENS = 5  # different texts that may mean that there is no number
 MIN_REPEATS = 3  # of a number that stands for none
+MAX_DATE = 1e17  # yyyyMMddHHmmssSSS
 FAR = 10.0  # times the span of the others between a number and the nearest of them
 TELLING = re.compile(r"-?9{2,}")
 _DIGIT = r"\d"
@@ -147,6 +148,8 @@ def _as_written(value: float) -> str:
 
 def _are_dates(different: Floats) -> bool:
     """Whether whole numbers are YYYYMMDD, with hours, minutes and so on, or YYMMDDHH."""
+    if np.abs(different).max() > MAX_DATE:
+        return False
     text = pl.Series(different[:1000].astype(np.int64)).cast(pl.String)
     month, day, hour = r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])", r"(?:[01]\d|2[0-3])"
     full = rf"(?:19|20)\d\d{month}{day}(?:{hour}(?:[0-5]\d){{0,2}}\d{{0,3}})?"

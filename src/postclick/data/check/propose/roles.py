@@ -8,6 +8,7 @@ from postclick.data import manifest as m
 from postclick.data.check.propose.facts import ColumnFacts
 from postclick.data.check.propose.names import (
     AMOUNT_WORDS,
+    BEFORE_WORDS,
     DATE_WORDS,
     GROUP_WORDS,
     ID_WORDS,
@@ -82,8 +83,12 @@ def role_of(facts: ColumnFacts) -> Role:
 
 def is_row_id(facts: ColumnFacts) -> bool:
     """Whether (almost) every row has its own value, so that nothing can be learned from it."""
-    enough = facts.present >= MIN_UNIQUE_ROWS and facts.form in ("whole", "text")
-    return enough and facts.distinct >= UNIQUE * facts.present and not is_numeric(facts)
+    if facts.present < MIN_UNIQUE_ROWS or facts.form not in ("whole", "text"):
+        return False
+    numbers = facts.numbers
+    counted = numbers is not None and numbers.high - numbers.low + 1 == facts.distinct
+    unique = facts.distinct >= UNIQUE * facts.present
+    return unique and (counted or not is_numeric(facts))
 
 
 def guess_group(facts: Sequence[ColumnFacts]) -> ColumnFacts | None:
@@ -100,7 +105,7 @@ def is_time(facts: ColumnFacts) -> bool:
     """Whether the column says when the impression was."""
     if facts.form == "time":
         return True
-    if facts.form not in ("whole", "real") or facts.numbers is None:
+    if facts.form not in ("whole", "real") or facts.numbers is None or facts.words & BEFORE_WORDS:
         return False
     if facts.numbers.years and facts.words & DATE_WORDS:
         return True
@@ -122,7 +127,7 @@ def is_numeric(facts: ColumnFacts) -> bool:
         return True
     if numbers.distinct <= FEW_VALUES or facts.words & ID_WORDS:
         return False
-    amount = bool(facts.words & AMOUNT_WORDS)
+    amount = bool(facts.words & (AMOUNT_WORDS | TIME_WORDS))
     if numbers.ids or facts.rounded.rows:
         return amount and numbers.skewed
     return amount or numbers.low < 0

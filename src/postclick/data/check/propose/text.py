@@ -99,10 +99,11 @@ def _suggestions(draft: Draft, facts: Mapping[str, ColumnFacts]) -> list[str]:
     categories = draft.kinds["categorical"].values()
     odd = list(dict.fromkeys(text for column in categories for text in column.like_missing))
     if draft.missing is not None:
-        lines += ["missing:", *_wrapped(draft.missing, "  ")]
+        numbers = [f for f in draft.kinds["numeric"].values() if f.numbers and f.numbers.odd]
+        why = f"the defaults, and text but for which {quoted(numbers[0].name)} is numeric"
+        lines += [f"missing:  # {why}", *_wrapped(draft.missing, "  ")]
     elif odd:
-        numbers = [f.numbers for f in draft.kinds["numeric"].values() if f.numbers is not None]
-        known = [text for one in numbers for text in one.known]
+        known = [t for f in draft.kinds["numeric"].values() if f.numbers for t in f.numbers.known]
         tokens = list(dict.fromkeys([*DEFAULT_MISSING, *known, *odd]))
         lines.append("# missing:  # would make what looks like a missing value one")
         lines += _wrapped(tokens, "#   ")
