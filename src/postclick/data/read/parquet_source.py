@@ -43,10 +43,20 @@ class ParquetSource(FileSource):
             ahead = isinstance(self._path, RemotePath)
             with random_access(self._path) as raw, pq.ParquetFile(raw, pre_buffer=ahead) as file:
                 rows = _batch_rows(file.metadata)
-                for batch in file.iter_batches(rows, columns=list(columns)):
+                for batch in _batches(file, rows, list(columns)):
                     yield frame_of(pa.Table.from_batches([batch])).select(list(columns))
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{self.name} breaks off or is damaged: {error}") from None
+
+
+def _batches(file: pq.ParquetFile, rows: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """The rows; from each row group alone where lists have dictionaries, one in each group."""
+    kinds = [file.schema_arrow.field(name).type for name in columns]
+    if any(pa.types.is_nested(kind) and "dictionary<" in str(kind) for kind in kinds):
+        for group in range(file.num_row_groups):
+            yield from file.iter_batches(rows, row_groups=[group], columns=columns)
+    else:
+        yield from file.iter_batches(rows, columns=columns)
 
 
 def _batch_rows(metadata: pq.FileMetaData) -> int:
