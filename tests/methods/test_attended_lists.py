@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from postclick.data.prepared import InputSpec
 from postclick.losses import weighted_sum
 from postclick.methods import METHODS
 
@@ -20,7 +19,7 @@ from .helpers import (
     steps_of,
 )
 
-ATTENDED = InputSpec(INPUTS.field_sizes, INPUTS.bag_sizes, INPUTS.numerics, (len(FIELDS) - 1,))
+ATTENDED = replace(INPUTS, bag_targets=(len(FIELDS) - 1,))
 
 
 @pytest.mark.parametrize("pattern", ["mixed", "no_click", "no_row"])

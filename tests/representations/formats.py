@@ -117,7 +117,7 @@ def _arrays(
                 "bool": lambda v=values: pa.array([None if x is None else bool(x) for x in v]),
             }
         else:
-            ways = dict(arrays(kind, values, log.decimal))
+            ways = arrays(kind, values, "." if log.brackets else log.decimal)
         if rng.random() < text and kind is not LABELS:
             spell, way = _pick(rng, spellings(kind, log, values))
             cells = text_gaps(kind, values, way, log, rng)

@@ -72,6 +72,13 @@ def check(
     test: Annotated[list[str] | None, typer.Option(help="Test log, for overlap checks.")] = None,
     propose: Annotated[bool, typer.Option("--propose", help="Print a draft schema.")] = False,
     reads: Reads = [],  # noqa: B006 - typer copies it
+    click: Annotated[
+        str | None, typer.Option(help="Of a draft: the column of clicks [told by name].")
+    ] = None,
+    conversion: Annotated[
+        str | None,
+        typer.Option(help="Of a draft: that of conversions: 0/1, a count, an amount or a time."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check a log's funnel and features before anything is trained; exit code 2 on errors.
@@ -81,6 +88,9 @@ def check(
 
     \b
     Example: postclick check --propose log.csv > schema.yaml
+
+    \b
+    Example: postclick check --propose log.csv --click clicked --conversion order_value
     """
     from postclick.console import BAD_INPUT, fail
     from postclick.data.check.check_log import check_log
@@ -92,7 +102,10 @@ def check(
     with one_line_errors():
         if propose:
             read = read_settings(reads)
-            return print(propose_schema(open_log(*logs, read=read), read), end="")
+            log = open_log(*logs, read=read)
+            return print(propose_schema(log, click, conversion, read=read), end="")
+        if click is not None or conversion is not None:
+            fail("--click and --conversion go with --propose: a schema names its own columns")
         if schema is None:
             fail("check needs --schema, or --propose to draft one")
         parsed = with_read(LogSchema.load(schema), reads)

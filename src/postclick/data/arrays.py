@@ -1,6 +1,6 @@
 """Prepared rows in memory: contiguous arrays, from which batches are gathered."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -45,12 +45,15 @@ class RowArrays:
 
     Attributes:
         ids: int32 [n, fields] global embedding rows.
-        numeric: float32 [n, numerics].
+        numeric: float32 [n, numerics and elements of the vectors], the numerics first.
         bags: one entry for each multi-valued feature.
         click, conversion: float32 [n].
         truth: truth columns by their prepared name, float32 [n].
         group: int64 [n], a hash of each row's group, 0 without one; None if the schema has no
             `group`.
+        weight: float32 [n], how many impressions each row stands for; None if the schema has no
+            `weight`.
+        unit: what a batch's weights are divided by, see `Batch`.
     """
 
     ids: Tensor
@@ -60,6 +63,8 @@ class RowArrays:
     conversion: Tensor
     truth: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     group: npt.NDArray[np.int64] | None = None
+    weight: Tensor | None = None
+    unit: float = 1.0
 
     def __len__(self) -> int:
         return self.click.shape[0]
@@ -72,6 +77,7 @@ class RowArrays:
             tuple(bag.take(rows) for bag in self.bags),
             self.click.index_select(0, rows),
             self.conversion.index_select(0, rows),
+            None if self.weight is None else self.weight.index_select(0, rows) / self.unit,
         )
 
 
@@ -96,9 +102,14 @@ def read_rows(folder: Path, manifest: m.Manifest, files: list[str]) -> RowArrays
     ids = np.empty((rows, len(manifest.ids)), dtype=np.int32)
     for k, column in enumerate(manifest.ids):
         np.add(_numpy(table, column.name, np.int32), offsets[k], out=ids[:, k])
-    numeric = np.empty((rows, len(manifest.numerics)), dtype=np.float32)
+    width = len(manifest.numerics) + sum(vector.size for vector in manifest.vectors)
+    numeric = np.empty((rows, width), dtype=np.float32)
     for k, number in enumerate(manifest.numerics):
         numeric[:, k] = _numpy(table, number.name, np.float32)
+    place = len(manifest.numerics)
+    for vector in manifest.vectors:
+        _read_vector(table, vector, numeric[:, place : place + vector.size])
+        place += vector.size
     first_bag = len(manifest.ids)
     bags = tuple(
         _read_bag(table, bag, offsets[first_bag + k]) for k, bag in enumerate(manifest.bags)
@@ -111,9 +122,12 @@ def read_rows(folder: Path, manifest: m.Manifest, files: list[str]) -> RowArrays
     click = torch.from_numpy(_numpy(table, m.CLICK, np.float32))
     conversion = torch.from_numpy(_numpy(table, m.CONVERSION, np.float32))
     group = _numpy(table, m.GROUP, np.int64) if manifest.log_schema.group else None
-    return RowArrays(
-        torch.from_numpy(ids), torch.from_numpy(numeric), bags, click, conversion, truth, group
-    )
+    features = (torch.from_numpy(ids), torch.from_numpy(numeric), bags)
+    rows_read = RowArrays(*features, click, conversion, truth, group)
+    if manifest.log_schema.weight is None:
+        return rows_read
+    weight = torch.from_numpy(_numpy(table, m.WEIGHT, np.float32))
+    return replace(rows_read, weight=weight, unit=manifest.split("train").mean_weight)
 
 
 def read_shard(path: Path, columns: list[str] | None = None) -> pa.Table:
@@ -134,6 +148,15 @@ def read_shard(path: Path, columns: list[str] | None = None) -> pa.Table:
 def _numpy(table: pa.Table, name: str, dtype: type[_T]) -> npt.NDArray[_T]:
     values = table.column(name).to_numpy()
     return np.array(values, dtype=dtype)  # a copy: torch wants writable memory
+
+
+def _read_vector(table: pa.Table, vector: m.VectorColumn, out: npt.NDArray[np.float32]) -> None:
+    """Copy a column of lists of one length to [n, size]."""
+    row = 0
+    for lists in table.column(vector.name).chunks:
+        values = lists.flatten().to_numpy()
+        out[row : row + len(lists)] = values.reshape(-1, vector.size)
+        row += len(lists)
 
 
 def _read_bag(table: pa.Table, bag: m.BagColumn, offset: int) -> BagArrays:

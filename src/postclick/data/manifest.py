@@ -1,6 +1,7 @@
 """`manifest.json`: what a prepared log holds, enough to rebuild every encoder and every batch."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -23,26 +24,55 @@ TRUTH_COLUMNS = (TRUE_CTR, TRUE_CVR, POTENTIAL)
 RESERVED = (CLICK, CONVERSION, *TRUTH_COLUMNS)
 # The hash of a row's group; such a column is there, and its name taken, if the schema has a group.
 GROUP = "group_hash"
+# How many impressions a row stands for; likewise, if the schema has a weight.
+WEIGHT = "sample_weight"
 WEIGHTS_SUFFIX = "__weights"
 MISSING_SUFFIX = "__missing"
 
 
 class IdColumn(Strict):
-    """One int32 id per row. `size` counts id 0; quantile-binned numbers are ids as well."""
+    """One int32 id per row. `size` counts id 0; quantile-binned numbers are ids as well.
+
+    A `hashed` one has no vocabulary: an id is 1 + the hash of a value modulo `size` - 1.
+    """
+
+    _silent: ClassVar[tuple[str, ...]] = ("hashed",)
 
     name: str
     size: int
     edges: tuple[float, ...] | None = None
+    hashed: bool = False
+
+    @property
+    def has_vocabulary(self) -> bool:
+        return self.edges is None and not self.hashed
 
 
 class NumericColumn(Strict):
-    """One float32 per row: (f(x) - mean) / std, 0 where missing; or a 0/1 missing flag."""
+    """One float32 per row: (f(x) - mean) / std, 0 where missing; or a 0/1 missing flag.
+
+    f(x) below `low` counts as `low`, above `high` as `high`: beyond what training has seen a
+    network knows nothing. Earlier versions wrote neither, and without them there are no limits.
+    The `source` of a flag may be a vector.
+    """
+
+    _silent: ClassVar[tuple[str, ...]] = ("low", "high")
 
     name: str
     source: str
     transform: Literal["standardize", "log1p", "missing_flag"]
     mean: float = 0.0
     std: float = 1.0
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """`low` and `high`, infinite where there are none."""
+        return (
+            -math.inf if self.low is None else self.low,
+            math.inf if self.high is None else self.high,
+        )
 
 
 class BagColumn(Strict):
@@ -60,20 +90,55 @@ class BagColumn(Strict):
     target: str | None = None
 
 
+class VectorColumn(Strict):
+    """`size` float32 per row: (x - mean) / std of each element, 0 where missing.
+
+    Without `mean` and `std` the elements are as in the log. `project` is the number of outputs of
+    the linear map that a network learns of them, None without one.
+    """
+
+    name: str
+    size: int
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    project: int | None = None
+
+
 class Shard(Strict):
     file: str
     rows: int
     sha256: str
 
 
+class WeightSums(Strict):
+    """Sums of the rows' weights in one split: of all, of the clicked, of the converted ones."""
+
+    rows: float
+    clicks: float
+    conversions: float
+
+
 class Split(Strict):
-    """Row counts of one split; `conversions` are recorded ones, `truth` the columns it has."""
+    """Row counts of one split; `conversions` are recorded ones, `truth` the columns it has.
+
+    `weight` is there if the schema has one: rates are made of its sums, not of the counts.
+    """
+
+    _silent: ClassVar[tuple[str, ...]] = ("weight",)
 
     rows: int
     clicks: int
     conversions: int
     shards: tuple[Shard, ...]
     truth: tuple[str, ...] = ()
+    weight: WeightSums | None = None
+
+    @property
+    def mean_weight(self) -> float:
+        """How many impressions a row stands for on average; 1 without weights."""
+        if self.weight is None or self.weight.rows == 0:
+            return 1.0
+        return self.weight.rows / self.rows
 
 
 class Division(Strict):
@@ -92,7 +157,7 @@ class Manifest(Strict):
     has the sha256 of each file. `division` is left out where splits were drawn at random or given.
     """
 
-    _silent: ClassVar[tuple[str, ...]] = ("division",)
+    _silent: ClassVar[tuple[str, ...]] = ("division", "vectors")
 
     format: int
     log_schema: LogSchema
@@ -100,6 +165,7 @@ class Manifest(Strict):
     ids: tuple[IdColumn, ...]
     numerics: tuple[NumericColumn, ...]
     bags: tuple[BagColumn, ...]
+    vectors: tuple[VectorColumn, ...] = ()
     splits: dict[str, Split]
     findings: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()

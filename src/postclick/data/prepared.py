@@ -36,12 +36,19 @@ class InputSpec:
         numerics: number of numeric inputs.
         bag_targets: for each multi-valued column the id column that its elements are weighed by,
             if it is pooled by attention; none are, if it is empty.
+        vectors: size of each vector, and the numbers that it is projected to, None if it is not.
     """
 
     field_sizes: tuple[int, ...]
     bag_sizes: tuple[int, ...]
     numerics: int
     bag_targets: tuple[int | None, ...] = ()
+    vectors: tuple[tuple[int, int | None], ...] = ()
+
+    @property
+    def numeric_width(self) -> int:
+        """Columns of a batch's numeric inputs: those of vectors stand behind the numerics."""
+        return self.numerics + sum(size for size, _ in self.vectors)
 
     def empty_batch(self) -> Batch:
         """A batch of no rows.
@@ -52,7 +59,7 @@ class InputSpec:
         none, real = torch.empty(0, dtype=torch.long), torch.empty(0)
         return Batch(
             none.reshape(0, len(self.field_sizes)),
-            real.reshape(0, self.numerics),
+            real.reshape(0, self.numeric_width),
             tuple(Bag(none, none, real) for _ in self.bag_sizes),
             real,
             real,
@@ -86,23 +93,32 @@ class PreparedLog:
             tuple(c.size for c in manifest.bags),
             len(manifest.numerics),
             tuple(None if c.target is None else place[c.target] for c in manifest.bags),
+            tuple((c.size, c.project) for c in manifest.vectors),
         )
 
     @cached_property
     def base_rates(self) -> BaseRates:
-        """Laplace-smoothed rates of the training split, so that no logit is infinite."""
+        """Laplace-smoothed rates of the training split, so that no logit is infinite.
+
+        Rows count by their weights, if they have some: one more click among two more impressions,
+        or less where rows stand for less than an impression.
+        """
         train = self.split("train")
+        sums = train.weight or train
+        one = min(1.0, train.mean_weight)
         return BaseRates(
-            (train.clicks + 1) / (train.rows + 2), (train.conversions + 1) / (train.clicks + 2)
+            (sums.clicks + one) / (sums.rows + 2 * one),
+            (sums.conversions + one) / (sums.clicks + 2 * one),
         )
 
     def split(self, name: str) -> Split:
         return self.manifest.split(name)
 
     def fits_in_memory(self, name: str) -> bool:
-        row_bytes = 4 * (len(self.manifest.ids) + len(self.manifest.numerics) + 2)
+        row_bytes = 4 * (len(self.manifest.ids) + self.inputs.numeric_width + 2)
         row_bytes += 200 * len(self.manifest.bags)
         row_bytes += 8 if self.manifest.log_schema.group else 0
+        row_bytes += 4 if self.manifest.log_schema.weight else 0
         return self.split(name).rows * row_bytes <= IN_MEMORY_BYTES
 
     def rows(self, name: str) -> RowArrays:

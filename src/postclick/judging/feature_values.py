@@ -59,6 +59,23 @@ class Categorical(FeatureValues):
         return number, [UNKNOWN if one == 0 else values[int(one) - 1] for one in ids]
 
 
+class Bucketed(FeatureValues):
+    """Hashed values, of which only the buckets are known."""
+
+    kind = "categorical"
+
+    def __init__(self, name: str, position: int, offset: int) -> None:
+        super().__init__(name)
+        self._position, self._offset = position, offset
+
+    def read(self, rows: RowArrays, taken: slice) -> Arrays:
+        return rows.ids[taken, self._position].numpy() - np.int32(self._offset)
+
+    def segments(self, keys: Arrays) -> tuple[NDArray[np.int64], list[str]]:
+        ids, number = np.unique(keys, return_inverse=True)
+        return number, [MISSING if one == 0 else f"bucket {one}" for one in ids]
+
+
 class Binned(FeatureValues):
     """Numbers that were prepared as ids of bins: neighbouring bins are put together."""
 
@@ -139,8 +156,12 @@ def feature_values(log: PreparedLog, name: str) -> FeatureValues:
     offsets = field_offsets(manifest)
     found: dict[str, FeatureValues] = {}
     for k, column in enumerate(manifest.ids):
-        one = Binned(column, k, offsets[k]) if column.edges is not None else None
-        found[column.name] = one or Categorical(column.name, k, offsets[k], log)
+        if column.edges is not None:
+            found[column.name] = Binned(column, k, offsets[k])
+        elif column.hashed:
+            found[column.name] = Bucketed(column.name, k, offsets[k])
+        else:
+            found[column.name] = Categorical(column.name, k, offsets[k], log)
     flags = {c.source: k for k, c in enumerate(manifest.numerics) if c.transform == "missing_flag"}
     for k, number in enumerate(manifest.numerics):
         if number.transform != "missing_flag":
@@ -148,7 +169,8 @@ def feature_values(log: PreparedLog, name: str) -> FeatureValues:
     if name in found:
         return found[name]
     there = ", ".join(found) or "none"
-    if any(bag.name == name for bag in manifest.bags):
+    several = [bag.name for bag in manifest.bags] + [vector.name for vector in manifest.vectors]
+    if name in several:
         raise InputError(
             f"feature '{name}' has several values for each impression, so that rows cannot be cut "
             f"by it; those that have one: {there}"

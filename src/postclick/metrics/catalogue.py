@@ -80,11 +80,23 @@ class Figure:
         where = Where(self.labels, space, state.rows)
         value, groups, reason = None, None, where.nothing
         if state.rows:
-            value, groups = self.metric.with_groups(state)
+            value, groups = self.metric.measured(state)
             if value is None or not math.isfinite(value):
-                value, reason = None, self.metric.undefined(state, where)
+                value, reason = None, self._no_value(state, where)
         told = reason if value is None else None
-        return MetricValue(self.name, space, value, told, state.rows, state.positives, groups)
+        weight = state.size if state.weighted else None
+        counted = (state.rows, state.positives)
+        return MetricValue(self.name, space, value, told, *counted, groups, weight)
+
+    def _no_value(self, state: State, where: Where) -> str:
+        if state.weighted and not self.metric.weighs_rows:
+            return (
+                f"metric '{self.metric.name}' knows no row weights: once its state adds up rows by "
+                "Rows.weight, set weighs_rows = True"
+            )
+        if state.weighted and state.size == 0:
+            return f"the weight is 0 on all of {where}"
+        return self.metric.undefined(state, where)
 
 
 def figures(metrics: Iterable[Metric[Any]]) -> dict[str, Figure]:

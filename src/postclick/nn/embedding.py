@@ -27,6 +27,13 @@ class FeatureEmbedding(nn.Module):
         ids int64 [n, fields], numeric [n, numerics], a `BagTensors` for each multi-valued
         feature -> [n, width], width = (fields + bags) * dim + numerics (or + dim with
         `numeric="project"`).
+
+    Elements of vectors stand behind the numerics in `numeric`. They go to the network as they
+    are, or through a linear map of their own where `vectors` has a number of outputs for them:
+    without a bias, so that a missing vector, which is all zeros, adds nothing.
+
+    Args:
+        vectors: size of each vector and what it is projected to, None for as it is.
     """
 
     def __init__(
@@ -37,6 +44,7 @@ class FeatureEmbedding(nn.Module):
         dim: int,
         config: NetworkConfig,
         targets: Sequence[int | None] = (),
+        vectors: Sequence[tuple[int, int | None]] = (),
     ) -> None:
         super().__init__()
         sizes = [*field_sizes, *bag_sizes]
@@ -53,11 +61,21 @@ class FeatureEmbedding(nn.Module):
         if config.numeric == "project" and numerics:
             self.project = nn.Linear(numerics, dim)
             numeric_width = dim
-        self.width = len(sizes) * dim + numeric_width
+        self.numerics = numerics
+        # Size and width of each vector.
+        self.vectors = [(size, size if to is None else to) for size, to in vectors]
+        self.width = len(sizes) * dim + numeric_width + sum(width for _, width in self.vectors)
         self.targets = {number: field for number, field in enumerate(targets) if field is not None}
         # Last, so that the start of everything else is as it is without.
         self.attention = nn.ModuleDict(
             {str(number): TargetAttention(dim, config.attention) for number in self.targets}
+        )
+        self.projections = nn.ModuleDict(
+            {
+                str(number): nn.Linear(size, to, bias=False)
+                for number, (size, to) in enumerate(vectors)
+                if to is not None
+            }
         )
 
     def forward(self, ids: Tensor, numeric: Tensor, bags: Sequence[BagTensors] = ()) -> Tensor:
@@ -74,9 +92,20 @@ class FeatureEmbedding(nn.Module):
                 values, self.table, offsets, mode="sum", sparse=True, per_sample_weights=weights
             )
             parts.append(pooled)
-        if numeric.shape[1]:
-            parts.append(self.project(numeric))
+        parts += self.numbers(numeric)
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+    def numbers(self, numeric: Tensor) -> list[Tensor]:
+        """What becomes of the numerics and of each vector; nothing, if there are none."""
+        if not self.vectors:
+            return [self.project(numeric)] if numeric.shape[1] else []
+        sizes = [self.numerics, *(size for size, _ in self.vectors)]
+        plain, *vectors = torch.split(numeric, sizes, dim=1)
+        parts = [self.project(plain)] if self.numerics else []
+        for number, vector in enumerate(vectors):
+            key = str(number)
+            parts.append(self.projections[key](vector) if key in self.projections else vector)
+        return parts
 
     def _attended(self, number: int, bag: BagTensors, target: Tensor) -> Tensor:
         """A bag's elements summed by their scores against `target` [n, dim]."""

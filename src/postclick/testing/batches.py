@@ -15,7 +15,9 @@ from postclick.methods.base import Labels, Method, Outputs, Step
 from postclick.nn.config import NetworkConfig
 
 FIELDS, BAGS, NUMERICS, DIM = (7, 5, 4), (6,), 2, 4
-INPUTS = InputSpec(FIELDS, BAGS, NUMERICS)
+# One vector that is projected, and one that is taken as it is.
+VECTORS: tuple[tuple[int, int | None], ...] = ((5, 3), (2, None))
+INPUTS = InputSpec(FIELDS, BAGS, NUMERICS, vectors=VECTORS)
 RATES = BaseRates(ctr=0.2, cvr=0.3)
 TINY: dict[str, Any] = {
     "tower": (8, 6, 4),
@@ -41,7 +43,8 @@ PATTERNS: dict[str, tuple[list[int], list[int]]] = {
 
 
 def make_batch(click: list[int], conversion: list[int], seed: int = 0) -> Batch:
-    """Random features (three id columns, two numbers, a bag that may be empty) with these labels.
+    """Random features with these labels: three id columns, two numbers, a bag that may be empty,
+    and two vectors, of which some are missing.
 
     >>> len(make_batch([1, 0], [1, 0]))
     2
@@ -56,9 +59,12 @@ def make_batch(click: list[int], conversion: list[int], seed: int = 0) -> Batch:
         torch.from_numpy(np.cumsum([0, *counts])[:-1].astype(np.int64)),
         torch.from_numpy(rng.random(total)).float(),
     )
+    numeric = [rng.normal(size=(n, NUMERICS))]
+    for size, _ in VECTORS:
+        numeric.append(rng.normal(size=(n, size)) * (rng.random((n, 1)) < 0.8))
     return Batch(
         torch.from_numpy(np.stack(ids, axis=1)),
-        torch.from_numpy(rng.normal(size=(n, NUMERICS))).float(),
+        torch.from_numpy(np.concatenate(numeric, axis=1)).float(),
         (bag,),
         torch.tensor(click, dtype=torch.float32),
         torch.tensor(conversion, dtype=torch.float32),

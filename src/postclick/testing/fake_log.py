@@ -17,12 +17,15 @@ SCHEMA = {
     "categorical": ["user", "item"],
     "numeric": ["price"],
     "multi": ["history"],
+    "hashed": [{"name": "device", "buckets": 200}],
+    "vector": [{"name": "embedding", "size": 4, "project": 2}],
     "group": "user",
 }
 
 
 def fake_log(folder: str | Path, rows: int = 4_000, seed: int = 0) -> PreparedLog:
-    """Prepare a log in `folder`, which must not exist: ids, a number, a list, a group.
+    """Prepare a log in `folder`, which must not exist: ids, a number, a list, hashed ids, a group,
+    and a vector that is missing here and there.
 
     Clicks and conversions follow the item and the price, with many of both, so that a short run
     learns something.
@@ -37,12 +40,18 @@ def fake_log(folder: str | Path, rows: int = 4_000, seed: int = 0) -> PreparedLo
     item, price = rng.integers(0, 20, rows), rng.lognormal(size=rows)
     click = rng.random(rows) < 1 / (1 + np.exp(1 - 0.1 * item + 0.2 * price))
     conversion = click & (rng.random(rows) < 1 / (1 + np.exp(1 - 0.05 * item)))
+    user = rng.integers(0, 100, rows)
+    history = [rng.integers(0, 20, n).tolist() for n in rng.integers(0, 5, rows)]
+    device = rng.integers(0, 2**40, rows)
+    embedding = rng.normal(size=(rows, 4)).tolist()
     frame = pl.DataFrame(
         {
-            "user": rng.integers(0, 100, rows),
+            "user": user,
             "item": item,
             "price": price,
-            "history": [rng.integers(0, 20, n).tolist() for n in rng.integers(0, 5, rows)],
+            "history": history,
+            "device": device,
+            "embedding": [None if row % 10 == 3 else v for row, v in enumerate(embedding)],
             "click": click.astype(np.int8),
             "conversion": conversion.astype(np.int8),
         }

@@ -41,12 +41,17 @@ def largest_weight(model: nn.Module) -> tuple[str, float]:
 
 
 def likely_cause(
-    model: nn.Module, lr: float, numeric: Tensor | None = None, names: Sequence[str] = ()
+    model: nn.Module,
+    lr: float,
+    numeric: Tensor | None = None,
+    names: Sequence[str] = (),
+    vectors: Sequence[str] = (),
 ) -> str:
     """What to change, in words.
 
     Args:
-        numeric: [n, numerics], what the model read when the loss ran away; `names` of its columns.
+        numeric: [n, numerics], what the model read when the loss ran away; `names` of its columns,
+            and the vector of each of those behind them.
     """
     too_high = (
         f"the learning rate ({lr:g}) is too high, lower training.lr or set training.clip_norm=1"
@@ -58,8 +63,15 @@ def likely_cause(
         largest = numeric.abs().amax(dim=0)
         worst = int(largest.argmax())
         if not float(largest[worst]) <= EXTREME_NUMBER:
+            value = float(largest[worst])
+            if worst >= len(names):
+                place = worst - len(names)
+                return (
+                    f"an element of the vector {vectors[place]!r} is {value:.3g}: mend the log, or "
+                    "set its standardize to true"
+                )
             return (
-                f"the numeric feature {names[worst]!r} is {float(largest[worst]):.3g} after "
+                f"the numeric feature {names[worst]!r} is {value:.3g} after "
                 "scaling: mend the log, or set its transform to log1p or quantile"
             )
     name, size = largest_weight(model)

@@ -194,14 +194,16 @@ class TrainingLoop:
         total = loss.item()
         if diverged(total):
             name, value = worst_term(terms)
-            names = [column.name for column in self.log.manifest.numerics]
-            cause = likely_cause(self.method, self.config.lr, batch.numeric, names)
+            manifest = self.log.manifest
+            names = [column.name for column in manifest.numerics]
+            vectors = [vector.name for vector in manifest.vectors for _ in range(vector.size)]
+            cause = likely_cause(self.method, self.config.lr, batch.numeric, names, vectors)
             raise RunFailedError(
                 f"loss term {name!r} is {value:.3g} at {self._where()}; likely cause: {cause}"
             )
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step(self._lr())
-        meter.add(terms, total, outputs, Labels.of(batch), again=again)
+        meter.add(terms, total, outputs, Labels.of(batch), again=again, weight=batch.weight)
         return total
 
     def _planned(self) -> int:

@@ -29,6 +29,7 @@ class FakeBundle:
     delay: float = 0.0
     open_delay: float = 0.0
     features: tuple[str, ...] = FEATURES
+    vector_sizes: dict[str, int] = field(default_factory=dict)
     calls: list[tuple[str, int]] = field(default_factory=list)
 
     @classmethod

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 
+from postclick.data.check.extremes import extreme_findings
 from postclick.data.check.findings import CheckReport, in_order
 from postclick.data.check.labels import BadRows
 from postclick.data.check.log_checks import LogChecks
+from postclick.data.numbers.summary import summaries_of
+from postclick.data.read.canonical import ROW
 from postclick.data.read.decimals import as_told
 from postclick.data.read.opening import LogLike, open_log
 from postclick.data.read.reader import LogReader
 from postclick.data.read.splitting import Draw
+from postclick.data.row_hash import SAMPLE, hashes_of
 from postclick.data.schema import LogSchema
 
 Progress = Callable[[str, int, int | None], None]
@@ -49,11 +53,17 @@ def check_log(
     names = checks.names()
     if names.errors:
         return names
+    numbers = summaries_of(schema)
     for log in logs:
         before = checks.rows
         for chunk in log.chunks():
-            checks.add(log, chunk)
+            checked = checks.add(log, chunk)
+            if log.split == "train":
+                hashes = hashes_of(checked[ROW].to_numpy(), 0, SAMPLE)
+                for name, summary in numbers.items():
+                    summary.add(checked[name].to_numpy(), hashes)
             if progress is not None:
                 progress(f"check {log.split}", checks.rows - before, None)
     report = checks.report()
-    return CheckReport(in_order([*names.findings, *report.findings]), report.funnel)
+    found = [*names.findings, *report.findings, *extreme_findings(numbers)]
+    return CheckReport(in_order(found), report.funnel)

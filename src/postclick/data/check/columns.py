@@ -19,13 +19,14 @@ class ColumnChecks:
 
     def __init__(self, schema: LogSchema) -> None:
         self._bags = {f.name for f in schema.multi}
+        self._lists = self._bags | {f.name for f in schema.vector}
         self._names = schema.feature_names
         self.rows = 0
         self.missing: Counter[str] = Counter()
         # Column to the one value it has had so far; a column that varies is taken out.
         self.constant: dict[str, Any] = {}
         # Columns that have been equal so far, lists left out: all of them before the first row.
-        self.equal = _several([set(self._names) - self._bags])
+        self.equal = _several([set(self._names) - self._lists])
 
     def add(self, frame: pl.DataFrame) -> None:
         if frame.height == 0:
@@ -37,7 +38,7 @@ class ColumnChecks:
             absent = column.list.len() == 0 if name in self._bags else None
             count = column.null_count() if absent is None else int(absent.sum())
             self.missing[name] += count
-            if name in self._bags:
+            if name in self._lists:
                 continue
             if first:
                 value = column[0]

@@ -12,6 +12,7 @@ from postclick.data import manifest as m
 from postclick.data.column_threads import in_threads
 from postclick.data.read.canonical import ROW
 from postclick.data.read.lists import flatten
+from postclick.data.read.vectors import matrix_of
 from postclick.data.row_hash import SAMPLE, hashes_of
 from postclick.data.sample import HASH, HashSample
 from postclick.data.schema import LogSchema
@@ -28,6 +29,7 @@ PURE, PURE_ROWS, ERROR_RECALL, WARNING_RECALL = 0.99, 20, 0.5, 0.1
 SMOOTHING = 10.0
 BINS = 64
 MAX_LIST = 20  # elements of a multi-valued feature that are looked at
+MAX_VECTOR = 64  # leading elements of a vector that are looked at
 Task = Literal["click", "conversion among clicked rows", "conversion"]
 
 
@@ -84,6 +86,8 @@ class LeakSample:
             *(pl.col(f.name).hash() for f in schema.categorical),
             *(pl.col(f.name) for f in schema.numeric),
             *(column.list.eval(pl.element().hash()) for column in lists),
+            *(pl.col(f.name).hash() for f in schema.hashed),
+            *(pl.col(f.name).list.head(MAX_VECTOR) for f in schema.vector),
         ]
         self._strata = [HashSample(k) for k in (UNCLICKED_ROWS, CLICKED_ROWS, CONVERTED_ROWS)]
 
@@ -180,8 +184,9 @@ class LeakJudge:
 
 def _groupings(column: pl.Series, sample: LabelledSample) -> list[tuple[Ints, bool]]:
     """Ways to group the rows: int64 [n] groups, and whether their order is itself a score."""
-    if column.dtype == pl.Float64:
-        values = column.to_numpy()
+    vector = isinstance(column.dtype, pl.List) and column.dtype.inner.is_float()
+    if column.dtype == pl.Float64 or vector:
+        values = _linear_score(column, sample) if vector else column.to_numpy()
         missing = np.isnan(values)
         fitted = values[sample.fit & ~missing]
         if len(fitted) == 0:
@@ -212,6 +217,30 @@ def _list_groups(column: pl.Series, sample: LabelledSample) -> Ints:
     best = np.full(len(column), -1, dtype=np.int64)
     np.maximum.at(best, rows, order[codes])
     return best + 1
+
+
+def _linear_score(column: pl.Series, sample: LabelledSample) -> Floats:
+    """float64 [n]: the sum of labels by ridge regression on a vector, NaN where it is missing."""
+    longest = column.list.len().max()
+    if not isinstance(longest, int):
+        return np.full(len(column), np.nan)
+    values = matrix_of(column, longest).copy()
+    missing = np.isnan(values).all(axis=1)
+    fit = sample.fit & ~missing
+    if not fit.any():
+        return np.full(len(values), np.nan)
+    there = ~np.isnan(values[fit])
+    values -= np.where(there, values[fit], 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+    values = np.nan_to_num(values)
+    spread = values[fit].std(axis=0)
+    values /= np.where(spread > 0, spread, 1.0)
+    label = (sample.click + sample.conversion)[fit]
+    x, weight = values[fit], sample.weight[fit, None]
+    gram = x.T @ (weight * x) + SMOOTHING * np.eye(x.shape[1])
+    slope = np.linalg.solve(gram, x.T @ (weight[:, 0] * (label - label.mean())))
+    score: Floats = values @ slope
+    score[missing] = np.nan
+    return score
 
 
 def _judge(groups: Ints, ordered: bool, fit: _Half, held: _Half) -> tuple[float, float]:

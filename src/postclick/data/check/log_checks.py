@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from postclick.data.check.collisions import BucketCounts, collision_findings
 from postclick.data.check.columns import ColumnChecks, name_findings
 from postclick.data.check.drawn import drawn_findings, purge_findings
 from postclick.data.check.findings import CheckReport, Finding, Funnel, in_order
 from postclick.data.check.groups import GroupCounts, group_findings, shared_findings
+from postclick.data.check.id_like import IdLikeNumbers
 from postclick.data.check.labels import (
     CLICKED_CONVERSION,
     RIGHT_LABELS,
@@ -21,7 +23,9 @@ from postclick.data.check.negatives import require_some, sampling_finding
 from postclick.data.check.overlap import KeySketch, TimeSpan, key_findings, time_findings
 from postclick.data.check.times import mixed_findings, untimed_findings
 from postclick.data.check.value_findings import value_findings
-from postclick.data.manifest import CLICK, CONVERSION, GROUP, SPLITS, TRUTH_COLUMNS
+from postclick.data.check.vectors import vector_findings
+from postclick.data.check.weights import WeightCounts, unusable_weights, weight_findings
+from postclick.data.manifest import CLICK, CONVERSION, GROUP, SPLITS, TRUTH_COLUMNS, WEIGHT
 from postclick.data.read.bad_values import NO_TRUTH
 from postclick.data.read.canonical import KEY, SPLIT, TIME, TIME_KIND
 from postclick.data.read.reader import LogReader
@@ -52,12 +56,15 @@ class LogChecks:
         self._raw = {log.split: LabelCounts() for log in logs}
         self._columns = {log.split: ColumnChecks(schema) for log in logs}
         self._sample = LeakSample(schema, seed)
+        self._id_like = IdLikeNumbers([f.name for f in schema.numeric])
         self._labels = {split: LabelCounts() for split in (*splits, LEFT_OUT, UNTIMED)}
         self._labels |= {place: LabelCounts() for place in PURGED.values()}
         self._keys = {split: KeySketch() for split in splits}
         self._times = {split: TimeSpan() for split in splits}
         self._kinds = {log.split: TimeKinds() for log in logs}
         self._groups = {split: GroupCounts() for split in splits}
+        self._buckets = {f.name: BucketCounts(f.buckets) for f in schema.hashed}
+        self._weights = {split: WeightCounts() for split in splits}
 
     def names(self) -> CheckReport:
         """What can be told before a row is read: columns that a log lacks, or has too many."""
@@ -82,7 +89,10 @@ class LogChecks:
         self._columns[log.split].add(chunk)
         if log.split == "train":
             self._sample.add(chunk)
+            self._id_like.add(chunk)
         about = [name for name in (CLICK, CONVERSION, SPLIT, KEY, TIME, GROUP) if name in chunk]
+        about += [WEIGHT] if self._schema.weight else []
+        about += self._buckets
         kept = True
         for place, rows in by_place(chunk.select(about)).items():
             self._labels[place].add(rows[CLICK], rows[CONVERSION])
@@ -96,6 +106,11 @@ class LogChecks:
                 self._times[place].add(rows[TIME], after)
             if self._schema.group:
                 self._groups[place].add(rows[GROUP].to_numpy())
+            if self._schema.weight:
+                self._weights[place].add(rows)
+            if place == "train":
+                for name, counts in self._buckets.items():
+                    counts.add(rows[name])
         return chunk if kept else chunk.filter(pl.col(SPLIT) < len(SPLITS))
 
     def truth(self) -> dict[str, tuple[str, ...]]:
@@ -120,15 +135,21 @@ class LogChecks:
             raw = self._raw[log.split]
             found += label_findings(schema, log.split, raw, log.issues, self._policy)
             found += value_findings(log.split, log.issues, raw.rows)
+            missing = self._columns[log.split].missing
+            found += vector_findings(schema, log.split, log.issues, raw.rows, missing)
+            if schema.weight:
+                found += unusable_weights(schema.weight, log.split, log.issues, raw.rows)
         funnel = {s: self._labels[s].funnel() for s in SPLITS if s in self._labels}
         for split, counts in funnel.items():
             found += volume_findings(schema, split, counts)
         train = self._columns["train"]
-        found += train.train_findings()
+        found += train.train_findings() + self._id_like.findings()
         for split, columns in self._columns.items():
             found += columns.missing_findings(split, None if split == "train" else train)
         found += self._leaks(train.rows)
         rows = {split: counts.rows for split, counts in funnel.items()}
+        for feature in schema.hashed:
+            found += collision_findings(feature, self._buckets[feature.name])
         found += key_findings(schema, {split: self._keys[split] for split in funnel}, rows)
         found += time_findings(schema, self._times, rows)
         if schema.time:
@@ -147,6 +168,9 @@ class LogChecks:
                 found += group_findings(schema.group, split, self._groups[split])
             drawn = self._logs[0].draw.shares
             found += shared_findings(schema.group, self._groups, rows, drawn)
+        if schema.weight:
+            for split in funnel:
+                found += weight_findings(schema.weight, split, self._weights[split])
         found += self._negatives(funnel["train"])
         return CheckReport(in_order(found), funnel)
 

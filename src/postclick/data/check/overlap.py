@@ -77,6 +77,11 @@ class KeySketch:
         self._count_new()
         return self._rows, self._limit
 
+    def keys(self) -> tuple[UInt64s, float]:
+        """uint64 [keys]: the keys that are followed, and the part of all keys that is."""
+        self._count_new()
+        return self._keys, self._limit
+
     def rows_in(self, other: "KeySketch") -> tuple[int, float]:
         """Rows of this split whose key the other split has too, and the part of keys followed."""
         self._count_new()

@@ -1,6 +1,7 @@
 """`Encoder`: canonical frames to the columns of prepared data, in training and in scoring."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,13 @@ import polars as pl
 
 from postclick.data import manifest as m
 from postclick.data.column_threads import in_threads
-from postclick.data.encode.scaling import LARGEST_SCALED, Floats, quantile_ids, signed_log1p
+from postclick.data.encode.scaling import LARGEST_SCALED, hold_within, quantile_ids
+from postclick.data.encode.vectors import VectorScaling
 from postclick.data.encode.vocabulary import Vocabulary
+from postclick.data.numbers.moments import Floats, signed_log1p
+from postclick.data.read.bucket_hash import bucket_ids
 from postclick.data.read.lists import flatten, rebuild
+from postclick.data.read.vectors import matrix_of
 
 # From a feature's values to int32 ids [n], 0 where unknown or missing.
 Lookup = Callable[[pl.Series], npt.NDArray[np.int32]]
@@ -21,7 +26,7 @@ class Encoder:
     """Encodes canonical frames.
 
     Attributes:
-        ids, numerics, bags: the columns it makes, as in the manifest.
+        ids, numerics, bags, vectors: the columns it makes, as in the manifest.
     """
 
     def __init__(
@@ -30,13 +35,16 @@ class Encoder:
         numerics: tuple[m.NumericColumn, ...],
         bags: tuple[m.BagColumn, ...],
         lookups: Mapping[str, Lookup],
+        vectors: tuple[m.VectorColumn, ...] = (),
     ) -> None:
         """`lookups` has an entry for each bag and for each id column without edges."""
-        self.ids, self.numerics, self.bags = ids, numerics, bags
+        self.ids, self.numerics, self.bags, self.vectors = ids, numerics, bags, vectors
         self._lookups = lookups
-        # Which the log may have if its schema has no group.
-        names = [c.name for c in ids] + [c.name for c in numerics] + [c.name for c in bags]
-        self._feature_called_group = m.GROUP in names
+        self._scalings = [VectorScaling(column) for column in vectors]
+        # A feature may have such a name if the schema has no group, or no weight.
+        names = {c.name for columns in (ids, numerics, bags, vectors) for c in columns}
+        self._of_rows = {m.GROUP: pl.Int64, m.WEIGHT: pl.Float32}
+        self._of_rows = {name: kind for name, kind in self._of_rows.items() if name not in names}
 
     @classmethod
     def load(cls, folder: str | Path, manifest: m.Manifest) -> "Encoder":
@@ -45,22 +53,28 @@ class Encoder:
         Raises:
             InputError: a vocabulary is missing or damaged.
         """
-        names = [c.name for c in manifest.ids if c.edges is None] + [c.name for c in manifest.bags]
+        names = [c.name for c in manifest.ids if c.has_vocabulary]
+        names += [c.name for c in manifest.bags]
         manifest.check_vocabularies(Path(folder))
         vocabularies = Path(folder) / m.VOCABULARIES
+        lookups: dict[str, Lookup]
         lookups = {name: Vocabulary.load(vocabularies, name).encode for name in names}
-        return cls(manifest.ids, manifest.numerics, manifest.bags, lookups)
+        for column in manifest.ids:
+            if column.hashed:
+                lookups[column.name] = partial(bucket_ids, buckets=column.size - 1)
+        return cls(manifest.ids, manifest.numerics, manifest.bags, lookups, manifest.vectors)
 
     def encode(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The prepared columns of a canonical frame: labels, truth and group if it has them, then
-        ids (Int32), numerics (Float32), and bags (List(Int32)) with their weights."""
+        """The prepared columns of a canonical frame: labels, truth, group and weight if it has
+        them, then ids (Int32), numerics (Float32), bags (List(Int32)) with their weights, and
+        vectors (Array(Float32, size))."""
         columns = [frame[name].cast(pl.Int8) for name in (m.CLICK, m.CONVERSION) if name in frame]
         columns += [
             frame[name].cast(pl.Float32).fill_null(float("nan"))
             for name in m.TRUTH_COLUMNS
             if name in frame
         ]
-        columns += [frame[m.GROUP]] if m.GROUP in frame and not self._feature_called_group else []
+        columns += [frame[name].cast(t) for name, t in self._of_rows.items() if name in frame]
         columns += in_threads(lambda column: self._ids(frame[column.name], column), self.ids)
         for number in self.numerics:
             scaled = scale(_floats(frame[number.source]), number)
@@ -72,6 +86,10 @@ class Encoder:
             if bag.weighted:
                 weights = frame[bag.name + m.WEIGHTS_SUFFIX]
                 columns.append(weights.cast(pl.List(pl.Float32)))
+        for scaling in self._scalings:
+            name, size = scaling.column.name, scaling.column.size
+            scaled = scaling.scale(matrix_of(frame[name], size))
+            columns.append(pl.Series(name, scaled, dtype=pl.Array(pl.Float32, size)))
         return pl.DataFrame(columns)
 
     def _ids(self, values: pl.Series, column: m.IdColumn) -> pl.Series:
@@ -81,16 +99,19 @@ class Encoder:
 
 
 def scale(values: Floats, column: m.NumericColumn) -> npt.NDArray[np.float32]:
-    """float32 [n]: (f(x) - mean) / std with 0 where x is missing, or the missing flag."""
+    """float32 [n]: (f(x) - mean) / std, f(x) held within the column's limits, with 0 where x is
+    missing; or the missing flag."""
     missing = np.isnan(values)
     if column.transform == "missing_flag":
         return missing.astype(np.float32)
-    if column.transform == "log1p":
-        values = signed_log1p(values)
+    values = signed_log1p(values) if column.transform == "log1p" else values.copy()
+    hold_within(values, *column.limits)
     with np.errstate(over="ignore"):
         scaled = np.where(missing, 0.0, (values - column.mean) / column.std)
     return scaled.clip(-LARGEST_SCALED, LARGEST_SCALED).astype(np.float32)
 
 
 def _floats(column: pl.Series) -> Floats:
+    if isinstance(column.dtype, pl.List):  # of a vector only whether it is missing is asked
+        return np.where(column.is_null().to_numpy(), np.nan, 0.0)
     return column.cast(pl.Float64).to_numpy()

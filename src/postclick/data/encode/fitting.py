@@ -11,12 +11,16 @@ import polars as pl
 from postclick.data import manifest as m
 from postclick.data.column_threads import in_threads
 from postclick.data.encode.encoder import Encoder, Lookup
-from postclick.data.encode.scaling import EdgeSample, Moments, signed_log1p
+from postclick.data.encode.scaling import EdgeSample
+from postclick.data.encode.vectors import VectorMoments
 from postclick.data.encode.vocabulary import Vocabulary, VocabularyCounter
+from postclick.data.numbers.summary import NumberSummary, summaries_of
+from postclick.data.read.bucket_hash import bucket_ids
 from postclick.data.read.canonical import KEY, ROW, SPLIT, TIME, TIME_KIND
 from postclick.data.read.lists import flatten, rebuild
+from postclick.data.read.vectors import matrix_of
 from postclick.data.row_hash import SAMPLE, hashes_of
-from postclick.data.schema import LogSchema, Numeric
+from postclick.data.schema import LogSchema, Numeric, Vector
 
 TRAIN = m.SPLITS.index("train")
 
@@ -40,15 +44,20 @@ class Fitted:
 
 
 class FeatureFitter:
-    """Fits on the training rows of the chunks it is shown, and on no others."""
+    """Fits on the training rows of the chunks it is shown, and on no others.
+
+    Attributes:
+        numbers: what is known of each number that is standardized, by name.
+    """
 
     def __init__(self, schema: LogSchema, seed: int) -> None:
         self._schema = schema
         self._seed = seed
         names = [f.name for f in (*schema.categorical, *schema.multi)]
         self._counters = {name: VocabularyCounter() for name in names}
-        self._moments = {f.name: Moments() for f in schema.numeric}
-        self._missing = dict.fromkeys(self._moments, 0)
+        self.numbers = summaries_of(schema)
+        self._vectors = {f.name: VectorMoments(f.size) for f in schema.vector}
+        self._missing = dict.fromkeys(self._vectors, 0)
         self._edges = {f.name: EdgeSample() for f in schema.numeric if f.transform == "quantile"}
 
     def add(self, chunk: pl.DataFrame) -> pl.DataFrame:
@@ -58,20 +67,23 @@ class FeatureFitter:
             lambda feature: self._counters[feature.name].add(chunk[feature.name], counted),
             self._schema.categorical,
         )
-        hashes = hashes_of(chunk[ROW].to_numpy(), self._seed, SAMPLE) if self._edges else None
-        for number in self._schema.numeric:
-            values = chunk[number.name].to_numpy()[counted]
-            finite = values[~np.isnan(values)]
-            self._missing[number.name] += len(values) - len(finite)
-            if hashes is not None and number.transform == "quantile":
-                self._edges[number.name].add(values, hashes[counted])
-                continue
-            logged = number.transform == "log1p"
-            self._moments[number.name].add(signed_log1p(finite) if logged else finite)
+        numeric = [(f.name, chunk[f.name].to_numpy()[counted]) for f in self._schema.numeric]
+        if numeric:
+            hashes = hashes_of(chunk[ROW].to_numpy(), self._seed, SAMPLE)[counted]
+            learners: dict[str, NumberSummary | EdgeSample] = {**self.numbers, **self._edges}
+            in_threads(lambda column: learners[column[0]].add(column[1], hashes), numeric)
         for bag in self._schema.multi:
             flat, offsets = flatten(chunk[bag.name])
             codes = self._counters[bag.name].add(flat, np.repeat(counted, np.diff(offsets)))
             coded.append(rebuild(codes.alias(bag.name), offsets))
+        for hashed in self._schema.hashed:
+            ids = bucket_ids(chunk[hashed.name], hashed.buckets)
+            coded.append(pl.Series(hashed.name, ids))
+        for vector in self._schema.vector:
+            column = chunk[vector.name].filter(pl.Series(counted))
+            self._missing[vector.name] += column.null_count()
+            if vector.standardize:
+                self._vectors[vector.name].add(matrix_of(column, vector.size))
         return chunk.drop(KEY, TIME, TIME_KIND, strict=False).with_columns(coded)
 
     def result(self) -> Fitted:
@@ -107,11 +119,17 @@ class FeatureFitter:
             )
             for f in schema.multi
         ]
-        encoder = Encoder(tuple(ids), tuple(numerics), tuple(bags), lookups)
+        for hashed in schema.hashed:
+            ids.append(m.IdColumn(name=hashed.name, size=hashed.buckets + 1, hashed=True))
+            lookups[hashed.name] = _as_they_are
+        numerics += [self._flag(f.name) for f in schema.vector if self._missing[f.name]]
+        vectors = tuple(map(self._vector, schema.vector))
+        encoder = Encoder(tuple(ids), tuple(numerics), tuple(bags), lookups, vectors)
         return Fitted(encoder, vocabularies)
 
     def _scaled(self, number: Numeric) -> list[m.NumericColumn]:
-        moments = self._moments[number.name]
+        summary = self.numbers[number.name]
+        scale, _ = summary.result()
         transform: Literal["log1p", "standardize"]
         transform = "log1p" if number.transform == "log1p" else "standardize"
         columns = [
@@ -119,14 +137,36 @@ class FeatureFitter:
                 name=number.name,
                 source=number.name,
                 transform=transform,
-                mean=moments.mean,
-                std=moments.std,
+                mean=scale.mean,
+                std=scale.std,
+                low=scale.low,
+                high=scale.high,
             )
         ]
-        if self._missing[number.name]:
-            name = number.name + m.MISSING_SUFFIX
-            columns.append(m.NumericColumn(name=name, source=number.name, transform="missing_flag"))
+        if summary.missing:
+            columns.append(self._flag(number.name))
         return columns
+
+    @staticmethod
+    def _flag(source: str) -> m.NumericColumn:
+        name = source + m.MISSING_SUFFIX
+        return m.NumericColumn(name=name, source=source, transform="missing_flag")
+
+    def _vector(self, vector: Vector) -> m.VectorColumn:
+        moments = self._vectors[vector.name]
+        scales = vector.standardize
+        return m.VectorColumn(
+            name=vector.name,
+            size=vector.size,
+            mean=tuple(moments.mean.tolist()) if scales else (),
+            std=tuple(moments.std.tolist()) if scales else (),
+            project=vector.project,
+        )
+
+
+def _as_they_are(ids: pl.Series) -> npt.NDArray[np.int32]:
+    """The ids of hashed values, which were known when their chunk was read."""
+    return ids.to_numpy()
 
 
 class CodeLookup:

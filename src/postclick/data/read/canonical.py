@@ -21,9 +21,11 @@ from postclick.data.read.labels import to_funnel
 from postclick.data.read.lists import to_bag
 from postclick.data.read.numbers import read_number_column, to_truth
 from postclick.data.read.rounded_ids import RoundedIds
+from postclick.data.read.sample_weight import BAD_WEIGHT, to_weight
 from postclick.data.read.times import to_time
 from postclick.data.read.value_rules import ValueRules
-from postclick.data.schema import Categorical, LogSchema
+from postclick.data.read.vectors import to_vector
+from postclick.data.schema import Categorical, Hashed, LogSchema
 from postclick.errors import InputError
 
 # Columns of a canonical frame that are not stored: the split's number stands in `SPLITS`.
@@ -79,12 +81,15 @@ def stored_names(schema: LogSchema) -> list[str]:
         InputError: two of them clash, so that a feature has to be renamed.
     """
     names = [*m.RESERVED, *([m.GROUP] if schema.group else []), KEY, TIME, TIME_KIND, ROW, SPLIT]
+    names += [m.WEIGHT] if schema.weight else []
     names += [f.name for f in schema.categorical]
     for number in schema.numeric:
         names += [number.name]
         names += [number.name + m.MISSING_SUFFIX] if number.transform != "quantile" else []
     for bag in schema.multi:
         names += [bag.name, *([bag.name + m.WEIGHTS_SUFFIX] if bag.weights else [])]
+    names += [f.name for f in schema.hashed]
+    names += [f.name + suffix for f in schema.vector for suffix in ("", m.MISSING_SUFFIX)]
     clash = next((name for name, count in Counter(names).items() if count > 1), None)
     if clash is not None:
         raise InputError(
@@ -97,10 +102,12 @@ class Canonicalizer:
     """Turns frames of one log into canonical frames.
 
     A canonical frame has `click` and `conversion` (Int8, null where not 0/1), categorical
-    features (String), numeric ones (Float64), multi-valued ones (List(String)) with
-    `<name>__weights` (List(Float64)), the truth columns that the log has (Float64), a hash of the
-    group (Int64, 0 where missing), and for checks `__key` (a hash of `schema.key`), `__time`
-    (Float64) and `__time_kind` (UInt8), as in `postclick.data.read.times.Times`.
+    and hashed features (String), numeric ones (Float64), multi-valued ones (List(String)) with
+    `<name>__weights` (List(Float64)), vectors (List(Float64)), the truth columns that the log has
+    (Float64), a hash of the group (Int64, 0 where missing), how many impressions a row stands for
+    (`sample_weight`, Float64, null where it cannot be used), and for checks `__key` (a hash of
+    `schema.key`), `__time` (Float64) and `__time_kind` (UInt8), as in
+    `postclick.data.read.times.Times`.
 
     Attributes:
         rules: how single values are read.
@@ -132,7 +139,7 @@ class Canonicalizer:
         have = set(columns)
         features = [*schema.feature_names, *schema.weight_columns]
         others = [schema.click.column, schema.conversion.column, *schema.key]
-        others += [name for name in (schema.time, schema.group) if name is not None]
+        others += [name for name in (schema.time, schema.group, schema.weight) if name]
         wanted = features + (others if labels else [])
         self.missing = tuple(dict.fromkeys(c for c in wanted if c not in have))
         raw = (schema.truth.ctr, schema.truth.cvr, schema.truth.conversion)
@@ -146,17 +153,18 @@ class Canonicalizer:
         schema = self._schema
         rules = self.rules
 
-        def read(feature: Categorical) -> ReadText:
+        def read(feature: Categorical | Hashed) -> ReadText:
             return read_text(frame[feature.name], rules, verbatim=feature.verbatim)
 
-        texts = in_threads(read, schema.categorical)
+        named: tuple[Categorical | Hashed, ...] = (*schema.categorical, *schema.hashed)
+        texts = in_threads(read, named)
         columns: list[pl.Series] = []
         found: Found = []
         if self._labels:
             labels = frame[schema.click.column], frame[schema.conversion.column]
             (click, conversion), found = to_funnel(labels, schema, rules)
             columns += [click.alias(m.CLICK), conversion.alias(m.CONVERSION)]
-        for feature, text in zip(schema.categorical, texts, strict=True):
+        for feature, text in zip(named, texts, strict=True):
             columns.append(text.text)
             issues.add_text(feature.name, text)
         for number in schema.numeric:
@@ -169,6 +177,10 @@ class Canonicalizer:
             names = (multi.name, multi.name + m.WEIGHTS_SUFFIX)
             columns += [bag.alias(name) for name, bag in zip(names, bags, strict=False)]
             found += bad_bags
+        for vector in schema.vector:
+            values, bad_vectors = to_vector(frame[vector.name], vector, rules)
+            columns.append(values)
+            found += bad_vectors
         for name, raw in self._truth.items():
             values, bad_truth = to_truth(frame[raw], name == m.POTENTIAL, rules)
             columns.append(values.alias(name))
@@ -182,6 +194,10 @@ class Canonicalizer:
             found.append((UNREADABLE_TIME, schema.time, times.unreadable))
         if self._labels and schema.group:
             columns.append(pl.Series(m.GROUP, group_hash(frame[schema.group], rules)))
+        if self._labels and schema.weight:
+            weight, bad = to_weight(frame[schema.weight], rules)
+            columns.append(weight.alias(m.WEIGHT))
+            found.append((BAD_WEIGHT, schema.weight, bad))
         for kind, name, bad in found:
             issues.add(kind, name, bad)
         return pl.DataFrame(columns)

@@ -1,6 +1,7 @@
 """Raw logs in Parquet files."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
@@ -8,9 +9,11 @@ import pyarrow.parquet as pq
 
 from postclick.data.read import log_source
 from postclick.data.read.file_source import FileSource, frame_of, require_different
+from postclick.data.read.fixed_size_lists import has_fixed_size_lists, read_in_slices
 from postclick.data.read.places.listing import Place
 from postclick.data.read.places.remote_path import RemotePath, random_access
 from postclick.data.read.record_leaves import Leaves, leaves_of
+from postclick.data.read.tables.arrow_frame import as_text
 from postclick.errors import InputError
 
 CHUNK_BYTES = 256 << 20
@@ -43,6 +46,11 @@ class ParquetSource(FileSource):
             ahead = isinstance(self._path, RemotePath)
             with random_access(self._path) as raw, pq.ParquetFile(raw, pre_buffer=ahead) as file:
                 rows = _batch_rows(file.metadata)
+                if has_fixed_size_lists(file.schema_arrow, columns):
+                    place = self._path if isinstance(self._path, Path) else raw
+                    slices = read_in_slices(place, columns, rows, file.metadata.num_rows)
+                    yield from map(as_text, slices)
+                    return
                 for batch in _batches(file, rows, list(columns)):
                     yield frame_of(pa.Table.from_batches([batch])).select(list(columns))
         except (OSError, pa.ArrowException) as error:

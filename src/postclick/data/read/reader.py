@@ -41,7 +41,7 @@ class LogReader:
         self.issues = Issues()
         self._time = schema.time
         # A weights column may be a feature too, or weigh several.
-        lists = [*(feature.name for feature in schema.multi), *schema.weight_columns]
+        lists = [*(f.name for f in (*schema.multi, *schema.vector)), *schema.weight_columns]
         self._lists = tuple(dict.fromkeys(lists))
 
     @property
@@ -80,6 +80,8 @@ def in_pieces(frame: pl.DataFrame, lists: Sequence[str]) -> Iterator[pl.DataFram
             size += int(column.str.len_bytes().sum())
         elif isinstance(column.dtype, pl.List):
             size += 16 * int(column.list.len().sum())
+        elif isinstance(column.dtype, pl.Array):
+            size += 16 * column.dtype.size * len(column)
     rows = max(1, frame.height // (1 + size // PIECE_BYTES))
     yield from frame.iter_slices(rows)
 

@@ -11,7 +11,8 @@ from typing import Any, get_args
 
 from postclick.data import manifest as m
 from postclick.data.check.check_log import Progress
-from postclick.data.check.findings import Funnel
+from postclick.data.check.extremes import extreme_findings
+from postclick.data.check.findings import Funnel, in_order
 from postclick.data.check.labels import BadRows
 from postclick.data.check.log_checks import LogChecks
 from postclick.data.encode.fitting import FeatureFitter
@@ -26,6 +27,7 @@ from postclick.data.write.division import Division, SplitBy
 from postclick.data.write.request import already_made, request_hash, write_request
 from postclick.data.write.shards import write_shards
 from postclick.data.write.spill import Spill
+from postclick.data.write.weight_sums import weight_sums
 from postclick.errors import InputError
 from postclick.system.checksums import file_digest
 from postclick.system.files import staged
@@ -127,6 +129,7 @@ def prepare(
                     tell("read", checks.rows, None)
         report = checks.report()
         report.raise_errors()
+        found = in_order([*report.findings, *extreme_findings(fitter.numbers)])
         fitted = fitter.result()
         fitted.save(folder / m.VOCABULARIES)
         encoder, truth = fitted.encoder, checks.truth()
@@ -143,7 +146,12 @@ def prepare(
                 progress=_progress_of(tell, name, report.funnel),
             )
             spill.path.unlink()
-            written[name] = m.Split(**asdict(report.funnel[name]), shards=shards, truth=truth[name])
+            written[name] = m.Split(
+                **asdict(report.funnel[name]),
+                shards=shards,
+                truth=truth[name],
+                weight=weight_sums(folder, shards) if schema.weight else None,
+            )
         shutil.rmtree(folder / SPILLED)
         m.Manifest(
             format=m.FORMAT,
@@ -152,8 +160,9 @@ def prepare(
             ids=encoder.ids,
             numerics=encoder.numerics,
             bags=encoder.bags,
+            vectors=encoder.vectors,
             splits=written,
-            findings=tuple(f.to_dict() for f in (*report.findings, *names.findings)),
+            findings=tuple(f.to_dict() for f in (*found, *names.findings)),
             notes=splits.notes,
             fingerprint=_fingerprint(schema, seed, written, used),
             negative_rate=negative_rate,

@@ -41,7 +41,12 @@ class Bundle:
             raise InputError(f"{self.folder / BUNDLE} lists no {MODEL}: export the run again")
         info = self.info
         self._encoder = ServingEncoder(
-            info.log_schema, info.ids, info.numerics, info.bags, self.folder / VOCABULARIES
+            info.log_schema,
+            info.ids,
+            info.numerics,
+            info.bags,
+            self.folder / VOCABULARIES,
+            info.vectors,
         )
         users = info.user_features
         met = [bag.name for bag in info.bags if bag.target is not None and bag.target not in users]
@@ -92,6 +97,11 @@ class Bundle:
     def features(self) -> tuple[str, ...]:
         """The raw columns that it needs."""
         return tuple(dict.fromkeys(c for names in self._encoder.columns.values() for c in names))
+
+    @cached_property
+    def vector_sizes(self) -> dict[str, int]:
+        """How many numbers each vector has, by its raw column."""
+        return {vector.name: vector.size for vector in self.info.vectors}
 
     def score(self, frame: FrameLike) -> pl.DataFrame:
         """Score raw rows: float32 `pctr`, `pcvr` and `pctcvr` for each, in order.

@@ -1,20 +1,28 @@
 """The files of a bundle: what `bundle.json` says, and that nothing else is there."""
 
 import stat
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
-from postclick.data.manifest import BagColumn, IdColumn, NumericColumn
+from postclick.data.manifest import BagColumn, IdColumn, NumericColumn, VectorColumn
 from postclick.data.schema import LogSchema, first_message
 from postclick.errors import InputError
 from postclick.system.checksums import file_digest, json_digest
 from postclick.system.files import read_json, write_json
 
-FORMAT: Literal[2] = 2
-# Format 1 had no user features.
-READABLE = (1, FORMAT)
+FORMAT: Literal[3] = 3
+# Format 1 had no user features, format 2 neither vectors nor hashed values.
+READABLE = (1, 2, FORMAT)
 BUNDLE, MODEL = "bundle.json", "model.onnx"
 CHECKSUM = "checksum"
 AGAIN = "export the run again"
@@ -49,10 +57,11 @@ class BundleInfo(_Strict):
         ctr_shift: added to the logit of pCTR: ln of the rate at which unclicked impressions
             were kept in training.
         metrics: of the run, by split.
+        vectors: none in formats before 3.
         files: every other file, by its path within the bundle.
     """
 
-    format: Literal[1, 2]
+    format: Literal[1, 2, 3]
     created_by: str
     method: str
     settings: dict[str, Any]
@@ -61,6 +70,7 @@ class BundleInfo(_Strict):
     ids: tuple[IdColumn, ...]
     numerics: tuple[NumericColumn, ...]
     bags: tuple[BagColumn, ...]
+    vectors: tuple[VectorColumn, ...] = ()
     outputs: tuple[Output, ...]
     user_features: tuple[str, ...] = ()
     calibration: dict[str, Any] | None
@@ -68,6 +78,18 @@ class BundleInfo(_Strict):
     metrics: dict[str, Any]
     parity: Parity
     files: dict[str, FileEntry]
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = dump(self)
+        if not self.vectors:
+            del data["vectors"]
+        return data
+
+
+def format_of(ids: Sequence[IdColumn], vectors: Sequence[VectorColumn]) -> Literal[2, 3]:
+    """The first format that has all that a bundle needs: older versions read what they can."""
+    return FORMAT if vectors or any(column.hashed for column in ids) else 2
 
 
 def describe_files(folder: Path) -> dict[str, FileEntry]:

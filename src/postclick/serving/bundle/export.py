@@ -2,7 +2,7 @@
 
 import math
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,11 +16,11 @@ from postclick.progress import Reporter, Silent
 from postclick.runs.run import Run
 from postclick.serving.bundle.bundle import Bundle
 from postclick.serving.bundle.bundle_files import (
-    FORMAT,
     MODEL,
     BundleInfo,
     Output,
     describe_files,
+    format_of,
     write_info,
 )
 from postclick.serving.bundle.column_owners import owners_of
@@ -70,8 +70,11 @@ def export(
     with _in_place_of(out) as folder:
         log = PreparedLog(trained.folder)
         method, manifest = trained.load(), trained.manifest
-        layout = layout_of(manifest.ids, manifest.numerics, manifest.bags)
-        shared = _shared(layout, user_features, trained.settings.network.numeric)
+        layout = layout_of(manifest.ids, manifest.numerics, manifest.bags, manifest.vectors)
+        # Projected numbers are one vector of all numbers.
+        projected = trained.settings.network.numeric == "project"
+        together = {column.source for column in manifest.numerics} if projected else set()
+        shared = _shared(layout, user_features, together)
         owners = owners_of(layout, frozenset(shared))
         if len(shared) < len(set(user_features)):
             reporter.line("numbers are projected together: those of the user stay with the others")
@@ -99,7 +102,7 @@ def export(
         write_info(
             folder,
             BundleInfo(
-                format=FORMAT,
+                format=format_of(manifest.ids, manifest.vectors),
                 created_by=f"postclick {__version__}",
                 method=trained.settings.method,
                 settings=trained.settings.model_dump(mode="json"),
@@ -108,6 +111,7 @@ def export(
                 ids=manifest.ids,
                 numerics=manifest.numerics,
                 bags=manifest.bags,
+                vectors=manifest.vectors,
                 outputs=outputs,
                 user_features=shared,
                 calibration=None if calibrator is None else calibrator.to_json(),
@@ -121,17 +125,18 @@ def export(
     return Bundle.open(out)
 
 
-def _shared(layout: Layout, user_features: Sequence[str], numeric: str) -> tuple[str, ...]:
-    """Those that the graph reads apart, in the order of the layout."""
+def _shared(
+    layout: Layout, user_features: Sequence[str], together: Collection[str]
+) -> tuple[str, ...]:
+    """Those that the graph reads apart; none of which a column is `together` with others'."""
     for name in user_features:
         if name not in layout.features:
             have = ", ".join(layout.features)
             raise InputError(f"the run has no feature {name!r} of the user; it has {have}")
     if user_features and not set(layout.features).difference(user_features):
         raise InputError("every feature is the user's: leave those of the candidates out")
-    # Projected numbers are one vector of all numbers.
-    apart = (*layout.ids, *layout.bags, *(layout.numerics if numeric != "project" else ()))
-    return tuple(name for name in dict.fromkeys(apart) if name in user_features)
+    apart = dict.fromkeys((*layout.ids, *layout.bags, *layout.numerics))
+    return tuple(name for name in apart if name in user_features and name not in together)
 
 
 @contextmanager

@@ -35,20 +35,32 @@ class PaddedEmbedding(nn.Module):
         bags = len(owners.own.bags) + len(owners.user.bags)
         of_ids = [range(k * embedding.dim, (k + 1) * embedding.dim) for k in range(fields + bags)]
         # Projected numbers are one vector of all numbers, and not divided.
-        of_numbers = range((fields + bags) * embedding.dim, embedding.width)
         identity = isinstance(embedding.project, nn.Identity)
+        behind_numbers = embedding.width - sum(width for _, width in embedding.vectors)
+        of_numbers = range((fields + bags) * embedding.dim, behind_numbers)
+        # How many numerics each owner has, and which vectors, with the columns of what they become.
+        self.projections = embedding.projections
+        self.plain = [sum(k < embedding.numerics for k in owned.numerics) for owned in owners]
+        self.vectors: list[dict[int, int]] = [{} for _ in owners]
+        of_vectors: list[list[int]] = [[] for _ in owners]
+        first, column = embedding.numerics, behind_numbers
+        for vector, (size, width) in enumerate(embedding.vectors):
+            owner = next(k for k, owned in enumerate(owners) if first in owned.numerics)
+            self.vectors[owner][vector] = size
+            of_vectors[owner].extend(range(column, column + width))
+            first, column = first + size, column + width
         self.columns = [
             [
                 *chain.from_iterable(of_ids[k] for k in owned.ids),
                 *chain.from_iterable(
                     of_ids[fields + k] for k in owned.bags if not self._crosses(k, number)
                 ),
-                *(of_numbers[k] for k in owned.numerics if identity),
+                *(of_numbers[k] for k in owned.numerics[: self.plain[number]] if identity),
+                *(of_numbers if self.plain[number] and not identity else ()),
+                *of_vectors[number],
             ]
             for number, owned in enumerate(owners)
         ]
-        if not identity:
-            self.columns[0].extend(of_numbers)
         for number, owned in enumerate(owners):
             crossing = (of_ids[fields + k] for k in owned.bags if self._crosses(k, number))
             self.columns[0].extend(chain.from_iterable(crossing))
@@ -67,15 +79,27 @@ class PaddedEmbedding(nn.Module):
             for bag, padded in zip(self.bags[number], lists, strict=True):
                 pooled = self._pooled(bag, padded, fields)
                 (crossing if self._crosses(bag, number) else blocks[number]).append(pooled)
-        for owned, numbers in zip(blocks, numeric, strict=True):
-            if numbers.shape[1]:
-                owned.append(self.project(numbers))
+        for number, numbers in enumerate(numeric):
+            blocks[number] += self._numbers(number, numbers)
         blocks[0] += crossing
         own, *user = [p[0] if len(p) == 1 else torch.cat(p, dim=1) for p in blocks if p]
         if not user:
             order = sorted(range(own.shape[1]), key=self.columns[0].__getitem__)
             return own if order == list(range(len(order))) else own[:, order]
         return as_tensor(PartlySharedRows(own, user[0], *self.columns))
+
+    def _numbers(self, owner: int, numbers: Tensor) -> list[Tensor]:
+        """What becomes of the numerics and of the vectors of one owner."""
+        plain, vectors = self.plain[owner], self.vectors[owner]
+        parts = []
+        if plain:
+            parts.append(self.project(numbers[:, :plain] if vectors else numbers))
+        for vector, size in vectors.items():
+            elements, key = numbers[:, plain : plain + size], str(vector)
+            known = key in self.projections
+            parts.append(self.projections[key](elements) if known else elements)
+            plain += size
+        return parts
 
     def _pooled(self, bag: int, padded: PaddedBag, fields: Sequence[Tensor]) -> Tensor:
         """[n, dim], or one row where the user alone has a say."""

@@ -73,7 +73,7 @@ def random_rows(
     ids = np.zeros((rows, len(inputs.field_sizes)), dtype=np.int32)
     for k, size in enumerate(inputs.field_sizes):
         ids[:, k] = rng.integers(0, size, rows) * (rng.random(rows) < 0.9)
-    numeric = rng.normal(size=(rows, inputs.numerics)).astype(np.float32)
+    numeric = rng.normal(size=(rows, inputs.numeric_width)).astype(np.float32)
     numeric *= rng.random(numeric.shape) < 0.9
     bags = []
     for size in inputs.bag_sizes:

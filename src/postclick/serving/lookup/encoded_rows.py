@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ class Layout:
 
     Attributes:
         ids, numerics, bags: a feature's name for each column, and for each multi-valued feature.
+            A vector has as many columns as elements, behind the numerics.
     """
 
     ids: tuple[str, ...]
@@ -98,7 +100,7 @@ class EncodedRows:
         layout: what the columns are.
         features: those that were encoded; the others' columns are zeros.
         ids: int32 [n, fields], each column with the ids of its own field.
-        numeric: float32 [n, numerics].
+        numeric: float32 [n, numerics and elements of the vectors].
         bags: one entry for each multi-valued feature.
 
     >>> layout = Layout(("user", "item"), (), ())
@@ -168,5 +170,6 @@ def _repeated(bag: BagRows | SharedBag, rows: int) -> SharedBag:
     return SharedBag(bag.one if isinstance(bag, SharedBag) else bag, rows)
 
 
+@lru_cache(maxsize=256)
 def _among(names: Sequence[str], features: frozenset[str]) -> npt.NDArray[np.bool_]:
     return np.array([name in features for name in names], dtype=np.bool_)

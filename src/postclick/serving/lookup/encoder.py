@@ -9,16 +9,31 @@ import polars as pl
 
 from postclick.data.encode.pooling import pooling_weights
 from postclick.data.encode.scaling import quantile_ids
+from postclick.data.encode.vectors import VectorScaling
 from postclick.data.encode.vocabulary import Vocabulary
-from postclick.data.manifest import WEIGHTS_SUFFIX, BagColumn, IdColumn, NumericColumn
+from postclick.data.manifest import (
+    WEIGHTS_SUFFIX,
+    BagColumn,
+    IdColumn,
+    NumericColumn,
+    VectorColumn,
+)
 from postclick.data.read.bad_values import LENGTHS, UNREADABLE
+from postclick.data.read.bucket_hash import bucket_ids
 from postclick.data.read.canonical import Canonicalizer, Issues
 from postclick.data.read.canonical_text import to_text
 from postclick.data.read.lists import flatten
 from postclick.data.read.value_rules import ValueRules
-from postclick.data.schema import LogSchema, MultiCategorical
+from postclick.data.read.vectors import LENGTH, TEXT, matrix_of
+from postclick.data.schema import Hashed, LogSchema, MultiCategorical, Vector
 from postclick.errors import InputError
-from postclick.serving.lookup.encoded_rows import BagRows, EncodedRows, Int32s, Layout
+from postclick.serving.lookup.encoded_rows import (
+    BagRows,
+    EncodedRows,
+    Floats32,
+    Int32s,
+    Layout,
+)
 from postclick.serving.lookup.integer_lookup import IntegerColumns
 from postclick.serving.lookup.numeric_scaling import NumericScaling, read_number
 from postclick.serving.lookup.raw_rows import RawRows
@@ -27,7 +42,10 @@ from postclick.serving.lookup.vocabulary_lookup import VocabularyLookup, find_id
 _TROUBLE = {
     UNREADABLE: "values are not numbers: mend them, or leave them empty",
     LENGTHS: "rows have lists and weights of different lengths: mend them",
+    TEXT: "values are not numbers: mend them, or leave the vector empty",
 }
+# What a float64 [n] is that says of each row whether it has a value.
+_THERE = 0.0
 
 
 class ServingEncoder:
@@ -45,11 +63,13 @@ class ServingEncoder:
         numerics: Sequence[NumericColumn],
         bags: Sequence[BagColumn],
         vocabularies: Path,
+        vectors: Sequence[VectorColumn] = (),
     ) -> None:
         """Raises `InputError` where a vocabulary is missing or is another one."""
         self._ids, self._bags = tuple(ids), tuple(bags)
         self._scaling = NumericScaling(numerics)
-        self.layout = layout_of(ids, numerics, bags)
+        self._vectors = {column.name: VectorScaling(column) for column in vectors}
+        self.layout = layout_of(ids, numerics, bags, vectors)
         multi = {bag.name: bag for bag in schema.multi}
         self.columns: dict[str, tuple[str, ...]] = {}
         for name in self.layout.features:
@@ -66,7 +86,9 @@ class ServingEncoder:
             )
             for name, size in vocabulary_sizes(ids, bags)
         }
-        self._canonical = {name: _alone(schema, bag) for name, bag in multi.items()}
+        apart: tuple[MultiCategorical | Hashed | Vector, ...]
+        apart = (*schema.multi, *schema.hashed, *schema.vector)
+        self._canonical = {feature.name: _alone(schema, feature) for feature in apart}
 
     def warm(self) -> None:
         """Build now what the first rows of text or integers would build."""
@@ -76,10 +98,10 @@ class ServingEncoder:
 
     @cached_property
     def _integers(self) -> IntegerColumns:
-        """Of the id columns; one that is made of bins has no values."""
+        """Of the id columns; one that is made of bins or hashed has no values."""
         empty = VocabularyLookup(pl.Series([], dtype=pl.String))
         return IntegerColumns(
-            [(empty if c.edges is not None else self._values[c.name]).signed for c in self._ids]
+            [(self._values[c.name] if c.has_vocabulary else empty).signed for c in self._ids]
         )
 
     def encode(self, rows: RawRows, features: Collection[str] | None = None) -> EncodedRows:
@@ -94,20 +116,35 @@ class ServingEncoder:
         wanted = dict.fromkeys(self.layout.features if features is None else features)
         self._require(rows.names, wanted)
         ids = self._encode_ids(rows, wanted)
-        numbers = {
-            name: read_number(rows.column(name), self._rules)
-            for name in dict.fromkeys(self.layout.numerics)
-            if name in wanted
-        }
-        if numbers:
-            numeric = self._scaling.scale(numbers)
-        else:
-            numeric = np.zeros((rows.height, len(self.layout.numerics)), dtype=np.float32)
+        numeric = self._encode_numbers(rows, wanted)
         bags = tuple(
             self._bag(rows, bag) if bag.name in wanted else BagRows.empty(rows.height)
             for bag in self._bags
         )
         return EncodedRows(self.layout, frozenset(wanted), ids, numeric, bags)
+
+    def _encode_numbers(self, rows: RawRows, wanted: Collection[str]) -> Floats32:
+        read = {name: self._read_apart(rows, name) for name in self._vectors if name in wanted}
+        numbers = {}
+        for name in dict.fromkeys(column.source for column in self._scaling.columns):
+            if name in read:
+                numbers[name] = np.where(read[name].is_null().to_numpy(), np.nan, _THERE)
+            elif name in wanted:
+                numbers[name] = read_number(rows.column(name), self._rules)
+        if numbers:
+            numeric = self._scaling.scale(numbers)
+        else:
+            numeric = np.zeros((rows.height, len(self._scaling.columns)), dtype=np.float32)
+        if not self._vectors:
+            return numeric
+        parts = [numeric]
+        for name, scaling in self._vectors.items():
+            size = scaling.column.size
+            if name in read:
+                parts.append(scaling.scale(matrix_of(read[name], size)))
+            else:
+                parts.append(np.zeros((rows.height, size), dtype=np.float32))
+        return np.concatenate(parts, axis=1)
 
     def _encode_ids(self, rows: RawRows, wanted: Collection[str]) -> Int32s:
         ids = np.zeros((rows.height, len(self._ids)), dtype=np.int32)
@@ -120,6 +157,9 @@ class ServingEncoder:
                 ids[:, k] = quantile_ids(
                     read_number(rows.column(column.name), self._rules), column.edges
                 )
+            elif column.hashed:
+                texts = self._read_apart(rows, column.name)
+                ids[:, k] = bucket_ids(texts, column.size - 1)
             elif (place := rows.place.get(column.name)) is not None:
                 whole[k] = place
             else:
@@ -146,13 +186,27 @@ class ServingEncoder:
                 f"{have or 'none'}: give every feature that the model was trained on"
             )
 
-    def _bag(self, rows: RawRows, bag: BagColumn) -> BagRows:
+    def _convert(self, rows: RawRows, name: str) -> pl.DataFrame:
+        """The canonical columns of one feature."""
         issues = Issues()
-        canonical = self._canonical[bag.name].convert(rows.some(self.columns[bag.name]), issues)
+        canonical = self._canonical[name].convert(rows.some(self.columns[name]), issues)
         for (kind, column), count in issues.rows.items():
             if kind in _TROUBLE:
                 such = ", ".join(issues.examples[kind, column])
                 raise InputError(f"column {column!r}: {count:,} {_TROUBLE[kind]} (such as {such})")
+            if kind.startswith(LENGTH):
+                length, size = kind.removeprefix(LENGTH), self._vectors[column].column.size
+                raise InputError(
+                    f"column {column!r}: {count:,} rows hold {length} elements instead of {size}: "
+                    "send vectors of the size that the model was trained on"
+                )
+        return canonical
+
+    def _read_apart(self, rows: RawRows, name: str) -> pl.Series:
+        return self._convert(rows, name)[name]
+
+    def _bag(self, rows: RawRows, bag: BagColumn) -> BagRows:
+        canonical = self._convert(rows, bag.name)
         text, offsets = flatten(canonical[bag.name])
         if bag.weighted:
             weights = flatten(canonical[bag.name + WEIGHTS_SUFFIX])[0].to_numpy().astype(np.float32)
@@ -162,23 +216,34 @@ class ServingEncoder:
         return BagRows(self._values[bag.name].of_text(text), offsets, weights)
 
 
-def _alone(schema: LogSchema, bag: MultiCategorical) -> Canonicalizer:
-    """What reads one multi-valued feature as training does, and nothing else."""
-    alone = schema.model_copy(update={"categorical": (), "numeric": (), "multi": (bag,)})
-    return Canonicalizer(alone, [bag.name, bag.weights or bag.name], labels=False)
+def _alone(schema: LogSchema, feature: MultiCategorical | Hashed | Vector) -> Canonicalizer:
+    """What reads one feature as training does, and nothing else."""
+    kinds = ("categorical", "numeric", "multi", "hashed", "vector")
+    alone = {kind: tuple(f for f in getattr(schema, kind) if f is feature) for kind in kinds}
+    weights = feature.weights if isinstance(feature, MultiCategorical) else None
+    columns = [feature.name, weights or feature.name]
+    return Canonicalizer(schema.model_copy(update=alone), columns, labels=False)
 
 
 def layout_of(
-    ids: Sequence[IdColumn], numerics: Sequence[NumericColumn], bags: Sequence[BagColumn]
+    ids: Sequence[IdColumn],
+    numerics: Sequence[NumericColumn],
+    bags: Sequence[BagColumn],
+    vectors: Sequence[VectorColumn] = (),
 ) -> Layout:
     """Which feature each column of the arrays belongs to."""
-    names = (c.name for c in ids), (c.source for c in numerics), (c.name for c in bags)
-    return Layout(*map(tuple, names))
+    elements = (vector.name for vector in vectors for _ in range(vector.size))
+    return Layout(
+        tuple(column.name for column in ids),
+        (*(column.source for column in numerics), *elements),
+        tuple(column.name for column in bags),
+    )
 
 
 def vocabulary_sizes(ids: Sequence[IdColumn], bags: Sequence[BagColumn]) -> list[tuple[str, int]]:
     """Name and size of each column that has a vocabulary."""
-    return [(c.name, c.size) for c in ids if c.edges is None] + [(c.name, c.size) for c in bags]
+    named = [(column.name, column.size) for column in ids if column.has_vocabulary]
+    return named + [(column.name, column.size) for column in bags]
 
 
 def _load(folder: Path, name: str, size: int, rules: ValueRules | None) -> pl.Series:

@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from postclick.data.encode.scaling import LARGEST_SCALED, Floats, signed_log1p
+from postclick.data.encode.scaling import LARGEST_SCALED, hold_within
 from postclick.data.manifest import NumericColumn
+from postclick.data.numbers.moments import Floats, signed_log1p
 from postclick.data.read.numbers import to_number
 from postclick.data.read.value_rules import DEFAULT_RULES, ValueRules
 from postclick.errors import InputError
@@ -57,6 +58,8 @@ class NumericScaling:
         self.columns = tuple(columns)
         self._mean = np.array([column.mean for column in columns])
         self._std = np.array([column.std for column in columns])
+        limits = np.array([column.limits for column in columns]).reshape(-1, 2)
+        self._low, self._high = limits.T
         kinds = np.array([column.transform for column in columns])
         self._logs = (kinds == "log1p").nonzero()[0]
         self._flags = (kinds == "missing_flag").nonzero()[0]
@@ -71,6 +74,7 @@ class NumericScaling:
         missing = np.isnan(values)
         if self._logs.size:
             values[:, self._logs] = signed_log1p(values[:, self._logs])
+        hold_within(values, self._low, self._high)
         with np.errstate(over="ignore"):
             values -= self._mean
             values /= self._std

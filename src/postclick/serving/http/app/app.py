@@ -31,7 +31,11 @@ def build_app(service: Service) -> FastAPI:
         "/score",
         response_class=JSONResponse,
         responses=score_responses(),
-        openapi_extra=score_body_schema(service.limits, service.current.bundle.features),
+        openapi_extra=score_body_schema(
+            service.limits,
+            service.current.bundle.features,
+            service.current.bundle.vector_sizes,
+        ),
     )
     async def score(request: Request) -> Response:
         """Predict pCTR, pCVR and pCTCVR of candidates, in order."""

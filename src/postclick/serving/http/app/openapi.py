@@ -1,5 +1,6 @@
 """What the OpenAPI document says of /score, whose body FastAPI does not parse."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -48,13 +49,22 @@ def score_responses() -> dict[int | str, dict[str, Any]]:
     return found
 
 
-def score_body_schema(limits: Limits, features: tuple[str, ...]) -> dict[str, Any]:
-    """The request body of /score; features are those of the bundle that serves at the start."""
+def score_body_schema(
+    limits: Limits, features: tuple[str, ...], vectors: Mapping[str, int] | None = None
+) -> dict[str, Any]:
+    """The request body of /score.
+
+    Args:
+        features: of the bundle that serves at the start.
+        vectors: those of them that are vectors, and how many numbers each has.
+    """
     scalar = {"type": ["string", "number", "boolean", "null"]}
     value = {"anyOf": [scalar, {"type": "array", "items": scalar}]}
+    kinds = dict.fromkeys(features, value)
+    kinds |= {name: _vector(size) for name, size in (vectors or {}).items()}
     record = {
         "type": "object",
-        "properties": dict.fromkeys(features, value),
+        "properties": kinds,
         "additionalProperties": value,
         "maxProperties": limits.columns,
     }
@@ -65,7 +75,13 @@ def score_body_schema(limits: Limits, features: tuple[str, ...]) -> dict[str, An
         "minItems": 1,
         "maxItems": limits.candidates,
     }
-    columns = {"type": "object", "additionalProperties": listed, "minProperties": 1}
+    columns: dict[str, Any] = {
+        "type": "object",
+        "additionalProperties": listed,
+        "minProperties": 1,
+    }
+    if vectors:
+        columns["properties"] = {name: {**listed, "items": kinds[name]} for name in vectors}
     rows = {"anyOf": [records, columns]}
     apart = {
         "type": "object",
@@ -81,3 +97,15 @@ def score_body_schema(limits: Limits, features: tuple[str, ...]) -> dict[str, An
     }
     content = {JSON: {"schema": {"anyOf": [apart, together]}}, ARROW: {"schema": _BINARY}}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def _vector(size: int) -> dict[str, Any]:
+    """A list of so many numbers, text that says the same, or nothing."""
+    numbers = {"type": "array", "items": {"type": ["number", "null"]}}
+    return {
+        "anyOf": [
+            {**numbers, "minItems": size, "maxItems": size},
+            {**numbers, "maxItems": 0},
+            {"type": ["string", "null"]},
+        ]
+    }

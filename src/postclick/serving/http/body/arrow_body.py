@@ -77,6 +77,9 @@ def _cleaned(
             if layout.startswith("list"):
                 # A list names its elements, and polars trusts that name.
                 arrays[number] = array.cast(pa.large_list(array.type.value_type))
+                if pa.types.is_fixed_size_list(array.type) and array.null_count:
+                    # What stands below a null is none of the values.
+                    arrays[number] = arrays[number].take(pa.array(range(len(array))))
                 continue
             if layout == "dictionary":
                 # They may name one long text in every row.

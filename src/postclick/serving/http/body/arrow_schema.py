@@ -145,6 +145,9 @@ def arrow_layout(kind: pa.DataType) -> str | None:
         if types.is_string_view(kind.value_type):
             return "list of views"
         return "list" if _is_plain(kind.value_type) else None
+    if types.is_fixed_size_list(kind):
+        # Of no elements it would take no space, and could be of any length.
+        return "list" if kind.list_size and _is_number(kind.value_type) else None
     if types.is_dictionary(kind):
         return "dictionary" if _is_text(kind.value_type) else None
     if types.is_string_view(kind):
@@ -161,15 +164,19 @@ def _layout(name: str, kind: pa.DataType) -> str:
     raise Refusal(
         422,
         f"column {quoted(name)} is of type {shown}: send text, integers, float32, float64, "
-        "booleans, a dictionary of text, or a list of one of the first four",
+        "booleans, a dictionary of text, a list of one of the first four, or a list of a fixed "
+        "number of integers or floats",
         "content",
     )
 
 
 def _is_plain(kind: pa.DataType) -> bool:
+    return bool(_is_number(kind) or pa.types.is_boolean(kind) or _is_text(kind))
+
+
+def _is_number(kind: pa.DataType) -> bool:
     types = pa.types
-    wide = types.is_float32(kind) or types.is_float64(kind)
-    return bool(wide or types.is_integer(kind) or types.is_boolean(kind) or _is_text(kind))
+    return bool(types.is_float32(kind) or types.is_float64(kind) or types.is_integer(kind))
 
 
 def _is_integer(kind: pa.DataType) -> bool:

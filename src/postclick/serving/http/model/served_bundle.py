@@ -1,6 +1,6 @@
 """What the server needs of a bundle, and how it makes sure of one before it serves it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +20,10 @@ class ServedBundle(Protocol):
     @property
     def features(self) -> tuple[str, ...]:
         """Names of the raw columns it needs."""
+
+    @property
+    def vector_sizes(self) -> Mapping[str, int]:
+        """Those of them that are vectors, and how many numbers each has."""
 
     @property
     def version(self) -> str:

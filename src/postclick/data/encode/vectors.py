@@ -1,0 +1,84 @@
+"""Vectors: the moments of each element over training rows, and scaling by them."""
+
+import numpy as np
+import numpy.typing as npt
+
+from postclick.data.encode.scaling import LARGEST_SCALED
+from postclick.data.manifest import VectorColumn
+from postclick.data.numbers.moments import Floats
+
+
+class VectorMoments:
+    """`postclick.data.encode.scaling.Moments` of each element of a vector, missing ones left out.
+
+    Attributes:
+        count: int64 [size], how often each element was there.
+
+    >>> moments = VectorMoments(2)
+    >>> moments.add(np.array([[1.0, 5.0], [3.0, np.nan]])); moments.add(np.array([[5.0, 5.0]]))
+    >>> moments.mean.tolist(), moments.std.round(6).tolist()
+    ([3.0, 5.0], [1.632993, 1.0])
+    """
+
+    def __init__(self, size: int) -> None:
+        self.count = np.zeros(size, dtype=np.int64)
+        self.mean = np.zeros(size)
+        self._squares = np.zeros(size)
+        self._low, self._high = np.full(size, np.inf), np.full(size, -np.inf)
+
+    def add(self, values: Floats) -> None:
+        """Take in float64 [n, size], finite or NaN."""
+        if len(values) == 0:
+            return
+        new = VectorMoments(values.shape[1])
+        there = ~np.isnan(values)
+        whole = bool(there.all())
+        new.count[:] = there.sum(axis=0)
+        known = np.maximum(new.count, 1)
+        new.mean = (values if whole else np.where(there, values, 0.0)).sum(axis=0) / known
+        apart = values - new.mean
+        new._squares = np.square(apart if whole else np.where(there, apart, 0.0)).sum(axis=0)
+        new._low = (values if whole else np.where(there, values, np.inf)).min(axis=0)
+        new._high = (values if whole else np.where(there, values, -np.inf)).max(axis=0)
+        self.merge(new)
+
+    def merge(self, other: "VectorMoments") -> None:
+        """Take in what was counted of other rows."""
+        total = self.count + other.count
+        share = other.count / np.maximum(total, 1)
+        step = other.mean - self.mean
+        self._squares += other._squares + step * step * (self.count * share)
+        self.mean += step * share
+        self.count = total
+        self._low = np.minimum(self._low, other._low)
+        self._high = np.maximum(self._high, other._high)
+
+    @property
+    def std(self) -> Floats:
+        """float64 [size]: 1 where there is no spread."""
+        std: Floats = np.sqrt(self._squares / np.maximum(self.count, 1))
+        flat = (self._low >= self._high) | ~np.isfinite(std) | (std <= 0)
+        return np.where(flat, 1.0, std)
+
+
+class VectorScaling:
+    """Scales the vectors of one feature: the same in training and in scoring.
+
+    >>> column = VectorColumn(name="e", size=2, mean=(1.0, 0.0), std=(2.0, 1.0))
+    >>> VectorScaling(column).scale(np.array([[5.0, np.nan], [np.nan, np.nan]])).tolist()
+    [[2.0, 0.0], [0.0, 0.0]]
+    """
+
+    def __init__(self, column: VectorColumn) -> None:
+        self.column = column
+        # None of a vector that is taken as it is.
+        self._mean = np.array(column.mean) if column.mean else None
+        self._std = np.array(column.std)
+
+    def scale(self, values: Floats) -> npt.NDArray[np.float32]:
+        """float32 [n, size] of float64 [n, size]; 0 where an element is missing."""
+        missing = np.isnan(values)
+        with np.errstate(over="ignore"):
+            scaled = values if self._mean is None else (values - self._mean) / self._std
+        scaled = np.where(missing, 0.0, scaled)
+        return scaled.clip(-LARGEST_SCALED, LARGEST_SCALED).astype(np.float32)
