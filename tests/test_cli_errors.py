@@ -116,7 +116,7 @@ CASES: dict[str, Case] = {
     ),
     "conversions without a click": (
         lambda p: p.prepare(train=p.log(CONVERTED)),
-        ("without a click", "of 6,000 rows", "on_bad_rows"),
+        ("without a click", "of 6,000 rows", "prepare with --on-bad-rows drop"),
     ),
     "a label of 2": (
         lambda p: p.prepare(train=p.log(pl.lit(2).alias("click"))),

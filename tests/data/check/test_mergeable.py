@@ -18,7 +18,8 @@ from postclick.data.check.labels import LabelCounts
 from postclick.data.check.leakage import LeakSample
 from postclick.data.check.overlap import KeySketch, TimeSpan
 from postclick.data.check.value_findings import value_findings
-from postclick.data.encode.scaling import EdgeSample, Moments
+from postclick.data.encode.scaling import EdgeSample
+from postclick.data.numbers.moments import Moments
 from postclick.data.read.canonical import ROW, Canonicalizer, Issues
 from postclick.data.row_hash import SAMPLE, hashes_of, row_hash
 from postclick.data.schema import LogSchema
