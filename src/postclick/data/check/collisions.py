@@ -86,5 +86,5 @@ def _round_up(number: int) -> int:
     >>> _round_up(146_870), _round_up(20), _round_up(21)
     (200000, 20, 50)
     """
-    power = 10 ** (len(str(number)) - 1)
+    power: int = 10 ** (len(str(number)) - 1)
     return next(step * power for step in (1, 2, 5, 10) if step * power >= number)
