@@ -19,7 +19,7 @@ from postclick.data.write.prepare import prepare
 ROOT = Path(data.__file__).parent
 STAGES = ("read", "check", "encode", "write")
 # What every stage may use: none of it knows a stage but `read`.
-SHARED = {"schema", "manifest", "row_hash", "sample", "column_threads", "splits"}
+SHARED = {"schema", "manifest", "row_hash", "sample", "column_threads", "splits"} | {"numbers"}
 
 
 def imported(file: Path) -> set[str]:

@@ -20,7 +20,7 @@ Raw = tuple[pl.DataFrame, pl.DataFrame]
 def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("postclick.data.read.log_source.CHUNK_ROWS", 250)
     monkeypatch.setattr("postclick.serving.score_log.PIECE_ROWS", 60)
-    monkeypatch.setattr("postclick.serving.score_log.GROUP_ROWS", 500)
+    monkeypatch.setattr("postclick.serving.score_writer.GROUP_ROWS", 500)
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_what_cannot_be_scored_is_one_line(
         ([folder, log, "--out", tmp_path / "no" / "s.parquet"], "s.parquet cannot be written"),
         ([folder, log, "--out", log], "is the log that is to be scored: name another file"),
         ([folder, log, log, "--out", log], "is the log that is to be scored: name another file"),
-        ([folder, log, "--out", tmp_path], "is a folder: name a Parquet file to write"),
+        ([folder, log, "--out", tmp_path], "is a folder: name a file to write"),
     ]
     for arguments, message in cases:
         done = run("score", *arguments)

@@ -22,7 +22,8 @@ class FittedOn(_Strict):
     """The rows that a calibrator was fitted on.
 
     `rows` are those of the split, of which the clicked ones were used. `clip` is that of the
-    propensity in the weights, whose effective sample size is in clicks.
+    propensity in the weights, whose effective sample size is in clicks; rows of weight 0 in the log
+    are not counted as clicks.
     """
 
     split: Literal["valid"] = "valid"

@@ -26,8 +26,9 @@ class ReliabilityBin:
 
     Attributes:
         rows: how many.
-        predicted, observed: mean pCVR, and conversions per row.
-        low, high: Wilson interval of the rate behind `observed`.
+        predicted, observed: mean pCVR, and conversions per row; weighted, if rows have weights.
+        low, high: Wilson interval of the rate behind `observed`, from as many rows of equal weight
+            as tell as much.
 
     >>> ReliabilityBin(100, 0.1, 0.12, 0.07, 0.198).rows
     100
@@ -74,7 +75,7 @@ class JudgedCalibrator:
     truth: Mapping[Space, TruthFigures]
 
 
-def wilson(positives: float, rows: int, level: float = LEVEL) -> tuple[float, float]:
+def wilson(positives: float, rows: float, level: float = LEVEL) -> tuple[float, float]:
     """The Wilson score interval of a rate; it stays within [0, 1] and is never of width 0.
 
     Raises `InputError` without rows, or with more positives than rows.
@@ -85,7 +86,7 @@ def wilson(positives: float, rows: int, level: float = LEVEL) -> tuple[float, fl
     [0.1078, 0.6032]
     """
     if not 0 <= positives <= rows or not rows:
-        raise InputError(f"{positives:g} of {rows} rows is no rate; give positives among rows")
+        raise InputError(f"{positives:g} of {rows:g} rows is no rate; give positives among rows")
     z2 = float(norm.isf(tail(level))) ** 2
     rate, whole = positives / rows, rows + z2
     middle = (positives + z2 / 2) / whole
@@ -94,20 +95,34 @@ def wilson(positives: float, rows: int, level: float = LEVEL) -> tuple[float, fl
 
 
 def reliability(
-    pcvr: ArrayLike, conversion: ArrayLike, bins: int = BINS
+    pcvr: ArrayLike,
+    conversion: ArrayLike,
+    bins: int = BINS,
+    *,
+    weight: NDArray[np.floating] | None = None,
 ) -> tuple[ReliabilityBin, ...]:
     """Predicted against observed in bins of equal numbers of rows, lowest pCVR first.
 
-    Rows of equal pCVR share a bin, so there may be fewer. Shapes `(n,)`, clicked rows only: pCVR
-    in [0, 1] and 0/1. Raises `InputError` for other values.
+    Rows of equal pCVR share a bin, so there may be fewer. Rows of weight 0 are left out. Shapes
+    `(n,)`, clicked rows only: pCVR in [0, 1] and 0/1. Raises `InputError` for other values.
 
     >>> found = reliability([0.1, 0.1, 0.4, 0.4], [0, 0, 1, 0], bins=2)
     >>> [(one.rows, one.predicted, one.observed) for one in found]
     [(2, 0.1, 0.0), (2, 0.4, 0.5)]
     """
+    found = by_bucket(pcvr, pcvr, conversion, bins, weight=weight)
+    if weight is None:
+        worth = [float(b.rows) for b in found]
+    else:
+        p, squares = np.asarray(pcvr), np.square(weight, dtype=np.float64)
+        inside = ((weight > 0) & (p >= b.low) & (p <= b.high) for b in found)
+        worth = [
+            (b.weight or 0.0) ** 2 / float(squares[rows].sum())
+            for b, rows in zip(found, inside, strict=True)
+        ]
     return tuple(
-        ReliabilityBin(b.rows, b.predicted, b.observed, *wilson(b.observed * b.rows, b.rows))
-        for b in by_bucket(pcvr, pcvr, conversion, bins)
+        ReliabilityBin(b.rows, b.predicted, b.observed, *wilson(min(b.observed, 1.0) * n, n))
+        for b, n in zip(found, worth, strict=True)
     )
 
 
@@ -115,6 +130,8 @@ def judge_calibrator(
     calibrator: Calibrator, cvr_logit: NDArray[np.floating], labels: SplitLabels
 ) -> JudgedCalibrator:
     """Judge calibrated predictions for every row of a split, or for its clicked rows alone.
+
+    Rows count by their weights, if they have some; `clicks` and `rows` are counts all the same.
 
     Shape: `cvr_logit` `(n,)` in the order of `labels`. The truth is `true_cvr` where there is one,
     else `potential_conversion`; rows without it are left out of its figures.
@@ -133,16 +150,24 @@ def judge_calibrator(
     z = calibrator.apply(cvr_logit)
     q, c = sigmoid(z), labels.click
     v = labels.conversion[c]
-    clicks, conversions = int(c.sum()), int(v.sum())
-    bins = reliability(q[c], v)
+    w = None if labels.weight is None else labels.weight[c].astype(np.float64)
+    clicks = int(c.sum())
+    conversions = int(v.sum()) if w is None else float(w[v].sum())
+    known = bool(clicks) if w is None else bool(w.any())
     return JudgedCalibrator(
         clicks,
-        float(q[c].sum()) / conversions if conversions else None,
-        float(cross_entropy(z[c], v).mean()) if clicks else None,
-        calibration_error(by_bucket(q[c], q[c], v, BINS)) if clicks else None,
-        bins,
+        (float((q[c] if w is None else w * q[c]).sum()) / conversions) if conversions else None,
+        _mean(cross_entropy(z[c], v), w) if known else None,
+        calibration_error(by_bucket(q[c], q[c], v, BINS, weight=w)) if known else None,
+        reliability(q[c], v, weight=w),
         _against_truth(z, q, labels),
     )
+
+
+def _mean(values: NDArray[np.floating], weight: NDArray[np.float64] | None) -> float:
+    if weight is None:
+        return float(values.mean(dtype=np.float64))
+    return float(np.average(values.astype(np.float64), weights=weight))
 
 
 def _against_truth(
@@ -157,12 +182,12 @@ def _against_truth(
         "unclicked": known & ~labels.click,
         "entire": known,
     }
-    return {
-        space: TruthFigures(
-            int(rows.sum()),
-            float(q[rows].mean() - truth[rows].mean(dtype=np.float64)),
-            float(cross_entropy(z[rows], truth[rows]).mean()),
-        )
-        for space, rows in spaces.items()
-        if rows.any()
-    }
+    weights = labels.weight
+    found: dict[Space, TruthFigures] = {}
+    for space, rows in spaces.items():
+        w = None if weights is None else weights[rows].astype(np.float64)
+        if rows.any() if w is None else w.any():
+            bias = _mean(q[rows], w) - _mean(truth[rows], w)
+            nll = _mean(cross_entropy(z[rows], truth[rows]), w)
+            found[space] = TruthFigures(int(rows.sum()), bias, nll)
+    return found

@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from postclick.cli.shared import Json, Out, Seed, Sets, app
+from postclick.cli.shared import Json, Logs, Out, Reads, Seed, Sets, app
 from postclick.console import one_line_errors, print_json, reporting
 
 BadRows = Literal["error", "drop", "keep"]
+SplitBy = Literal["random", "time", "group"]
 
 
 def _list_worlds(asked: bool) -> None:
@@ -66,10 +67,18 @@ def simulate(
 
 @app.command()
 def check(
-    logs: Annotated[list[Path], typer.Argument(help="CSV or Parquet files, or folders.")],
+    logs: Logs,
     schema: Annotated[Path | None, typer.Option(help="The log's schema (YAML).")] = None,
-    test: Annotated[list[Path] | None, typer.Option(help="Test log, for overlap checks.")] = None,
+    test: Annotated[list[str] | None, typer.Option(help="Test log, for overlap checks.")] = None,
     propose: Annotated[bool, typer.Option("--propose", help="Print a draft schema.")] = False,
+    reads: Reads = [],  # noqa: B006 - typer copies it
+    click: Annotated[
+        str | None, typer.Option(help="Of a draft: the column of clicks [told by name].")
+    ] = None,
+    conversion: Annotated[
+        str | None,
+        typer.Option(help="Of a draft: that of conversions: 0/1, a count, an amount or a time."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check a log's funnel and features before anything is trained; exit code 2 on errors.
@@ -79,21 +88,30 @@ def check(
 
     \b
     Example: postclick check --propose log.csv > schema.yaml
+
+    \b
+    Example: postclick check --propose log.csv --click clicked --conversion order_value
     """
     from postclick.console import BAD_INPUT, fail
     from postclick.data.check.check_log import check_log
     from postclick.data.check.propose import propose_schema
     from postclick.data.read.opening import open_log
     from postclick.data.schema import LogSchema
+    from postclick.data.schema.read_options import read_settings, with_read
 
     with one_line_errors():
-        log = open_log(*logs)
         if propose:
-            return print(propose_schema(log), end="")
+            read = read_settings(reads)
+            log = open_log(*logs, read=read)
+            return print(propose_schema(log, click, conversion, read=read), end="")
+        if click is not None or conversion is not None:
+            fail("--click and --conversion go with --propose: a schema names its own columns")
         if schema is None:
             fail("check needs --schema, or --propose to draft one")
-        held_out = open_log(*test) if test else None
-        report = check_log(LogSchema.load(schema), log, test=held_out)
+        parsed = with_read(LogSchema.load(schema), reads)
+        log = open_log(*logs, read=parsed.read)
+        held_out = open_log(*test, read=parsed.read) if test else None
+        report = check_log(parsed, log, test=held_out)
     if json:
         print_json(report.to_dict())
     else:
@@ -108,15 +126,28 @@ def check(
 def prepare(
     out: Out,
     schema: Annotated[Path | None, typer.Option(help="The log's schema (YAML).")] = None,
-    train: Annotated[list[Path] | None, typer.Option(help="Training log.")] = None,
-    valid: Annotated[list[Path] | None, typer.Option(help="Validation log.")] = None,
-    test: Annotated[list[Path] | None, typer.Option(help="Test log.")] = None,
+    train: Annotated[list[str] | None, typer.Option(help="Training log.")] = None,
+    valid: Annotated[list[str] | None, typer.Option(help="Validation log.")] = None,
+    test: Annotated[list[str] | None, typer.Option(help="Test log.")] = None,
     dataset: Annotated[str | None, typer.Option(help="A public data set by name.")] = None,
     source: Annotated[Path | None, typer.Option(help="Where the data set lies.")] = None,
     sets: Sets = [],  # noqa: B006 - typer copies it
+    reads: Reads = [],  # noqa: B006
     seed: Seed = 0,
     valid_fraction: Annotated[float, typer.Option(help="Drawn from train without --valid.")] = 0.1,
     test_fraction: Annotated[float, typer.Option(help="Drawn from train without --test.")] = 0.25,
+    split_by: Annotated[
+        SplitBy, typer.Option(help="How to draw: random, by time, or by group.")
+    ] = "random",
+    valid_from: Annotated[
+        str | None, typer.Option(help="By time: when validation begins, instead of a share.")
+    ] = None,
+    test_from: Annotated[
+        str | None, typer.Option(help="By time: when the test begins, instead of a share.")
+    ] = None,
+    purge: Annotated[
+        str | None, typer.Option(help="By time: leave out so long before each split, such as 7d.")
+    ] = None,
     on_bad_rows: Annotated[
         BadRows, typer.Option(help="Rows that break the funnel: error, drop or keep.")
     ] = "error",
@@ -142,6 +173,7 @@ def prepare(
             dataset=dataset,
             source=source,
             options=sets,
+            read=reads,
             schema=schema,
             train=train or [],
             test=test or [],
@@ -153,6 +185,10 @@ def prepare(
             seed=seed,
             valid_fraction=valid_fraction,
             test_fraction=test_fraction,
+            split_by=split_by,
+            valid_from=valid_from,
+            test_from=test_from,
+            purge=purge,
             on_bad_rows=on_bad_rows,
             negative_rate=negative_rate,
             progress=stages(reporter),

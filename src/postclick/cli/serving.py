@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from postclick.cli.shared import Json, Out, app, names
+from postclick.cli.shared import Json, Logs, Out, Reads, app, names
 from postclick.console import one_line_errors, print_json, reporting
 
 Threads = Annotated[int | None, typer.Option(help="Threads; one per core.")]
@@ -69,9 +69,15 @@ def export(
 @app.command()
 def score(
     bundle: Annotated[Path, typer.Argument(help="A bundle, as 'postclick export' makes it.")],
-    logs: Annotated[list[Path], typer.Argument(help="CSV or Parquet files, or folders.")],
-    out: Annotated[Path, typer.Option("--out", help="Parquet file to write or replace.")],
+    logs: Logs,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", help="File to write or replace: .parquet, .arrow, .csv, .tsv, .jsonl, .csv.gz."
+        ),
+    ],
     keep: Annotated[str, typer.Option(help="Raw columns to copy beside the scores.")] = "",
+    reads: Reads = [],  # noqa: B006 - typer copies it
     threads: Threads = None,
     json: Json = False,
 ) -> None:
@@ -83,7 +89,15 @@ def score(
     from postclick.serving.score_log import score as run_score
 
     with one_line_errors(), reporting(json) as reporter:
-        done = run_score(bundle, logs, out, keep=names(keep), threads=threads, reporter=reporter)
+        done = run_score(
+            bundle,
+            logs,
+            out,
+            keep=names(keep),
+            read=reads,
+            threads=threads,
+            reporter=reporter,
+        )
     if json:
         return print_json({"out": str(out), "rows": done.rows, "seconds": round(done.seconds, 3)})
     print(f"{out}: {done.rows:,} rows in {done.seconds:.1f} s ({done.rows_per_second:,.0f}/s)")

@@ -19,6 +19,14 @@ app = typer.Typer(
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        from postclick.version import __version__
+
+        print(f"postclick {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _root(
     imports: Annotated[
@@ -29,6 +37,12 @@ def _root(
             help="Let methods, networks, metrics and data sets come from this installed package.",
         ),
     ] = [],  # noqa: B006
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version."
+        ),
+    ] = False,
 ) -> None:
     if imports:
         from postclick.registry import allow
@@ -42,6 +56,10 @@ def _root(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write; must not exist.")]
 Kept = Annotated[Path, typer.Option("--out", help="Folder; finished runs in it are kept.")]
+Logs = Annotated[
+    list[str],
+    typer.Argument(help="Files, folders, 'globs', s3:// and other URLs, Delta, Iceberg, DuckDB."),
+]
 Data = Annotated[Path, typer.Argument(help="A prepared log.")]
 Sets = Annotated[list[str], typer.Option("--set", help="A setting as key=value; may be repeated.")]
 Tracks = Annotated[
@@ -54,6 +72,14 @@ By = Annotated[
 Metrics = Annotated[
     list[str],
     typer.Option("--metric", help="A metric beside ours: package.module:Class; may be repeated."),
+]
+Reads = Annotated[
+    list[str],
+    typer.Option(
+        "--read",
+        help="How text files are written, KEY=VALUE: separator, decimal, header, encoding or "
+        "missing; may be repeated.",
+    ),
 ]
 Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
 Workers = Annotated[int | None, typer.Option(help="Processes; one per core.")]

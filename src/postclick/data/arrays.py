@@ -1,6 +1,6 @@
 """Prepared rows in memory: contiguous arrays, from which batches are gathered."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -51,6 +51,9 @@ class RowArrays:
         truth: truth columns by their prepared name, float32 [n].
         group: int64 [n], a hash of each row's group, 0 without one; None if the schema has no
             `group`.
+        weight: float32 [n], how many impressions each row stands for; None if the schema has no
+            `weight`.
+        unit: what a batch's weights are divided by, see `Batch`.
     """
 
     ids: Tensor
@@ -60,6 +63,8 @@ class RowArrays:
     conversion: Tensor
     truth: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     group: npt.NDArray[np.int64] | None = None
+    weight: Tensor | None = None
+    unit: float = 1.0
 
     def __len__(self) -> int:
         return self.click.shape[0]
@@ -72,6 +77,7 @@ class RowArrays:
             tuple(bag.take(rows) for bag in self.bags),
             self.click.index_select(0, rows),
             self.conversion.index_select(0, rows),
+            None if self.weight is None else self.weight.index_select(0, rows) / self.unit,
         )
 
 
@@ -116,9 +122,12 @@ def read_rows(folder: Path, manifest: m.Manifest, files: list[str]) -> RowArrays
     click = torch.from_numpy(_numpy(table, m.CLICK, np.float32))
     conversion = torch.from_numpy(_numpy(table, m.CONVERSION, np.float32))
     group = _numpy(table, m.GROUP, np.int64) if manifest.log_schema.group else None
-    return RowArrays(
-        torch.from_numpy(ids), torch.from_numpy(numeric), bags, click, conversion, truth, group
-    )
+    features = (torch.from_numpy(ids), torch.from_numpy(numeric), bags)
+    rows_read = RowArrays(*features, click, conversion, truth, group)
+    if manifest.log_schema.weight is None:
+        return rows_read
+    weight = torch.from_numpy(_numpy(table, m.WEIGHT, np.float32))
+    return replace(rows_read, weight=weight, unit=manifest.split("train").mean_weight)
 
 
 def read_shard(path: Path, columns: list[str] | None = None) -> pa.Table:

@@ -31,6 +31,8 @@ class Batch:
         numeric: float32 [n, numerics and elements of the vectors], the numerics first.
         bags: one `Bag` for each multi-valued feature.
         click, conversion: float32 [n], 0 or 1; conversion as recorded.
+        weight: float32 [n], how many impressions each row stands for, in units of the mean over
+            the training rows; None if the schema has no `weight`.
     """
 
     ids: Tensor
@@ -38,6 +40,7 @@ class Batch:
     bags: tuple[Bag, ...]
     click: Tensor
     conversion: Tensor
+    weight: Tensor | None = None
 
     def __len__(self) -> int:
         return self.click.shape[0]
@@ -56,4 +59,5 @@ class Batch:
         bags = tuple(Bag(*(change(tensor) for tensor in bag)) for bag in self.bags)
         plain = (self.ids, self.numeric, self.click, self.conversion)
         ids, numeric, click, conversion = (change(tensor) for tensor in plain)
-        return Batch(ids, numeric, bags, click, conversion)
+        weight = None if self.weight is None else change(self.weight)
+        return Batch(ids, numeric, bags, click, conversion, weight)

@@ -1,6 +1,7 @@
 """`manifest.json`: what a prepared log holds, enough to rebuild every encoder and every batch."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -9,6 +10,7 @@ from pydantic import Field, ValidationError
 from postclick.data.schema import LogSchema, Pooling, first_message
 from postclick.data.schema.strict import Strict
 from postclick.errors import InputError
+from postclick.suggest import meant
 from postclick.system.checksums import check_file, json_digest
 
 FORMAT = 1
@@ -23,6 +25,8 @@ TRUTH_COLUMNS = (TRUE_CTR, TRUE_CVR, POTENTIAL)
 RESERVED = (CLICK, CONVERSION, *TRUTH_COLUMNS)
 # The hash of a row's group; such a column is there, and its name taken, if the schema has a group.
 GROUP = "group_hash"
+# How many impressions a row stands for; likewise, if the schema has a weight.
+WEIGHT = "sample_weight"
 WEIGHTS_SUFFIX = "__weights"
 MISSING_SUFFIX = "__missing"
 
@@ -48,14 +52,28 @@ class IdColumn(Strict):
 class NumericColumn(Strict):
     """One float32 per row: (f(x) - mean) / std, 0 where missing; or a 0/1 missing flag.
 
+    f(x) below `low` counts as `low`, above `high` as `high`: beyond what training has seen a
+    network knows nothing. Earlier versions wrote neither, and without them there are no limits.
     The `source` of a flag may be a vector.
     """
+
+    _silent: ClassVar[tuple[str, ...]] = ("low", "high")
 
     name: str
     source: str
     transform: Literal["standardize", "log1p", "missing_flag"]
     mean: float = 0.0
     std: float = 1.0
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """`low` and `high`, infinite where there are none."""
+        return (
+            -math.inf if self.low is None else self.low,
+            math.inf if self.high is None else self.high,
+        )
 
 
 class BagColumn(Strict):
@@ -93,14 +111,43 @@ class Shard(Strict):
     sha256: str
 
 
+class WeightSums(Strict):
+    """Sums of the rows' weights in one split: of all, of the clicked, of the converted ones."""
+
+    rows: float
+    clicks: float
+    conversions: float
+
+
 class Split(Strict):
-    """Row counts of one split; `conversions` are recorded ones, `truth` the columns it has."""
+    """Row counts of one split; `conversions` are recorded ones, `truth` the columns it has.
+
+    `weight` is there if the schema has one: rates are made of its sums, not of the counts.
+    """
+
+    _silent: ClassVar[tuple[str, ...]] = ("weight",)
 
     rows: int
     clicks: int
     conversions: int
     shards: tuple[Shard, ...]
     truth: tuple[str, ...] = ()
+    weight: WeightSums | None = None
+
+    @property
+    def mean_weight(self) -> float:
+        """How many impressions a row stands for on average; 1 without weights."""
+        if self.weight is None or self.weight.rows == 0:
+            return 1.0
+        return self.weight.rows / self.rows
+
+
+class Division(Strict):
+    """How splits were drawn from train, if not at random: by time, with their first times."""
+
+    by: Literal["time", "group"]
+    starts: dict[str, str] = {}
+    purge: str | None = None
 
 
 class Manifest(Strict):
@@ -108,10 +155,10 @@ class Manifest(Strict):
 
     `negative_rate` is the share of unclicked training rows that was kept; counts of the training
     split are of the rows that there are, and the other splits are always whole. `vocabularies`
-    has the sha256 of each file.
+    has the sha256 of each file. `division` is left out where splits were drawn at random or given.
     """
 
-    _silent: ClassVar[tuple[str, ...]] = ("vectors",)
+    _silent: ClassVar[tuple[str, ...]] = ("division", "vectors")
 
     format: int
     log_schema: LogSchema
@@ -126,12 +173,14 @@ class Manifest(Strict):
     fingerprint: str
     negative_rate: float = Field(default=1.0, gt=0, le=1)
     vocabularies: dict[str, str] = {}
+    division: Division | None = None
 
     def split(self, name: str) -> Split:
         """The split called `name`; `InputError` if there is none."""
         if name not in self.splits:
             raise InputError(
-                f"the prepared log has no split {name!r}; it has {', '.join(self.splits)}"
+                f"the prepared log has no split {name!r}{meant(name, self.splits)}"
+                f"; it has {', '.join(self.splits)}"
             )
         return self.splits[name]
 
@@ -180,7 +229,9 @@ class Manifest(Strict):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise InputError(f"{path} is damaged: {first_message(error)}: prepare again") from None
+            raise InputError(
+                f"{path} is damaged: {first_message(error, cls)}: prepare again"
+            ) from None
 
 
 def _digest(content: dict[str, Any]) -> str | None:

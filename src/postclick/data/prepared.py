@@ -98,10 +98,17 @@ class PreparedLog:
 
     @cached_property
     def base_rates(self) -> BaseRates:
-        """Laplace-smoothed rates of the training split, so that no logit is infinite."""
+        """Laplace-smoothed rates of the training split, so that no logit is infinite.
+
+        Rows count by their weights, if they have some: one more click among two more impressions,
+        or less where rows stand for less than an impression.
+        """
         train = self.split("train")
+        sums = train.weight or train
+        one = min(1.0, train.mean_weight)
         return BaseRates(
-            (train.clicks + 1) / (train.rows + 2), (train.conversions + 1) / (train.clicks + 2)
+            (sums.clicks + one) / (sums.rows + 2 * one),
+            (sums.conversions + one) / (sums.clicks + 2 * one),
         )
 
     def split(self, name: str) -> Split:
@@ -111,6 +118,7 @@ class PreparedLog:
         row_bytes = 4 * (len(self.manifest.ids) + self.inputs.numeric_width + 2)
         row_bytes += 200 * len(self.manifest.bags)
         row_bytes += 8 if self.manifest.log_schema.group else 0
+        row_bytes += 4 if self.manifest.log_schema.weight else 0
         return self.split(name).rows * row_bytes <= IN_MEMORY_BYTES
 
     def rows(self, name: str) -> RowArrays:

@@ -6,7 +6,7 @@ import numpy.typing as npt
 Int64s = npt.NDArray[np.int64]
 UInt64s = npt.NDArray[np.uint64]
 # Independent streams of random numbers for one row.
-DRAW, SHUFFLE, SAMPLE, NEGATIVES = 1, 2, 3, 4
+DRAW, SHUFFLE, SAMPLE, NEGATIVES, GROUPS = 1, 2, 3, 4, 5
 _GAMMA = 0x9E3779B97F4A7C15
 _MASK = (1 << 64) - 1
 
@@ -20,9 +20,17 @@ def row_hash(first: int, count: int, seed: int, stream: int) -> UInt64s:
     >>> bool((row_hash(0, 5, seed=7, stream=1)[2:] == row_hash(2, 3, seed=7, stream=1)).all())
     True
     """
+    return key_hash(np.arange(first + 1, first + 1 + count, dtype=np.uint64), seed, stream)
+
+
+def key_hash(keys: UInt64s, seed: int, stream: int) -> UInt64s:
+    """uint64 [n]: hashes of any numbers, those of rows by `row_hash` among them.
+
+    >>> bool((key_hash(np.array([3], dtype=np.uint64), 7, 1) == row_hash(2, 1, 7, 1)).all())
+    True
+    """
     offset = _mix_int(_mix_int(seed & _MASK) + stream * _GAMMA)
-    rows = np.arange(first + 1, first + 1 + count, dtype=np.uint64)
-    z = rows * np.uint64(_GAMMA) + np.uint64(offset)
+    z = keys * np.uint64(_GAMMA) + np.uint64(offset)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))

@@ -6,31 +6,47 @@ from typing import Any
 
 import yaml
 
-from postclick.data.read.opening import open_log
+from postclick.data.read.opening import LogLike
 from postclick.data.schema import LogSchema
+from postclick.data.schema.read_options import with_read
 from postclick.data.splits import LogSplits
 from postclick.datasets import get_dataset
 from postclick.errors import InputError
 
 
 def open_splits(
-    schema: LogSchema | str | Path,
-    train: Sequence[str | Path],
-    test: Sequence[str | Path] = (),
-    valid: Sequence[str | Path] = (),
+    schema: LogSchema | Mapping[str, Any] | str | Path,
+    train: LogLike,
+    test: LogLike = (),
+    valid: LogLike = (),
+    read: Sequence[str] = (),
 ) -> LogSplits:
     """Raw logs of one's own; splits that are not given are drawn from train by `prepare`.
 
+    Args:
+        schema: a schema, a mapping with its content, or a YAML file.
+        train, test, valid: anything that `open_log` takes: a path, a URL, a frame, or several.
+        read: `KEY=VALUE` settings of text files, in place of the schema's.
+
     Raises:
         InputError: a file is missing or unreadable, or the schema is wrong.
+
+    >>> import polars as pl
+    >>> log = pl.DataFrame({"click": [1, 0], "buy": [0, 0], "shop": ["a", "b"]})
+    >>> schema = {"click": "click", "conversion": "buy", "categorical": ["shop"]}
+    >>> list(open_splits(schema, log).sources())
+    ['train']
     """
-    parsed = schema if isinstance(schema, LogSchema) else LogSchema.load(schema)
-    return LogSplits(
-        parsed,
-        open_log(*train),
-        open_log(*test) if test else None,
-        open_log(*valid) if valid else None,
-    )
+    if isinstance(schema, str | Path):
+        schema = LogSchema.load(schema)
+    parsed = schema if isinstance(schema, LogSchema) else LogSchema.parse(schema)
+    parsed = with_read(parsed, read)
+    return LogSplits(parsed, train, test=_given(test), valid=_given(valid))
+
+
+def _given(log: LogLike) -> LogLike | None:
+    """A split, or None for no logs of it."""
+    return None if isinstance(log, list | tuple) and not log else log
 
 
 def open_request(
@@ -39,15 +55,18 @@ def open_request(
     source: Path | None,
     options: Sequence[str],
     schema: Path | None,
-    train: Sequence[Path],
-    test: Sequence[Path],
-    valid: Sequence[Path],
+    train: Sequence[str | Path],
+    test: Sequence[str | Path],
+    valid: Sequence[str | Path],
+    read: Sequence[str] = (),
 ) -> LogSplits:
     """What `postclick prepare` was asked for: a data set by name, or files with a schema."""
     if dataset is not None:
         if source is None:
             expects = get_dataset(dataset).expects
             raise InputError(f"--dataset {dataset} needs --source: {expects}")
+        if read:
+            raise InputError("--read is for a log of one's own: a --dataset knows its files")
         if schema or train or test or valid:
             raise InputError("--dataset brings its own schema and splits: leave the others out")
         return get_dataset(dataset).load(source, parse_options(options))
@@ -55,7 +74,7 @@ def open_request(
         raise InputError("--set gives options of a --dataset; a log of one's own has a schema")
     if schema is None or not train:
         raise InputError("give --schema and --train, or --dataset and --source")
-    return open_splits(schema, train, test, valid)
+    return open_splits(schema, train, test, valid, read)
 
 
 def parse_options(texts: Sequence[str]) -> Mapping[str, Any]:

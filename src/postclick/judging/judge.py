@@ -21,6 +21,8 @@ from postclick.metrics.sums import EvaluationSums
 class PropensityCheck:
     """Held-out means that are 1 where the propensity pi is right (and nothing is clipped).
 
+    Rows count by their weights, if they have some.
+
     Attributes:
         click_over_pi: mean of c / pi.
         unclick_over_rest: mean of (1 - c) / (1 - pi).
@@ -72,7 +74,8 @@ def judge(
 ) -> Judgement:
     """Score a split with `method` and compute every metric that its labels allow.
 
-    Truth columns are used where the split has them; the method never sees them. What is
+    Truth columns are used where the split has them; the method never sees them. Rows count by
+    their weights, if the log has some. What is
     predicted for each row is added to `keep`, if given. Metrics, predictions and propensities are
     those of the split's own rows: if unclicked rows were sampled, that is the sample on the
     training split and all impressions on the others.
@@ -90,8 +93,7 @@ def judge(
     method.eval()
     sums = EvaluationSums()
     cut = SegmentedRows(log, by, top) if by else None
-    over_pi = over_rest = 0.0
-    rows_seen = 0
+    over_pi = over_rest = mass = 0.0
     predict = method.predict_sampled if split == "train" else method.predict
     for batch, window, rows in log.sequential(split, batch_size):
         on_device = batch.to(device)
@@ -114,6 +116,7 @@ def judge(
             "potential_conversion": truth.get("potential_conversion"),
             "ctcvr_logprob": None if log_ctcvr is None else log_ctcvr.cpu().numpy(),
             "group": None if window.group is None else window.group[taken],
+            "weight": None if window.weight is None else window.weight[taken].numpy(),
         }
         sums.update(**columns)
         if cut is not None:
@@ -123,13 +126,19 @@ def judge(
         if method.clip is not None:
             weighing = prediction.ctr if prediction.propensity is None else prediction.propensity
             pi = weighing.cpu().double().sigmoid().clamp(*method.clip)
-            over_pi += float((batch.click / pi).sum())
-            over_rest += float(((1 - batch.click) / (1 - pi)).sum())
-            rows_seen += len(batch)
+            clicked, unclicked = batch.click / pi, (1 - batch.click) / (1 - pi)
+            rows_seen = float(len(batch))
+            if batch.weight is not None:
+                weight = batch.weight.double()
+                clicked, unclicked = clicked * weight, unclicked * weight
+                rows_seen = float(weight.sum())
+            over_pi += float(clicked.sum())
+            over_rest += float(unclicked.sum())
+            mass += rows_seen
     method.train(was_training)
     check = None
-    if rows_seen:
-        check = PropensityCheck(over_pi / rows_seen, over_rest / rows_seen)
+    if mass:
+        check = PropensityCheck(over_pi / mass, over_rest / mass)
     return Judgement(tuple(sums.compute()), check, () if cut is None else cut.judged())
 
 

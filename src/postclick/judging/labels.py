@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from postclick.data.arrays import read_shard
-from postclick.data.manifest import CLICK, CONVERSION, GROUP
+from postclick.data.manifest import CLICK, CONVERSION, GROUP, WEIGHT
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 
@@ -23,6 +23,8 @@ class SplitLabels:
             the split has; NaN on rows without.
         group: int64 (n,), a hash of each row's group, 0 without one; None if the schema has no
             `group`.
+        weight: float32 (n,), how many impressions each row stands for; None if the schema has no
+            `weight`.
 
     >>> labels = SplitLabels(np.array([True]), np.array([False]), {})
     >>> "true_cvr" in labels.truth
@@ -33,13 +35,14 @@ class SplitLabels:
     conversion: NDArray[np.bool_]
     truth: dict[str, NDArray[np.float32]]
     group: NDArray[np.int64] | None = None
+    weight: NDArray[np.float32] | None = None
 
 
 def split_labels(log: PreparedLog, split: str) -> SplitLabels:
     """Read labels and truth of a split; rows are in the order of its stored predictions.
 
     Only these columns are read, not the features: about 14 bytes a row with all truth columns, and
-    8 more with a group.
+    8 more with a group, 4 with a weight.
 
     Raises:
         InputError: there is no such split, or a shard is missing or damaged.
@@ -57,7 +60,9 @@ def split_labels(log: PreparedLog, split: str) -> SplitLabels:
     """
     found = log.split(split)
     grouped = log.manifest.log_schema.group is not None
+    weighted = log.manifest.log_schema.weight is not None
     names = [CLICK, CONVERSION, *found.truth, *([GROUP] if grouped else [])]
+    names += [WEIGHT] if weighted else []
     tables = [read_shard(log.folder / shard.file, names) for shard in found.shards]
     if not tables:
         raise InputError(f"{log.folder}: split {split!r} has no shards: prepare the log again")
@@ -71,4 +76,5 @@ def split_labels(log: PreparedLog, split: str) -> SplitLabels:
         column(CONVERSION) == 1,
         {name: column(name).astype(np.float32) for name in found.truth},
         column(GROUP).astype(np.int64) if grouped else None,
+        column(WEIGHT).astype(np.float32) if weighted else None,
     )

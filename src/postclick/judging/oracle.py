@@ -68,6 +68,7 @@ def oracle_metrics(log: PreparedLog, split: str) -> list[MetricValue]:
             labels.conversion[rows],
             true_cvr=cvr[rows],
             group=None if labels.group is None else labels.group[rows],
+            weight=None if labels.weight is None else labels.weight[rows],
         )
     return [
         value
@@ -87,9 +88,9 @@ def baseline_value(value: MetricValue) -> float | None:
     0.6931
     """
     metric = figure_named(value.metric).metric
-    if not value.rows or not metric.has_baseline:
+    if not value.size or not metric.has_baseline:
         return None
-    return metric.baseline(value.rows, value.positives)
+    return metric.baseline(value.size, value.positives)
 
 
 def share_of_gain(

@@ -29,6 +29,7 @@ class Segment:
         value: as the raw log has it, or a range of numbers; or `(others)` for all values that
             have no segment of their own.
         values: of how many values, or of one range, these rows are.
+        rows, clicks, conversions: counts of rows, whatever these weigh.
 
     >>> Segment("shoes", 1, 100, 7, 2, ()).as_dict()["value"]
     'shoes'

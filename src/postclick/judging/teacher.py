@@ -38,6 +38,7 @@ def teacher_logloss(
     click: ArrayLike,
     *,
     truth: Mapping[str, ArrayLike] | None = None,
+    weight: ArrayLike | None = None,
 ) -> TeacherLogloss:
     """Cross-entropy of pseudo-labels on unclicked rows, as published and against the truth.
 
@@ -46,7 +47,8 @@ def teacher_logloss(
 
     Shapes: `teacher_logit` and `click` (0/1) `(n,)` over all impressions; of `truth` the entries
     `true_cvr` (in [0, 1]) and `potential_conversion` (0/1), `(n,)`, are used where given, as
-    `SplitLabels.truth` has them. Raises `InputError` for other values or lengths that differ.
+    `SplitLabels.truth` has them; `weight` `(n,)` is how many impressions each row stands for, 1
+    without. Raises `InputError` for other values or lengths that differ.
 
     Source: EVI, Fig. 2 (against recorded conversions).
 
@@ -61,11 +63,16 @@ def teacher_logloss(
     unclicked = ~as_labels("click", click, logits.size)
     label = logits[unclicked]
     known = truth or {}
+    of_row = np.ones(label.size)
+    if weight is not None:
+        of_row = in_range("weight", weight, 0.0, np.inf, logits.size)[unclicked].astype(np.float64)
 
     def against(target: NDArray[np.generic] | None) -> float | None:
-        if target is None or not label.size:
+        if target is None or not of_row.any():
             return None
-        return float(cross_entropy(label, target).mean())
+        if weight is None:
+            return float(cross_entropy(label, target).mean())
+        return float(np.average(cross_entropy(label, target), weights=of_row))
 
     cvr = potential = None
     if "true_cvr" in known:

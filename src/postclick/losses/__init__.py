@@ -20,12 +20,15 @@ from postclick.losses.elementwise import (
 )
 from postclick.losses.log_propensity import LogPropensity
 from postclick.losses.reductions import (
+    batch_size,
     expectation,
     mean_clicked,
     mean_entire,
     mean_over,
     mean_unclicked,
+    row_weights,
     self_normalised,
+    size,
     total,
     weighted_mean,
 )
@@ -38,6 +41,7 @@ __all__ = [
     "LogPropensity",
     "Term",
     "Terms",
+    "batch_size",
     "clicked_ipw_loss",
     "cross_entropy",
     "ctcvr_loss",
@@ -55,7 +59,9 @@ __all__ = [
     "product_cross_entropy",
     "propensity",
     "pseudo_label",
+    "row_weights",
     "self_normalised",
+    "size",
     "total",
     "weighted_mean",
     "weighted_sum",

@@ -2,17 +2,19 @@
 
 They are separate functions because confusing them is the commonest error in this field:
 `mean_entire(click * loss)` is not `mean_clicked(loss)`, they differ by the click rate. An empty
-subset gives 0 and keeps the graph alive. Whatever sums over impressions does so by `total`.
+subset gives 0 and keeps the graph alive. Whatever sums over impressions does so by `total`, and
+whatever divides by a number of impressions takes it from `size` or `batch_size`: rows may stand
+for any number of them.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 
 import torch
 from torch import Tensor
 
-# How often each row counts, [n]: set by `expectation` only.
+# How often each row counts, [n]: set by `expectation`.
 _COUNTS: ContextVar[Tensor | None] = ContextVar("counts", default=None)
 
 
@@ -21,8 +23,7 @@ def expectation(counts: Tensor) -> Iterator[None]:
     """Let row i stand for `counts[i]` impressions in every reduction.
 
     A population with known probabilities is then a batch with one row for each combination of
-    features and labels, and a loss on it is that loss's expectation. Counts should add up to
-    many, since the size of a subset is taken as 1 at the least.
+    features and labels, and a loss on it is that loss's expectation.
 
     >>> with expectation(torch.tensor([30.0, 10.0])):
     ...     mean_entire(torch.tensor([1.0, 3.0]))
@@ -35,6 +36,22 @@ def expectation(counts: Tensor) -> Iterator[None]:
         _COUNTS.reset(token)
 
 
+def row_weights(weight: Tensor | None) -> AbstractContextManager[None]:
+    """Let row i stand for `weight[i]` impressions, as `expectation` does; None leaves all as it is.
+
+    A loss under whole weights is that of the batch in which each row is there as often as its
+    weight says, and so are its gradients. Weights are 0 or more and may add up to less than 1.
+
+    >>> with row_weights(torch.tensor([0.3, 0.1])):
+    ...     mean_entire(torch.tensor([1.0, 3.0]))
+    tensor(1.5000)
+    >>> with row_weights(None):
+    ...     mean_entire(torch.tensor([1.0, 3.0]))
+    tensor(2.)
+    """
+    return nullcontext() if weight is None else expectation(weight)
+
+
 def total(values: Tensor) -> Tensor:
     """Sum over impressions; of a 0/1 mask, how many there are.
 
@@ -45,18 +62,43 @@ def total(values: Tensor) -> Tensor:
     return values.sum() if counts is None else (counts * values).sum()
 
 
+def size(mask: Tensor) -> Tensor:
+    """How many impressions a 0/1 mask has, to divide by: 1 if it has none.
+
+    >>> size(torch.tensor([1.0, 0.0, 1.0])), size(torch.zeros(3))
+    (tensor(2.), tensor(1.))
+    """
+    if _COUNTS.get() is None:
+        return total(mask).clamp(min=1.0)
+    return _or_one(total(mask))
+
+
+def batch_size(values: Tensor) -> float | Tensor:
+    """How many impressions the n rows of `values` [n, ...] stand for, to divide by.
+
+    >>> batch_size(torch.zeros(3)), batch_size(torch.zeros(0))
+    (3, 1)
+    """
+    counts = _COUNTS.get()
+    return max(values.shape[0], 1) if counts is None else _or_one(counts.sum())
+
+
+def _or_one(mass: Tensor) -> Tensor:
+    return torch.where(mass > 0, mass, torch.ones_like(mass))
+
+
 def mean_entire(loss: Tensor) -> Tensor:
     """Mean over all impressions of the batch.
 
     >>> mean_entire(torch.tensor([1.0, 3.0]))
     tensor(2.)
     """
-    return total(loss) / total(torch.ones_like(loss)).clamp(min=1.0)
+    return total(loss) / size(torch.ones_like(loss))
 
 
 def mean_over(loss: Tensor, mask: Tensor) -> Tensor:
     """Mean over the impressions where `mask` (0 or 1) is 1."""
-    return total(mask * loss) / total(mask).clamp(min=1.0)
+    return total(mask * loss) / size(mask)
 
 
 def mean_clicked(loss: Tensor, click: Tensor) -> Tensor:
@@ -80,8 +122,7 @@ def self_normalised(loss: Tensor, weight: Tensor, mask: Tensor) -> Tensor:
     tensor(1.5000)
     """
     weight = mask * weight
-    mass = total(weight)
-    return total(weight * loss) / torch.where(mass > 0, mass, torch.ones_like(mass))
+    return total(weight * loss) / _or_one(total(weight))
 
 
 def weighted_mean(loss: Tensor, weight: Tensor, mask: Tensor, norm: str) -> Tensor:

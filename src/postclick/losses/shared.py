@@ -5,7 +5,7 @@ from typing import Literal
 from torch import Tensor
 
 from postclick.losses.elementwise import cross_entropy, product_cross_entropy
-from postclick.losses.reductions import mean_entire, total, weighted_mean
+from postclick.losses.reductions import mean_entire, size, total, weighted_mean
 
 IpwNorm = Literal["entire", "clicked", "self", "released"]
 # The official code of ESCM2 lets no weight n / (n_C pi) count for more.
@@ -56,6 +56,6 @@ def clicked_ipw_loss(loss: Tensor, pi: Tensor, click: Tensor, norm: IpwNorm) -> 
     [2.0, 4.0, 1.0]
     """
     if norm == "released":
-        clicks = total(click).clamp(min=1.0)
+        clicks = size(click)
         return total(click * loss * (1 / (pi * clicks)).clamp(max=LARGEST_RELEASED))
     return weighted_mean(loss, 1 / pi, click, "subset" if norm == "clicked" else norm)

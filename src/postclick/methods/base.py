@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from postclick.data.batch import Batch
 from postclick.data.prepared import BaseRates, InputSpec
 from postclick.errors import InputError
-from postclick.losses import Term, Terms
+from postclick.losses import Term, Terms, row_weights
 from postclick.methods.contract import Contract
 from postclick.methods.options import (
     CLIP_RANGE,
@@ -156,6 +156,7 @@ class Method(nn.Module, ABC, Generic[C]):
         conversion: Tensor,
         *,
         extra: Mapping[str, Any] | None = None,
+        weight: Tensor | None = None,
         **options: Any,
     ) -> Terms:
         """The paper's loss on the logits of any network, for a training loop of one's own.
@@ -167,6 +168,7 @@ class Method(nn.Module, ABC, Generic[C]):
             logits: a tensor [n] for each head of the method.
             click, conversion: 0 or 1, [n], of any dtype; a conversion counts only with a click.
             extra: what the loss needs besides logits, see `extras`.
+            weight: how many impressions each row stands for, [n], 0 or more; None: one each.
             options: the method's own, as after `--set`.
 
         Raises:
@@ -193,7 +195,8 @@ class Method(nn.Module, ABC, Generic[C]):
                     f"needs {', '.join(names)}"
                 )
         named = {**{head: logits[head] for head in needed}, "click": click}
-        for name, tensor in {**named, "conversion": conversion}.items():
+        named |= {"conversion": conversion, **({} if weight is None else {"weight": weight})}
+        for name, tensor in named.items():
             shape = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
             if shape != (len(click),):
                 raise InputError(
@@ -202,7 +205,8 @@ class Method(nn.Module, ABC, Generic[C]):
                 )
         dtype = logits[needed[0]].dtype
         labels = Labels(click.to(dtype), (click * conversion).to(dtype))
-        return cls.terms(config, Outputs(dict(logits), dict(extra or {})), labels)
+        with row_weights(None if weight is None else weight.to(dtype)):
+            return cls.terms(config, Outputs(dict(logits), dict(extra or {})), labels)
 
     def embed(self, batch: Batch) -> Tensor:
         x: Tensor = self.embedding(batch.ids, batch.numeric, batch.bags)
@@ -230,9 +234,13 @@ class Method(nn.Module, ABC, Generic[C]):
         return self.heads(self.embed(batch), serving=False)
 
     def loss(self, batch: Batch, step: Step = Step()) -> tuple[Outputs, Terms]:  # noqa: B008
-        """Outputs and the terms of `step` on a batch; terms of weight 0 are left out."""
+        """Outputs and the terms of `step` on a batch; terms of weight 0 are left out.
+
+        Rows count by the batch's weights, if it has some.
+        """
         outputs = self(batch, step)
-        terms = self.terms(self.config, outputs, Labels.of(batch))
+        with row_weights(batch.weight):
+            terms = self.terms(self.config, outputs, Labels.of(batch))
         wanted = step.terms or tuple(terms)
         return outputs, {name: terms[name] for name in wanted if terms[name].weight > 0}
 

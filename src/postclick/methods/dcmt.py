@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -135,7 +136,8 @@ class Dcmt(Method[DcmtConfig]):
 def _inverse(config: DcmtConfig, loss: Tensor, weight: Tensor, mask: Tensor) -> Tensor:
     """Inverse-propensity mean of `loss` over `mask`, in the config's normalisation."""
     if config.normalise_over_all:
-        # A batch without rows has no weight at all.
         mass = total(weight)
-        return mean_entire(mask * weight * loss) / mass if weight.numel() else mean_entire(loss)
+        # A batch without rows, or with rows that count for nothing, has no weight at all.
+        some = torch.where(mass > 0, mass, torch.ones_like(mass))
+        return mean_entire(mask * weight * loss) / some
     return weighted_mean(loss, weight, mask, "self" if config.self_normalise else "entire")

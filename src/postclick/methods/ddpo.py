@@ -14,7 +14,7 @@ from postclick.losses import (
     mean_entire,
     propensity,
     pseudo_label,
-    total,
+    size,
     weighted_mean,
 )
 from postclick.methods.base import Clip, Contract, Labels, Method, Outputs, PropensityConfig, Weight
@@ -147,7 +147,7 @@ class Ddpo(Method[DdpoConfig]):
         ctr, cvr = outputs.logits["ctr"], outputs.logits["cvr"]
         pi = propensity(ctr, config.clip, detach=config.detach_propensity)
         norm = "self" if config.self_normalise else "entire"
-        batch = total(click.new_ones(click.shape)).clamp(min=1.0)
+        batch = size(click.new_ones(click.shape))
         scale = 1 / batch if config.extra_batch_mean else 1.0
 
         def clicked(target: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from postclick.losses import (
     ctr_loss,
     error_start,
     mean_entire,
-    total,
+    size,
 )
 from postclick.methods.base import CLIP_RANGE, Labels, Outputs, Phase, Prediction, Step, Weight
 from postclick.methods.imputation import ImputationMethod
@@ -76,7 +76,7 @@ def regulariser_terms(
     """Bias and variance of the doubly robust loss, as functions of an attached propensity."""
     clip = (config.regulariser_floor, 1 - CLIP_RANGE[0])
     inverse = LogPropensity.of(propensity, clip, detach=False).inverse()
-    n = total(torch.ones_like(delta)).clamp(min=1.0)
+    n = size(torch.ones_like(delta))
     # (c - p)^2 / p^2 and c / p^2.
     bias = mean_entire((click * inverse - 1).square() * delta.square())
     variance = mean_entire(click * inverse.square() * delta.square()) / n

@@ -7,7 +7,7 @@ from postclick.losses import (
     ctr_loss,
     propensity,
     self_normalised,
-    total,
+    size,
 )
 from postclick.methods.base import Labels, Method, Outputs, PropensityConfig, Weight
 from postclick.ranges import READING, UNIT, WEIGHT
@@ -66,7 +66,7 @@ class Snips(Method[SnipsConfig]):
         pi = propensity(ctr, config.clip, detach=config.detach_propensity)
         loss = self_normalised(cross_entropy(cvr, conversion), 1 / pi, click)
         if config.extra_batch_mean:
-            loss = loss / total(click.new_ones(click.shape)).clamp(min=1.0)
+            loss = loss / size(click.new_ones(click.shape))
         return {
             "ctr": Term(ctr_loss(ctr, click), config.ctr_weight, "entire"),
             "cvr": Term(loss, config.cvr_weight, "clicked, weight 1/pi"),

@@ -46,7 +46,7 @@ class AUC(RankingMetric):
     def weighted(self, rows: Rows) -> Callable[[Floats], float]:
         return _Ranking(rows.score, rows.label).auc
 
-    def baseline(self, rows: int, positives: float) -> float | None:
+    def baseline(self, rows: float, positives: float) -> float | None:
         return 0.5
 
 

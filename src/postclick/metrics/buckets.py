@@ -20,6 +20,7 @@ class Bucket:
         rows: how many rows.
         predicted, observed: mean prediction and mean label over them.
         pcoc: sum of predictions / sum of labels; None where the labels sum to 0.
+        weight: the sum of the rows' weights, by which all means and sums are; None without.
 
     >>> Bucket(0.1, 0.2, 4, 0.3, 0.25, 1.2).rows
     4
@@ -31,10 +32,16 @@ class Bucket:
     predicted: float
     observed: float
     pcoc: float | None
+    weight: float | None = None
 
 
 def by_bucket(
-    by: ArrayLike, prediction: ArrayLike, label: ArrayLike, buckets: int = 10
+    by: ArrayLike,
+    prediction: ArrayLike,
+    label: ArrayLike,
+    buckets: int = 10,
+    *,
+    weight: ArrayLike | None = None,
 ) -> tuple[Bucket, ...]:
     """Means in equal-frequency buckets of `by`, lowest first; each row is in exactly one.
 
@@ -46,7 +53,10 @@ def by_bucket(
     - Bias by propensity: `by_bucket(true_ctr, pcvr, true_cvr)`, entire space.
     - Calibration: `by_bucket(pcvr[c], pcvr[c], v[c])`.
 
-    Shapes: three vectors `(n,)`; `by` finite (logits order as probabilities do), `prediction` and
+    With a `weight`, finite and not negative, means are weighted; buckets are of equally many rows
+    all the same, and rows of weight 0 are left out.
+
+    Shapes: vectors `(n,)`; `by` finite (logits order as probabilities do), `prediction` and
     `label` in [0, 1], the label 0/1 or soft. Raises `InputError` for values outside, lengths that
     differ, and fewer than one bucket.
 
@@ -64,25 +74,37 @@ def by_bucket(
     labels = in_range("label", label, 0.0, 1.0, n)
     if buckets < 1:
         raise InputError(f"{buckets} buckets cannot hold any rows; give at least 1")
-    if not n:
+    w = None
+    if weight is not None:
+        w = in_range("weight", weight, 0.0, np.inf, n).astype(np.float64)
+        kept = w > 0
+        key, w = key[kept], w[kept]
+        predictions, labels = w * predictions[kept], w * labels[kept]
+    if not key.size:
         return ()
     ordered = np.sort(key)
     starts = bucket_starts(ordered, buckets)
-    ends = [*starts[1:], n]
+    ends = [*starts[1:], key.size]
     bucket_of = np.searchsorted(ordered[starts[1:]], key, side="right")
-    predicted = np.bincount(bucket_of, weights=predictions, minlength=len(starts))
-    observed = np.bincount(bucket_of, weights=labels, minlength=len(starts))
+
+    def sums(values: NDArray[Any]) -> list[float]:
+        found: list[float] = np.bincount(bucket_of, values, len(starts)).tolist()
+        return found
+
+    rows = [end - start for start, end in zip(starts, ends, strict=True)]
+    sizes = rows if w is None else sums(w)
     return tuple(
         Bucket(
             float(ordered[start]),
-            float(ordered[end - 1]),
-            end - start,
-            p / (end - start),
-            y / (end - start),
+            float(ordered[start + count - 1]),
+            count,
+            p / size,
+            y / size,
             p / y if y > 0 else None,
+            None if w is None else size,
         )
-        for start, end, p, y in zip(
-            starts, ends, predicted.tolist(), observed.tolist(), strict=True
+        for start, count, size, p, y in zip(
+            starts, rows, sizes, sums(predictions), sums(labels), strict=True
         )
     )
 
@@ -112,6 +134,8 @@ def bucket_starts(ordered: NDArray[Any], buckets: int) -> list[int]:
 def calibration_error(buckets: Sequence[Bucket]) -> float:
     """Expected calibration error: mean of |predicted - observed|, buckets weighted by rows.
 
+    Where rows have weights, buckets are weighted by those.
+
     It depends on the number of buckets: compare only errors of equally many. Raises `InputError`
     if there is no bucket.
 
@@ -122,7 +146,8 @@ def calibration_error(buckets: Sequence[Bucket]) -> float:
     >>> round(calibration_error(halves), 6)
     0.1
     """
-    rows = sum(bucket.rows for bucket in buckets)
-    if not rows:
+    sizes = [bucket.rows if bucket.weight is None else bucket.weight for bucket in buckets]
+    if not sum(sizes):
         raise InputError("there are no buckets, so no calibration error; give rows to bucket")
-    return sum(bucket.rows * abs(bucket.predicted - bucket.observed) for bucket in buckets) / rows
+    errors = (abs(bucket.predicted - bucket.observed) for bucket in buckets)
+    return sum(size * error for size, error in zip(sizes, errors, strict=True)) / sum(sizes)

@@ -17,6 +17,7 @@ from postclick.metrics.metric import Metric, MetricValue, Quantity, Space, State
 from postclick.metrics.nll import NLL
 from postclick.metrics.pcoc import PCOC
 from postclick.registry import Registry, asked_for, place_of
+from postclick.suggest import meant
 
 # Our own; one line makes a metric known everywhere.
 OURS: tuple[Metric[Any], ...] = (AUC(), NLL(), PCOC(), Bias(), RelativeBias(), GAUC())
@@ -80,11 +81,23 @@ class Figure:
         where = Where(self.labels, space, state.rows)
         value, groups, reason = None, None, where.nothing
         if state.rows:
-            value, groups = self.metric.with_groups(state)
+            value, groups = self.metric.measured(state)
             if value is None or not math.isfinite(value):
-                value, reason = None, self.metric.undefined(state, where)
+                value, reason = None, self._no_value(state, where)
         told = reason if value is None else None
-        return MetricValue(self.name, space, value, told, state.rows, state.positives, groups)
+        weight = state.size if state.weighted else None
+        counted = (state.rows, state.positives)
+        return MetricValue(self.name, space, value, told, *counted, groups, weight)
+
+    def _no_value(self, state: State, where: Where) -> str:
+        if state.weighted and not self.metric.weighs_rows:
+            return (
+                f"metric '{self.metric.name}' knows no row weights: once its state adds up rows by "
+                "Rows.weight, set weighs_rows = True"
+            )
+        if state.weighted and state.size == 0:
+            return f"the weight is 0 on all of {where}"
+        return self.metric.undefined(state, where)
 
 
 def figures(metrics: Iterable[Metric[Any]]) -> dict[str, Figure]:
@@ -242,7 +255,8 @@ def figure_named(name: str) -> Figure:
     """
     if name not in METRICS:
         raise InputError(
-            f"there is no metric '{name}'; there are: {', '.join(METRICS)}; one of your own has to "
+            f"there is no metric '{name}'{meant(name, METRICS)}"
+            f"; there are: {', '.join(METRICS)}; one of your own has to "
             "be registered, or given as --metric package.module:Class"
         )
     return METRICS[name]
@@ -256,7 +270,9 @@ def metric_named(name: str) -> Metric[Any]:
     """
     found = {metric.name: metric for metric in registered()}
     if name not in found:
-        raise InputError(f"there is no metric '{name}'; there are: {', '.join(found)}")
+        raise InputError(
+            f"there is no metric '{name}'{meant(name, found)}; there are: {', '.join(found)}"
+        )
     return found[name]
 
 

@@ -18,7 +18,7 @@ NO_GROUP = 0
 
 
 class GAUC(RankingMetric):
-    """AUC within each group, weighted by its rows; 0.5 is chance.
+    """AUC within each group, weighted by its rows (or by what they weigh); 0.5 is chance.
 
     It asks what a page shows: whether what one user clicks ranks above what the same user passes
     by, not whether active users rank above others. Groups of one class have no AUC and are left
@@ -44,6 +44,10 @@ class GAUC(RankingMetric):
     def with_groups(self, state: ScoredRows) -> tuple[float | None, Groups]:
         return _within_groups(_Grouped(state.score, state.label, state.group))
 
+    def measured(self, state: ScoredRows) -> tuple[float | None, Groups | None]:
+        grouped = _Grouped(state.score, state.label, state.group)
+        return _within_groups(grouped, state.weight)
+
     def undefined(self, state: ScoredRows, where: Where) -> str:
         if not state.group.any():
             return f"no group on any of {where}"
@@ -54,7 +58,7 @@ class GAUC(RankingMetric):
             raise InputError("gauc is of groups: give the group of each row")
         return _Grouped(rows.score, rows.label, rows.group).weighted
 
-    def baseline(self, rows: int, positives: float) -> float | None:
+    def baseline(self, rows: float, positives: float) -> float | None:
         return 0.5
 
 
@@ -169,11 +173,15 @@ def _stably_by(group: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.
     return rows[np.argsort(group, kind="stable")]
 
 
-def _within_groups(found: _Grouped) -> tuple[float | None, Groups]:
+def _within_groups(found: _Grouped, weights: Floats | None = None) -> tuple[float | None, Groups]:
     auc, rows = found.by_group(found.positive, found.negative)
+    mass = rows
+    if weights is not None:
+        of_row = weights[found.order]
+        auc, mass = found.by_group(of_row * found.positive, of_row * found.negative)
     defined = ~np.isnan(auc)
-    used, total = int(np.count_nonzero(defined)), float(rows[defined].sum())
-    counted = Groups(used, round(total), auc.size - used, found.missing)
+    used, total = int(np.count_nonzero(defined)), float(mass[defined].sum())
+    counted = Groups(used, round(float(rows[defined].sum())), auc.size - used, found.missing)
     if not used:
         return None, counted
-    return float((auc * rows)[defined].sum()) / total, counted
+    return float((auc * mass)[defined].sum()) / total, counted

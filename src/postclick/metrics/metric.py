@@ -62,8 +62,9 @@ class MetricValue:
     """A metric on one space: a finite value, or the reason why there is none.
 
     `rows` counts the rows of the space; `positives` is the sum of their labels (of true CVR where
-    that is the label); `groups` is there for metrics within groups. Raises `ValueError` unless
-    exactly one of `value` and `undefined` is given.
+    that is the label); `groups` is there for metrics within groups. Where rows have weights,
+    `weight` is their sum, and a label counts in `positives` as often as its row does. Raises
+    `ValueError` unless exactly one of `value` and `undefined` is given.
 
     >>> MetricValue("cvr_auc", "clicked", None, "no clicked rows", 0, 0.0).value is None
     True
@@ -76,6 +77,7 @@ class MetricValue:
     rows: int
     positives: float
     groups: Groups | None = None
+    weight: float | None = None
 
     def __post_init__(self) -> None:
         if (self.value is None) == (self.undefined is None):
@@ -84,15 +86,18 @@ class MetricValue:
             raise ValueError(f"{self.metric}: {self.value} is not a value, give the reason instead")
 
     def as_dict(self) -> dict[str, Any]:
-        """As written to metrics.json; without `groups` where there are none.
+        """As written to metrics.json; without `groups` and `weight` where there are none.
 
         >>> list(MetricValue("cvr_auc", "clicked", 0.5, None, 10, 3.0).as_dict())
         ['metric', 'space', 'value', 'undefined', 'rows', 'positives']
         """
         found = asdict(self)
-        if self.groups is None:
-            del found["groups"]
-        return found
+        return {k: v for k, v in found.items() if v is not None or k in ("value", "undefined")}
+
+    @property
+    def size(self) -> float:
+        """How many impressions the rows of the space stand for."""
+        return self.rows if self.weight is None else self.weight
 
 
 @dataclass(frozen=True)
@@ -138,21 +143,34 @@ class Where:
 
 
 class State:
-    """What a metric keeps of the rows it has seen: here how many, and the sum of their labels."""
+    """What a metric keeps of the rows it has seen: here how many, and the sum of their labels.
+
+    Attributes:
+        rows: how many rows.
+        size: how many impressions they stand for.
+        positives: the sum of labels, each as often as its row counts.
+        weighted: whether some row had a weight.
+    """
 
     def __init__(self) -> None:
         self.rows = 0
+        self.size = 0.0
         self.positives = 0.0
+        self.weighted = False
 
     def add(self, rows: Rows) -> None:
         """Add rows; nothing of their arrays may be held, callers reuse them."""
         self.rows += len(rows)
+        self.size += rows.size
         self.positives += rows.positives
+        self.weighted |= rows.weight is not None
 
     def merge(self, other: Any) -> None:
         """Add the rows of `other`, a state of the same kind, which stays as it is."""
         self.rows += other.rows
+        self.size += other.size
         self.positives += other.positives
+        self.weighted |= other.weighted
 
 
 S = TypeVar("S", bound=State)
@@ -182,6 +200,8 @@ class Metric(ABC, Generic[S]):
         constant_in_one_class: whether a constant prediction is best there, so that no model is.
         as_percent: whether tables show it times 100.
         has_baseline: whether predicting the mean label for all rows has a `baseline` to gain over.
+        weighs_rows: whether its state adds up rows by `Rows.weight`, as those of `RatioMetric` and
+            `RankingMetric` do; if not, it has no value on rows that have weights.
     """
 
     name: str
@@ -195,6 +215,7 @@ class Metric(ABC, Generic[S]):
     constant_in_one_class = False
     as_percent = False
     has_baseline = False
+    weighs_rows = False
 
     @property
     def reported(self) -> Mapping[str, Reported]:
@@ -236,7 +257,13 @@ class Metric(ABC, Generic[S]):
         """The value, and for metrics within groups the groups that it rests on."""
         return self.compute(state), None
 
-    def baseline(self, rows: int, positives: float) -> float | None:
+    def measured(self, state: S) -> tuple[float | None, Groups | None]:
+        """As `with_groups`, with rows counted by their weights if they have some."""
+        if state.weighted and not self.weighs_rows:
+            return None, None
+        return self.with_groups(state)
+
+    def baseline(self, rows: float, positives: float) -> float | None:
         """What the mean label scores as the prediction of every row, if `has_baseline`."""
         return None
 

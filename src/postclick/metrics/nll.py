@@ -33,7 +33,7 @@ class NLL(RatioMetric):
     def undefined(self, state: Sums, where: Where) -> str:
         return "infinite: a prediction of exactly 0 or 1 was wrong"
 
-    def baseline(self, rows: int, positives: float) -> float | None:
+    def baseline(self, rows: float, positives: float) -> float | None:
         """The entropy of the mean label; with the true CVR as label the NLL of its mean."""
         rate = positives / rows
         return -sum(p * math.log(p) for p in (rate, 1 - rate) if p > 0)

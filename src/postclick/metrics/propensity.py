@@ -38,11 +38,13 @@ def overlap_histogram(
     bins: int = 40,
     *,
     clip: tuple[float, float] | None = None,
+    weight: ArrayLike | None = None,
 ) -> OverlapHistogram:
     """Histograms of log10 pCTR over clicked and over unclicked rows, on the same bins.
 
     Weights 1 / pCTR can carry what is learned on clicks only to where clicks occur: unclicked rows
-    in bins that have hardly any clicked ones are not covered.
+    in bins that have hardly any clicked ones are not covered. `weight`, finite and not negative, is
+    how many impressions each row stands for, 1 without.
 
     Shapes: `pctr` `(n,)` in [0, 1], `click` `(n,)` of 0/1. Raises `InputError` for other values,
     lengths that differ, no rows, or fewer than one bin.
@@ -59,21 +61,23 @@ def overlap_histogram(
         raise InputError("there are no rows to make a histogram of; give at least 1")
     if bins < 1:
         raise InputError(f"a histogram with {bins} bins holds nothing; give at least 1")
+    w = None
+    if weight is not None:
+        w = in_range("weight", weight, 0.0, np.inf, p.size).astype(np.float64)
     clip_share = None
     if clip is not None:
-        clip_share = float(np.count_nonzero((p < clip[0]) | (p > clip[1]))) / p.size
+        outside = (p < clip[0]) | (p > clip[1])
+        counted = float(np.count_nonzero(outside)) if w is None else float(w[outside].sum())
+        clip_share = counted / (p.size if w is None else float(w.sum()) or 1.0)
     place = np.log10(np.maximum(p, LOWEST, dtype=np.float64))
     edges = np.histogram_bin_edges(place, bins)
-    clicks = int(np.count_nonzero(clicked))
     ends = float(edges[0]), float(edges[-1])
-    in_bin = np.histogram(place, bins, ends)[0]
-    clicked_in_bin = np.histogram(place[clicked], bins, ends)[0]
-    return OverlapHistogram(
-        edges,
-        clicked_in_bin / max(clicks, 1),
-        (in_bin - clicked_in_bin) / max(p.size - clicks, 1),
-        clip_share,
-    )
+
+    def shares(rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+        found = np.histogram(place[rows], bins, ends, weights=None if w is None else w[rows])[0]
+        return found / (float(found.sum()) or 1.0)
+
+    return OverlapHistogram(edges, shares(clicked), shares(~clicked), clip_share)
 
 
 def effective_sample_size(weights: ArrayLike) -> float:

@@ -13,7 +13,7 @@ from postclick.metrics.rows import Floats, Rows
 
 
 class Sums(State):
-    """Sums over rows of what a metric adds up.
+    """Sums over rows of what a metric adds up, each row as often as it counts.
 
     >>> sums = Sums(lambda rows: (rows.prediction,))
     >>> sums.add(Rows(np.array([True, False]), np.array([0.0, 0.0])))
@@ -28,7 +28,7 @@ class Sums(State):
 
     def add(self, rows: Rows) -> None:
         super().add(rows)
-        self._plus([float(summand.sum()) for summand in self._summands(rows)])
+        self._plus([rows.total(summand) for summand in self._summands(rows)])
 
     def merge(self, other: Sums) -> None:
         super().merge(other)
@@ -59,6 +59,7 @@ class RatioMetric(Metric[Sums]):
 
     # Whether the sum of labels is divided by, so that there is no value where it is 0.
     over_positives = False
+    weighs_rows = True
 
     @abstractmethod
     def summands(self, rows: Rows) -> Sequence[Floats]:
@@ -68,7 +69,8 @@ class RatioMetric(Metric[Sums]):
     def ratio(self, rows: Any, positives: Any, *sums: Any, **_none: Any) -> Any:
         """The value from the number of rows, the sum of labels, and the sums of `summands`.
 
-        Called with as many sums as there are summands, and never by name.
+        Where rows have weights, from the sum of these, and from weighted sums of the rest. Called
+        with as many sums as there are summands, and never by name.
         """
 
     def state(self) -> Sums:
@@ -77,7 +79,7 @@ class RatioMetric(Metric[Sums]):
     def compute(self, state: Sums) -> float | None:
         if self.over_positives and state.positives == 0:
             return None
-        return self._value(state.rows, state.positives, state.totals)
+        return self._value(state.size, state.positives, state.totals)
 
     def undefined(self, state: Sums, where: Where) -> str:
         if self.over_positives and state.positives == 0:

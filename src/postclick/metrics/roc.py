@@ -4,17 +4,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from postclick.errors import InputError
-from postclick.metrics.inputs import as_labels, finite_vector
+from postclick.metrics.inputs import as_labels, finite_vector, in_range
 
 Floats = NDArray[np.float64]
 
 
-def roc_points(score: ArrayLike, label: ArrayLike, points: int = 200) -> tuple[Floats, Floats]:
+def roc_points(
+    score: ArrayLike, label: ArrayLike, points: int = 200, *, weight: ArrayLike | None = None
+) -> tuple[Floats, Floats]:
     """False and true positive rates at falling thresholds, from (0, 0) to (1, 1).
 
     The full curve has one point after each distinct score; with at least so many `points` it is
     returned whole and the area under it is the exact AUC. Else points on it are kept, about evenly
-    spaced along the curve, ends included.
+    spaced along the curve, ends included. `weight`, finite and not negative, is how many rows each
+    row counts as, 1 without.
 
     Shapes: `score` finite `(n,)`, `label` `(n,)` of 0/1; two arrays `(k,)`, `2 <= k <= points`,
     neither ever falling. Raises `InputError` for other values, lengths that differ, labels of one
@@ -32,6 +35,10 @@ def roc_points(score: ArrayLike, label: ArrayLike, points: int = 200) -> tuple[F
     positive = as_labels("label", label, scores.size)
     if points < 2:
         raise InputError(f"a ROC curve in {points} points has no ends; give at least 2")
+    if weight is not None:
+        of_row = in_range("weight", weight, 0.0, np.inf, scores.size).astype(np.float64)
+        some = of_row > 0
+        scores, positive, of_row = scores[some], positive[some], of_row[some]
     positives = int(np.count_nonzero(positive))
     negatives = scores.size - positives
     if not positives or not negatives:
@@ -42,9 +49,15 @@ def roc_points(score: ArrayLike, label: ArrayLike, points: int = 200) -> tuple[F
     order = np.argsort(scores)[::-1]
     ranked = scores[order]
     last_of_tie = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), scores.size - 1)
-    found = np.cumsum(positive[order], dtype=np.int64)[last_of_tie]
-    tpr = np.append(0.0, found / positives)
-    fpr = np.append(0.0, (last_of_tie + 1 - found) / negatives)
+    if weight is None:
+        found = np.cumsum(positive[order], dtype=np.int64)[last_of_tie]
+        tpr = np.append(0.0, found / positives)
+        fpr = np.append(0.0, (last_of_tie + 1 - found) / negatives)
+    else:
+        up = np.cumsum((of_row * positive)[order])
+        down = np.cumsum((of_row * ~positive)[order])
+        tpr = np.append(0.0, up[last_of_tie] / up[-1])
+        fpr = np.append(0.0, down[last_of_tie] / down[-1])
     if tpr.size > points:
         # Neither rate falls, so their sum measures the way along the curve, from 0 to 2. Even
         # steps of it show rare positives as well; even steps in rows would pass over them.

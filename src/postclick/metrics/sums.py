@@ -60,6 +60,7 @@ class EvaluationSums:
         potential_conversion: ArrayLike | None = None,
         ctcvr_logprob: ArrayLike | None = None,
         group: ArrayLike | None = None,
+        weight: ArrayLike | None = None,
     ) -> None:
         """Add a batch of impressions; shapes `(n,)`, `n = 0` allowed.
 
@@ -68,6 +69,8 @@ class EvaluationSums:
         `potential_conversion`; the metrics that need it are left out if there is neither.
         `ctcvr_logprob` is ln pCTCVR where a method predicts it other than as pCTR x pCVR. `group`
         numbers the groups of rows, 0 for none; metrics within groups are left out without it.
+        `weight`, finite and not negative, is how many impressions each row stands for, 1 without:
+        whole weights give what so many copies of each row would.
 
         Raises `InputError` for shapes that differ, logits that are not finite, values out of
         range, conversions without a click, and a batch that has other optional columns than
@@ -101,27 +104,32 @@ class EvaluationSums:
             log_t = given.astype(np.float64, copy=False)
             log_rest = log_complement(log_t)
         of_row = None if group is None else as_groups("group", group, n)
+        w = None if weight is None else in_range("weight", weight, 0.0, math.inf, n)
         if not n:
             return
         grouping = "no group" if of_row is None else "group"
-        self._agree({"truth": truth, "pCTCVR": source, "group": grouping})
+        weighing = "no weight" if w is None else "weight"
+        self._agree({"truth": truth, "pCTCVR": source, "group": grouping, "weight": weighing})
+        # Rows that count once are summed up as rows without weights are, to the last bit.
+        w = None if w is None or bool((w == 1).all()) else w.astype(np.float64)
 
-        cvr = Rows(v, zq, of_row)
+        cvr = Rows(v, zq, of_row, weight=w)
         # float64 for ln t even where logits are float32: it is a sum of two logs, and rounding it
         # to float32 would tie rows that the model ranks apart.
         found: dict[Quantity, Rows] = {
-            "ctr": Rows(c, zp, of_row),
+            "ctr": Rows(c, zp, of_row, weight=w),
             "ctcvr": Rows(
                 v,
                 log_t,
                 of_row,
                 prediction=lambda: np.exp(log_t),
                 nll=lambda: -np.where(v, log_t, log_rest),
+                weight=w,
             ),
             "cvr": cvr,
         }
         if r is not None:
-            found["true_cvr"] = Rows(r, zq, of_row, prediction=lambda: cvr.prediction)
+            found["true_cvr"] = Rows(r, zq, of_row, prediction=lambda: cvr.prediction, weight=w)
         self._add(found, c)
         self._rows += n
 

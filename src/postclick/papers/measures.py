@@ -47,6 +47,7 @@ def teacher(against: Literal["recorded_zeros", "true_cvr"]) -> Measure:
             logit[known],
             run.labels.click[known],
             truth={name: values[known] for name, values in truth.items() if name == against},
+            weight=None if run.labels.weight is None else run.labels.weight[known],
         )
         value: float | None = getattr(found, against)
         return Measurement(value, None if value is not None else "no unclicked rows")

@@ -26,6 +26,8 @@ from postclick.metrics.likelihood import cross_entropy
 from postclick.metrics.propensity import effective_sample_size
 from postclick.runs.clicked import Clicked, clicked_logits, cvr_logits
 from postclick.runs.run import Run
+from postclick.spelling import option
+from postclick.suggest import meant
 
 Choice = Literal["isotonic", "platt", "temperature", "none", "best"]
 Floats = NDArray[np.float64]
@@ -65,7 +67,8 @@ def calibrate(
         kind: `best` takes the simplest kind (in the order of `KINDS`) whose cross-fitted NLL is
             within one standard error of the least, which may be `none`.
         weights: `propensity` weighs a clicked row by 1 / pCTR of the run, so that clicked rows
-            stand for all impressions; `none` calibrates for clicked ones.
+            stand for all impressions; `none` calibrates for clicked ones. Either way rows count
+            by the log's own weights, if it has some.
         clip: range of the pCTR in weights; by default the method's own, or .01 to .99.
         judge: a split on which to judge, without using it for anything else.
 
@@ -80,13 +83,21 @@ def calibrate(
 'postclick train' made
     """
     if kind not in get_args(Choice):
-        raise InputError(f"kind is {kind!r}: choose {', '.join(get_args(Choice))}")
+        raise InputError(
+            f"{option('kind')} is {kind!r}{meant(kind, get_args(Choice))}"
+            f": choose {', '.join(get_args(Choice))}"
+        )
     if weights not in get_args(Weights):
-        raise InputError(f"weights is {weights!r}: choose {' or '.join(get_args(Weights))}")
+        raise InputError(
+            f"{option('weights')} is {weights!r}{meant(weights, get_args(Weights))}"
+            f": choose {' or '.join(get_args(Weights))}"
+        )
     if clip is not None and not CLIP_RANGE[0] <= clip[0] < clip[1] <= 1:
         raise InputError(f"clip {clip} is not a range of probabilities, such as (0.01, 0.99)")
     if clip is not None and weights == "none":
-        raise InputError("clip is of the pCTR in weights: give weights='propensity' with it")
+        raise InputError(
+            "clip is of the pCTR in weights: give " + option("weights", "propensity") + " with it"
+        )
     if judge == "valid":
         raise InputError(
             "the calibrator is fitted on valid, and its cross-fitted figures are shown anyway: "
@@ -101,6 +112,7 @@ def calibrate(
     chosen, tried = _chosen(kind, rows, weight)
     after = cross_fitted(chosen, rows.cvr_logit, rows.conversion, weight)
     calibrator = fit(chosen, rows.cvr_logit, rows.conversion, weight)
+    own = rows.weight
     weighted = weight if weights == "propensity" else None
     document = Calibration(
         calibrator=calibrator.to_json(),
@@ -115,8 +127,8 @@ def calibrate(
         ),
         validation=CrossFitted(
             folds=FOLDS,
-            before=_figures(rows.cvr_logit, rows.conversion, weighted),
-            after=_figures(after, rows.conversion, weighted),
+            before=_figures(rows.cvr_logit, rows.conversion, own, weighted),
+            after=_figures(after, rows.conversion, own, weighted),
             tried=tried,
         ),
     )
@@ -130,9 +142,10 @@ def calibrate(
 
 
 def _weight(rows: Clicked, weights: Weights, clip: Clip) -> Floats:
+    own = np.ones(rows.conversion.size) if rows.weight is None else rows.weight
     if weights == "none":
-        return np.ones(rows.conversion.size)
-    return propensity_weights(rows.ctr_logit, clip)
+        return own
+    return own * propensity_weights(rows.ctr_logit, clip)
 
 
 def _chosen(kind: Choice, rows: Clicked, weight: Floats) -> tuple[Kind, dict[str, float] | None]:
@@ -160,11 +173,14 @@ def _no_worse(difference: Floats, weight: Floats) -> bool:
     return mean <= float(np.sqrt(np.square(spread).sum())) / float(weight.sum())
 
 
-def _figures(z: Floats, v: NDArray[np.bool_], weight: Floats | None) -> Figures:
+def _figures(z: Floats, v: NDArray[np.bool_], own: Floats | None, weight: Floats | None) -> Figures:
+    """Figures by the log's own weights, and those by all weights of the fit."""
     q, nll = sigmoid(z), cross_entropy(z, v)
-    plain = Figures(pcoc=float(q.sum() / v.sum()), nll=float(nll.mean()))
-    if weight is None:
-        return plain
-    pcoc = float((weight * q).sum() / weight[v].sum())
-    mean = float(np.average(nll, weights=weight))
-    return plain.model_copy(update={"weighted_pcoc": pcoc, "weighted_nll": mean})
+
+    def by(weights: Floats) -> tuple[float, float]:
+        pcoc = float((weights * q).sum() / weights[v].sum())
+        return pcoc, float(np.average(nll, weights=weights))
+
+    plain = (float(q.sum() / v.sum()), float(nll.mean())) if own is None else by(own)
+    pcoc, mean = (None, None) if weight is None else by(weight)
+    return Figures(pcoc=plain[0], nll=plain[1], weighted_pcoc=pcoc, weighted_nll=mean)

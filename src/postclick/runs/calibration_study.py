@@ -41,7 +41,9 @@ def calibration_study(
 
     A calibrator that cannot be fitted is told with the reason.
     """
+    own = clicked.weight
     weight = propensity_weights(clicked.ctr_logit, clicked.clip)
+    weight = weight if own is None else own * weight
     arms = [_arm("none", "none", judge_calibrator(Calibrator("none"), cvr_logit, labels))]
     for weights in get_args(Weights):
         for kind in KINDS[1:]:
@@ -50,7 +52,7 @@ def calibration_study(
                     kind,
                     clicked.cvr_logit,
                     clicked.conversion,
-                    weight if weights == "propensity" else None,
+                    weight if weights == "propensity" else own,
                 )
             except InputError as error:
                 arms.append({"kind": kind, "weights": weights, "undefined": str(error)})

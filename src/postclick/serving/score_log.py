@@ -1,30 +1,27 @@
-"""`score`: a log of any length to a Parquet file of probabilities, row by row."""
+"""`score`: a log of any length to a file of probabilities, row by row."""
 
 import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import polars as pl
-import pyarrow.parquet as pq
 
-from postclick.data.read.opening import LogSource, open_log
+from postclick.data.read.opening import LogLike, LogSource, open_log
+from postclick.data.schema.read_options import read_settings
 from postclick.errors import InputError
 from postclick.progress import Reporter, Silent
 from postclick.serving.bundle.bundle import Bundle
 from postclick.serving.probabilities import PREDICTIONS
+from postclick.serving.score_writer import ScoreWriter, format_of
 from postclick.system.files import replacing
 
 # Rows that a thread encodes and scores at a time: few enough for the cache, and enough that
 # starting to work on a column takes no time beside its rows.
 PIECE_ROWS = 8192
-# Rows of a group in the file that is written.
-GROUP_ROWS = 262_144
 
 
 @dataclass(frozen=True)
@@ -42,46 +39,51 @@ class ScoredLog:
 
 def score(
     bundle: Bundle | str | Path,
-    logs: LogSource | str | Path | Sequence[str | Path],
+    logs: LogLike,
     out: str | Path,
     *,
     keep: Sequence[str] = (),
+    read: Sequence[str] = (),
     threads: int | None = None,
     reporter: Reporter | None = None,
 ) -> ScoredLog:
-    """Score a log of raw features into a Parquet file, one row for each of its rows, in order.
+    """Score a log of raw features into a file, one row for each of its rows, in order.
 
     Reading, encoding, the model and writing overlap; memory does not grow with the log.
 
     Args:
         bundle: a bundle, or its folder.
-        logs: CSV or Parquet files or folders, or an opened log; labels are not needed.
+        logs: anything that `open_log` takes: paths, frames, an opened log; labels are not needed.
         out: written in one step when all rows are scored; columns `keep`, then float32 `pctr`,
-            `pcvr`, `pctcvr`.
+            `pcvr`, `pctcvr`. Parquet (.parquet, .pq), Arrow IPC (.arrow, .feather), CSV (.csv,
+            .tsv) or JSON lines (.jsonl), the text also compressed (.csv.gz).
         keep: raw columns to copy beside the scores.
+        read: how text files are written, `KEY=VALUE` each, in place of what the schema says.
         threads: by default one for each core.
 
     Raises:
-        InputError: a column is missing or of the wrong type, or a file is damaged; what was at
-            `out` is then still there.
+        InputError: a column is missing or of the wrong type, a file is damaged, or `out` names
+            another format; what was at `out` is then still there.
     """
     began = time.perf_counter()
     if threads is not None and threads < 1:
         raise InputError(f"threads is {threads}: give 1 or more")
-    log = _opened(logs)
     # Each thread scores pieces of its own: the model needs none beside it.
     model = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle, threads=1)
+    log = open_log(logs, read=read_settings(read, model.info.log_schema.read))
+    model = model.reading(log.decimal)
     out, reporter = Path(out), reporter or Silent()
     clash = next((name for name in keep if name in PREDICTIONS), None)
     if clash is not None:
         raise InputError(f"column {clash!r} cannot be kept, scores have that name: rename it")
     _check_place(out, log)
+    format_of(out)
     log.require([*model.features, *keep])
     reporter.start("score", None, "rows")
     rows = 0
     with (
         replacing(out) as file,
-        closing(_Writer(file, out)) as writer,
+        ScoreWriter(file, out) as writer,
         ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool,
     ):
         for scored in _scored(log, model, list(dict.fromkeys(keep)), pool):
@@ -92,15 +94,9 @@ def score(
     return ScoredLog(out, rows, time.perf_counter() - began)
 
 
-def _opened(logs: LogSource | str | Path | Sequence[str | Path]) -> LogSource:
-    if isinstance(logs, LogSource):
-        return logs
-    return open_log(logs) if isinstance(logs, str | Path) else open_log(*logs)
-
-
 def _check_place(out: Path, log: LogSource) -> None:
     if out.is_dir():
-        raise InputError(f"{out} is a folder: name a Parquet file to write")
+        raise InputError(f"{out} is a folder: name a file to write, such as scores.parquet")
     if out.exists() and any(file.exists() and out.samefile(file) for file in log.files):
         raise InputError(f"{out} is the log that is to be scored: name another file to write")
 
@@ -130,50 +126,6 @@ def _scored(
         for tasks in waiting:
             for task in tasks:
                 task.cancel()
-
-
-class _Writer:
-    """Writes frames as row groups of `GROUP_ROWS`."""
-
-    def __init__(self, file: IO[bytes], name: Path) -> None:
-        self._file, self._name = file, name
-        self._writer: pq.ParquetWriter | None = None
-        self._schema: pl.Schema | None = None
-        self._frames: list[pl.DataFrame] = []
-        self._rows = 0
-
-    def add(self, frame: pl.DataFrame) -> None:
-        self._schema = self._schema or frame.schema
-        if frame.schema != self._schema:
-            raise InputError(
-                f"{self._name}: files of the log hold different types in the columns to keep: "
-                "write them with the same type, or keep other columns"
-            )
-        self._frames.append(frame)
-        self._rows += frame.height
-        if self._rows >= GROUP_ROWS:
-            self._flush()
-
-    def finish(self, empty: pl.DataFrame) -> None:
-        """Write what is left; a log without rows gives the columns of `empty`."""
-        if self._frames or self._writer is None:
-            self._frames = self._frames or [empty]
-            self._flush()
-
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-
-    def _flush(self) -> None:
-        table = pl.concat(self._frames, rechunk=True).to_arrow()
-        self._frames, self._rows = [], 0
-        if self._writer is None:
-            # Scores are all different: looking for repetitions would only take time.
-            repeated = [name for name in table.column_names if name not in PREDICTIONS]
-            self._writer = pq.ParquetWriter(
-                self._file, table.schema, compression="zstd", use_dictionary=repeated
-            )
-        self._writer.write_table(table)
 
 
 def _empty(keep: Sequence[str]) -> pl.DataFrame:

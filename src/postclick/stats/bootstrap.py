@@ -52,6 +52,7 @@ def bootstrap_difference(
     *,
     group: ArrayLike | None = None,
     by_group: bool = False,
+    weight: ArrayLike | None = None,
     resamples: int = 1000,
     seed: int = 0,
     level: float = 0.95,
@@ -67,7 +68,9 @@ def bootstrap_difference(
     be a list with one vector for each seed: the metric is then averaged over seeds, within
     each resample. `label` is 0/1, or soft as the true CVR is. `group` numbers the groups, 0 for
     none, which metrics within groups need. Rows count as independent, and with many rows from
-    each user the intervals are too narrow; `by_group` draws whole groups instead of rows.
+    each user the intervals are too narrow; `by_group` draws whole groups instead of rows. `weight`,
+    finite and not negative, is how many impressions each row stands for, 1 without; it goes with
+    the row wherever that is drawn.
 
     Shapes: `(rows,)` each. Raises `InputError` for an unknown metric, lengths that differ,
     values that are not finite, labels outside [0, 1], fewer than `2 / (1 - level)` resamples, a
@@ -88,7 +91,7 @@ def bootstrap_difference(
     below = _enough(resamples, level)
     y = in_range("label", label, 0.0, 1.0)
     first, second = over_seeds("a", a, y.size), over_seeds("b", b, y.size)
-    rows, units = _rows([entry], [*first, *second], y, group, by_group)
+    rows, units = _rows([entry], [*first, *second], y, group, by_group, weight)
     (values,) = resampled([entry], rows, units, resamples, seed)
     if not np.isfinite(values[0]).all():
         raise InputError(
@@ -119,6 +122,7 @@ def bootstrap_intervals(
     *,
     group: ArrayLike | None = None,
     by_group: bool = False,
+    weight: ArrayLike | None = None,
     resamples: int = 1000,
     seed: int = 0,
     level: float = 0.95,
@@ -140,7 +144,7 @@ def bootstrap_intervals(
     y = in_range("label", label, 0.0, 1.0)
     vectors = over_seeds("scores", scores, y.size)
     entries = [metric_named(one) if isinstance(one, str) else one for one in metrics]
-    rows, units = _rows(entries, vectors, y, group, by_group)
+    rows, units = _rows(entries, vectors, y, group, by_group, weight)
     intervals: list[Interval | None] = []
     for values in resampled(entries, rows, units, resamples, seed):
         defined = np.asarray(np.isfinite(values).all(axis=1))
@@ -166,6 +170,7 @@ def _rows(
     y: NDArray[Any],
     group: ArrayLike | None,
     by_group: bool,
+    weight: ArrayLike | None,
 ) -> tuple[list[Rows], Units]:
     """The rows as each vector of scores predicts them, and what of them is drawn together."""
     needing = [one.name for one in metrics if "group" in one.needs]
@@ -174,7 +179,10 @@ def _rows(
         raise InputError(f"{told}: give the group of each row")
     of_row = None if group is None else as_groups("group", group, y.size)
     units = Units(y.size, of_row if by_group else None)
-    return [Rows(y, score, of_row) for score in scores], units
+    w = None
+    if weight is not None:
+        w = in_range("weight", weight, 0.0, np.inf, y.size).astype(np.float64)
+    return [Rows(y, score, of_row, weight=w) for score in scores], units
 
 
 def _interval(values: Floats, below: float) -> Interval:

@@ -50,6 +50,9 @@ def resampled(
 ) -> list[Floats]:
     """Values `(1 + resamples, len(rows))` of each metric; NaN or infinite where undefined.
 
+    Rows keep their weights, of which all of `rows` have the same or none: what is drawn is how
+    often a row is there.
+
     The first row is the sample itself; row k counts every unit a Poisson(1) number of times, the
     same for all metrics that are sums, and for all of `rows`, which differ in their scores alone.
 
@@ -114,12 +117,15 @@ def _summands(metrics: Sequence[RatioMetric], rows: Sequence[Rows], piece: slice
     parts = [_part(one, piece) for one in rows]
     found = [np.ones(len(parts[0])), parts[0].label]
     found += [one for metric in metrics for part in parts for one in metric.summands(part)]
-    return np.stack(found, axis=1)
+    columns = np.stack(found, axis=1)
+    weight = parts[0].weight
+    return columns if weight is None else columns * weight[:, None]
 
 
 def _part(rows: Rows, piece: slice) -> Rows:
     group = None if rows.group is None else rows.group[piece]
-    return Rows(rows.label[piece].astype(np.float64), rows.score[piece], group)
+    weight = None if rows.weight is None else rows.weight[piece]
+    return Rows(rows.label[piece].astype(np.float64), rows.score[piece], group, weight=weight)
 
 
 def _weighted_values(
@@ -133,6 +139,7 @@ def _weighted_values(
         if k:
             _draw(rng, weights)
         of_row = weights if units.of_row is None else weights[units.of_row]
+        of_row = of_row if rows[0].weight is None else of_row * rows[0].weight
         values[k] = [value(of_row) for value in columns]
     return values
 

@@ -14,6 +14,7 @@ from postclick.testing import network_properties as network
 from postclick.testing import option_properties as option
 from postclick.testing.cases import Case, cases_of
 from postclick.testing.reference_check import Reference, equals_reference
+from postclick.testing.weight_properties import weights_repeat_rows
 
 # Layouts that the tiny default network does not have.
 NETWORKS: dict[str, dict[str, Any]] = {
@@ -44,6 +45,7 @@ OF_EVERY_CASE: dict[str, Property] = {
     "blind to conversions without a click": loss.blind_to_unclicked_conversions,
     "trains the space that it names": loss.trains_its_own_space,
     "the same in any loop": loss.the_same_in_any_loop,
+    "weights repeat rows": weights_repeat_rows,
     "one seed, one loss": network.repeatable,
     "saved and loaded": network.saved_and_loaded,
     "predicts probabilities": _on_backbones(network.predicts_probabilities),

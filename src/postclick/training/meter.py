@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 
 from postclick.losses import Terms
 from postclick.methods.base import Clip, Labels, Outputs
@@ -13,7 +14,7 @@ class EpochMeter:
     """Sums over the batches of one epoch, in float64; a checkpoint keeps them.
 
     `clip` is the method's propensity clip, `head` the head that the propensity comes from; without
-    a clip only loss terms are summed.
+    a clip only loss terms are summed. `rows` counts rows, whatever they weigh.
     """
 
     clip: Clip | None = None
@@ -30,13 +31,20 @@ class EpochMeter:
         labels: Labels,
         *,
         again: bool = False,
+        weight: Tensor | None = None,
     ) -> None:
-        """Add a step on a batch; `again` if the batch was seen in an earlier step."""
+        """Add a step on a batch; `again` if the batch was seen in an earlier step.
+
+        `weight` is how many impressions each row stands for, [n]; None: one each.
+        """
         rows = len(labels.click)
         self.rows += 0 if again else rows
+        mass = rows if weight is None else float(weight.double().sum())
+        if weight is not None and not again:
+            self._sum("mass", mass)
         for name, term in terms.items():
-            self._sum(f"term/{name}", term.value.item() * rows)
-        self._sum("total", total * rows)
+            self._sum(f"term/{name}", term.value.item() * mass)
+        self._sum("total", total * mass)
         if self.clip is None or again:
             return
         logit = outputs.logits.get(self.head)
@@ -44,10 +52,12 @@ class EpochMeter:
             return
         unclipped = logit.detach().sigmoid()
         pi = unclipped.clamp(*self.clip)
-        weight = labels.click.double() / pi
-        self._sum("clipped", float((unclipped != pi).sum()))
-        self._sum("weight", float(weight.sum()))
-        self._sum("weight2", float(weight.square().sum()))
+        inverse, clipped = labels.click.double() / pi, unclipped != pi
+        if weight is not None:
+            inverse, clipped = inverse * weight, clipped * weight.double()
+        self._sum("clipped", float(clipped.sum()))
+        self._sum("weight", float(inverse.sum()))
+        self._sum("weight2", float(inverse.square().sum()))
         self._sum("clicks", float(labels.click.sum()))
 
     def _sum(self, name: str, value: float) -> None:
@@ -55,7 +65,7 @@ class EpochMeter:
 
     def report(self) -> dict[str, float | dict[str, float]]:
         """Means per impression; effective sample size is (sum w)^2 / sum w^2 over clicks."""
-        rows = max(self.rows, 1)
+        rows = self.sums.get("mass") or max(self.rows, 1)
         terms = {
             name.removeprefix("term/"): value / rows
             for name, value in self.sums.items()

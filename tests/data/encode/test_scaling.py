@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from postclick.data.encode.encoder import scale
 from postclick.data.encode.fitting import FeatureFitter
-from postclick.data.encode.scaling import EdgeSample, Moments, quantile_ids, signed_log1p
+from postclick.data.encode.scaling import EdgeSample, quantile_ids
 from postclick.data.manifest import NumericColumn
+from postclick.data.numbers.moments import Moments, signed_log1p
 from postclick.data.read.canonical import ROW, SPLIT
 from postclick.data.row_hash import row_hash
 from postclick.data.schema import LogSchema

@@ -6,7 +6,7 @@ import pytest
 
 from postclick.data.read import bucket_hash
 from postclick.data.read.bucket_hash import bucket_ids, text_hash64
-from postclick.data.read.values import to_text
+from postclick.data.read.canonical_text import to_text
 
 FACTOR, MASK = 0xC6A4A7935BD1E995, (1 << 64) - 1
 

@@ -5,10 +5,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from postclick.data.read import values as v
+from postclick.data.read import bad_values as v
 from postclick.data.read.canonical import KEY, TIME, Canonicalizer, Issues, stored_names
+from postclick.data.read.canonical_text import to_text
+from postclick.data.read.labels import to_label
+from postclick.data.read.lists import flatten, rebuild
+from postclick.data.read.numbers import to_number
 from postclick.data.read.opening import open_log
-from postclick.data.read.values import flatten, rebuild, to_label, to_number, to_text
 from postclick.data.schema import LogSchema
 from postclick.errors import InputError
 
@@ -90,7 +93,7 @@ def test_categories_agree_between_csv_and_parquet(tmp_path: Path) -> None:
         assert not issues.rows
     assert frames[0].equals(frames[1])
     assert frames[0]["whole"].to_list() == ["3", None, "-2", "1000000000000000"]
-    assert frames[0]["text"].to_list() == ["NA", None, None, "1.50"]
+    assert frames[0]["text"].to_list() == ["NA", None, None, "1.5"]
 
 
 def test_numbers() -> None:

@@ -52,7 +52,7 @@ def test_nothing_known(values: list[None]) -> None:
         (pl.Series(["7.0", "7", "", "NULL", "NA"]), ["7", "7", None, None, "NA"]),
         (pl.Series(["b", "a"], dtype=pl.Categorical), ["b", "a"]),
         (pl.Series([date(2020, 1, 31)]), ["2020-01-31"]),
-        (pl.Series([datetime(2020, 1, 31, 12)]), ["2020-01-31 12:00:00.000000"]),
+        (pl.Series([datetime(2020, 1, 31, 12)]), ["2020-01-31T12:00:00"]),
     ],
 )
 def test_every_type_is_hashed_as_its_canonical_text(column: pl.Series, texts: list[Any]) -> None:

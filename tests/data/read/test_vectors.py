@@ -7,7 +7,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from postclick.data.read.values import flatten
+from postclick.data.read.lists import flatten
 from postclick.data.read.vectors import GAPS, TEXT, matrix_of, to_vector
 from postclick.data.schema import Vector
 from postclick.errors import InputError

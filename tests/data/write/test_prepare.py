@@ -15,7 +15,7 @@ from postclick.data.encode.encoder import Encoder
 from postclick.data.encode.vocabulary import Vocabulary
 from postclick.data.manifest import VOCABULARIES, Manifest
 from postclick.data.prepared import PreparedLog
-from postclick.data.read import file_source, log_source, reader
+from postclick.data.read import log_source, parquet_source, reader
 from postclick.data.read.canonical import Canonicalizer, Issues
 from postclick.data.read.opening import FrameSource, LogSource, open_log
 from postclick.data.schema import LogSchema
@@ -150,7 +150,7 @@ def test_long_lists_are_taken_in_small_pieces(
     plain = LogSchema.parse({**schema.model_dump(), "numeric": ()})
     whole = prepare(LogSplits(plain, FrameSource(frame)), tmp_path / "whole")
     monkeypatch.setattr(reader, "PIECE_BYTES", 5000)
-    monkeypatch.setattr(file_source, "CHUNK_BYTES", 20_000)
+    monkeypatch.setattr(parquet_source, "CHUNK_BYTES", 20_000)
     log = open_log(tmp_path / "log.parquet")
     assert len(list(log.frames(["row"]))) > 3
     cut = prepare(LogSplits(plain, log), tmp_path / "cut")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postclick.data.encode.vocabulary import Vocabulary
-from postclick.data.read.values import to_text
+from postclick.data.read.canonical_text import to_text
 from postclick.errors import InputError
 from postclick.serving.lookup import text_lookup
 from postclick.serving.lookup.hash_table import HashTable
@@ -26,13 +26,13 @@ KNOWN = [
     "shop",
     "true",
     "2024-01-31",
-    "1e16",
-    "-0",
+    "10000000000000000",
     "über",
     "18446744073709551615",
 ]
 WIDE = [str(k * 10**15 - 4 * 10**18) for k in range(300)]
 ODD_TEXT = [
+    *("-0", "-0.0", "1e16", "1E+16", "2.50", "TRUE", " shop ", "2024-01-31T00:00:00", "0.70e1"),
     "7.0",
     "7.00",
     "-3.000",

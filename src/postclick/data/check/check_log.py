@@ -2,12 +2,17 @@
 
 from collections.abc import Callable
 
+from postclick.data.check.extremes import extreme_findings
 from postclick.data.check.findings import CheckReport, in_order
 from postclick.data.check.labels import BadRows
 from postclick.data.check.log_checks import LogChecks
-from postclick.data.read.log_source import LogSource
+from postclick.data.numbers.summary import summaries_of
+from postclick.data.read.canonical import ROW
+from postclick.data.read.decimals import as_told
+from postclick.data.read.opening import LogLike, open_log
 from postclick.data.read.reader import LogReader
 from postclick.data.read.splitting import Draw
+from postclick.data.row_hash import SAMPLE, hashes_of
 from postclick.data.schema import LogSchema
 
 Progress = Callable[[str, int, int | None], None]
@@ -15,9 +20,9 @@ Progress = Callable[[str, int, int | None], None]
 
 def check_log(
     schema: LogSchema,
-    train: LogSource,
-    test: LogSource | None = None,
-    valid: LogSource | None = None,
+    train: LogLike,
+    test: LogLike | None = None,
+    valid: LogLike | None = None,
     *,
     on_bad_rows: BadRows = "error",
     progress: Progress | None = None,
@@ -27,28 +32,38 @@ def check_log(
     Leakage is judged on at most 120,000 rows of train, drawn by a hash of the row number.
 
     Args:
+        train, test, valid: anything that `open_log` takes: paths, frames, opened logs.
         on_bad_rows: as in `prepare`; under "drop" and "keep" wrong labels are warnings.
         progress: called with a stage, rows done and rows in all (None: unknown).
 
     >>> import polars as pl
-    >>> from postclick.data.read.log_source import FrameSource
     >>> schema = LogSchema.parse({"click": "click", "conversion": "buy", "categorical": ["shop"]})
     >>> log = pl.DataFrame({"click": [0, 1, 0], "buy": [0, 1, 1], "shop": ["a", "b", "b"]})
-    >>> report = check_log(schema, FrameSource(log))
+    >>> report = check_log(schema, log)
     >>> report.errors[0].code, report.funnel["train"]
     ('conversion-without-click', Funnel(rows=3, clicks=1, conversions=2))
     """
     given = {"train": train, "valid": valid, "test": test}
-    logs = [LogReader(schema, log, Draw(name)) for name, log in given.items() if log is not None]
+    sources = {
+        name: open_log(log, read=schema.read) for name, log in given.items() if log is not None
+    }
+    schema = as_told(schema, sources.values())
+    logs = [LogReader(schema, log, Draw(name)) for name, log in sources.items()]
     checks = LogChecks(schema, logs, on_bad_rows)
     names = checks.names()
     if names.errors:
         return names
+    numbers = summaries_of(schema)
     for log in logs:
         before = checks.rows
         for chunk in log.chunks():
-            checks.add(log, chunk)
+            checked = checks.add(log, chunk)
+            if log.split == "train":
+                hashes = hashes_of(checked[ROW].to_numpy(), 0, SAMPLE)
+                for name, summary in numbers.items():
+                    summary.add(checked[name].to_numpy(), hashes)
             if progress is not None:
                 progress(f"check {log.split}", checks.rows - before, None)
     report = checks.report()
-    return CheckReport(in_order([*names.findings, *report.findings]), report.funnel)
+    found = [*names.findings, *report.findings, *extreme_findings(numbers)]
+    return CheckReport(in_order(found), report.funnel)

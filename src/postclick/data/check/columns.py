@@ -1,4 +1,4 @@
-"""Findings on single columns: missing, constant, the same twice, unreadable."""
+"""Findings on whole columns: missing, constant, the same twice, not there."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -7,57 +7,12 @@ from typing import Any
 
 import polars as pl
 
-from postclick.data.check.findings import Finding, Severity, share
-from postclick.data.read import values as v
-from postclick.data.read.canonical import Issues
+from postclick.data.check.findings import Finding, share
 from postclick.data.read.reader import LogReader
 from postclick.data.schema import LogSchema
+from postclick.suggest import meant
 
 MOSTLY_MISSING = 0.95
-_ISSUES: dict[str, tuple[str, Severity, str]] = {
-    v.UNREADABLE: (
-        "unreadable-number",
-        "error",
-        "values are not numbers: mend them, or list the column under categorical",
-    ),
-    v.INFINITE: ("infinite-number", "warning", "values are infinite and count as missing"),
-    v.LENGTHS: (
-        "weights-differ-in-length",
-        "error",
-        "rows have lists and weights of different lengths: mend them, or take out the weights",
-    ),
-    v.NO_WEIGHT: ("missing-weight", "warning", "weights are missing and count as 0"),
-    v.TRUTH_RANGE: (
-        "truth-out-of-range",
-        "error",
-        "values are outside [0, 1] (a potential conversion must be 0 or 1): mend the truth "
-        "column, or take it out of the schema",
-    ),
-    v.NO_TRUTH: ("missing-truth", "warning", "rows have no truth and cannot be judged by it"),
-    v.UNREADABLE_TIME: (
-        "unreadable-time",
-        "warning",
-        "values are neither a number nor an ISO date: write one of the two",
-    ),
-}
-
-
-def issue_findings(split: str, issues: Issues, rows: int) -> list[Finding]:
-    """What canonical conversion counted, the labels left out."""
-    found = []
-    for (kind, column), count in issues.rows.items():
-        if kind == v.NO_TRUTH and count == rows:
-            message = (
-                f"{split}: truth column {column!r} has no values: it is judged without that truth"
-            )
-            found.append(Finding("no-truth-column", "info", column, count, message))
-        elif kind in _ISSUES:
-            code, severity, text = _ISSUES[kind]
-            such = ", ".join(e for e in issues.examples[kind, column] if e != "missing")
-            message = f"{split}: column {column!r}: {count:,} {text}"
-            message += f" (such as {such})" if such else ""
-            found.append(Finding(code, severity, column, count, message))
-    return found
 
 
 class ColumnChecks:
@@ -87,7 +42,9 @@ class ColumnChecks:
             if name in self._lists:
                 continue
             if first:
-                self.constant[name] = column[0]
+                value = column[0]
+                # -0.0 is 0.0, whichever comes first.
+                self.constant[name] = value + 0.0 if isinstance(value, float) else value
             if name in self.constant and bool(column.ne_missing(self.constant[name]).any()):
                 del self.constant[name]
         self.equal = _several(
@@ -180,7 +137,8 @@ def name_findings(schema: LogSchema, logs: Sequence[LogReader]) -> list[Finding]
         have = ", ".join(source.columns[:12]) + (", ..." if len(source.columns) > 12 else "")
         for name in (*log.canonical.missing, *nowhere):
             message = (
-                f"{split}: no column {name!r} in {source.name}; it has {have}: "
+                f"{split}: no column {name!r}{meant(name, source.columns)}"
+                f" in {source.name}; it has {have}: "
                 "correct the schema or the log"
             )
             found.append(Finding("missing-column", "error", name, 0, message))

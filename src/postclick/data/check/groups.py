@@ -1,5 +1,7 @@
 """Findings on the group column: how many groups, and can metrics within groups be computed?"""
 
+from collections.abc import Collection, Mapping
+
 import numpy as np
 import numpy.typing as npt
 
@@ -32,6 +34,16 @@ class GroupCounts:
         self.rows += len(hashes)
         self.missing += len(hashes) - len(known)
         self._sketch.add(known.view(np.uint64))
+
+    def rows_in(self, other: "GroupCounts") -> tuple[int, float]:
+        """Rows whose group the other split has too, and the part of groups that is followed."""
+        return self._sketch.rows_in(other._sketch)
+
+    def merge(self, other: "GroupCounts") -> None:
+        """Take in the counts of other rows of the split."""
+        self.rows += other.rows
+        self.missing += other.missing
+        self._sketch.merge(other._sketch)
 
     def groups(self) -> int:
         """Number of groups; about, where not all are followed."""
@@ -67,4 +79,23 @@ def group_findings(column: str, split: str, counts: GroupCounts) -> list[Finding
     if groups:
         text = f"{groups:,} groups by {column!r}, {known / groups:.3g} rows in each on average"
         find("groups", known, text)
+    return found
+
+
+def shared_findings(
+    column: str, counts: Mapping[str, GroupCounts], rows: Mapping[str, int], drawn: Collection[str]
+) -> list[Finding]:
+    """Rows of valid and test whose group is in train too; `drawn` are drawn from train."""
+    found = []
+    for name, later in counts.items():
+        shared, followed = later.rows_in(counts["train"])
+        if name == "train" or not shared:
+            continue
+        about = "" if followed == 1 else f" (estimated from {followed:.3%} of all groups)"
+        new = "--split-by group" if name in drawn else "a log of other groups"
+        message = (
+            f"{name}: {share(shared, rows[name])} are of groups ({column!r}) that train has "
+            f"too{about}: right where known ones return; to judge on new ones, use {new}"
+        )
+        found.append(Finding("group-overlap", "info", column, shared, message))
     return found

@@ -7,9 +7,10 @@ import polars as pl
 
 from postclick.data.check.findings import Finding, Funnel, Severity, share
 from postclick.data.manifest import CLICK, CONVERSION
+from postclick.data.read.bad_values import NOT_BINARY
 from postclick.data.read.canonical import Issues
-from postclick.data.read.values import NOT_BINARY
-from postclick.data.schema import LogSchema
+from postclick.data.schema import Label, LogSchema
+from postclick.spelling import option
 
 # Fewer clicks or conversions than this in a split: figures on it are mostly noise.
 FEW_CLICKS, FEW_CONVERSIONS = 100, 100
@@ -31,24 +32,44 @@ CLICKED_CONVERSION = (
 
 @dataclass
 class LabelCounts:
-    """Sums over rows; those with a label that is not 0/1 count as rows only."""
+    """Sums over rows; those with a label that is not 0/1 count as rows only.
+
+    Attributes:
+        clickless: conversions without a click.
+        right: rows, clicks and conversions among the rows whose labels are both right.
+    """
 
     rows: int = 0
     clicks: int = 0
     conversions: int = 0
     clickless: int = 0
+    right: tuple[int, int, int] = (0, 0, 0)
 
     def add(self, click: pl.Series, conversion: pl.Series) -> None:
         self.rows += len(click)
         self.clicks += int(click.sum())
         self.conversions += int(conversion.sum())
         self.clickless += int(((click == 0) & (conversion == 1)).sum())
+        right = (conversion <= click).fill_null(False)
+        kept = click.filter(right).sum(), conversion.filter(right).sum()
+        self._add_right((int(right.sum()), int(kept[0]), int(kept[1])))
+
+    def _add_right(self, right: tuple[int, int, int]) -> None:
+        rows, clicks, conversions = self.right
+        self.right = rows + right[0], clicks + right[1], conversions + right[2]
+
+    @property
+    def drop_keeps_all(self) -> bool:
+        """Whether rows without a click, and clicks with and without a conversion, stay after it."""
+        rows, clicks, conversions = self.right
+        return 0 < conversions < clicks < rows
 
     def merge(self, other: "LabelCounts") -> None:
         self.rows += other.rows
         self.clicks += other.clicks
         self.conversions += other.conversions
         self.clickless += other.clickless
+        self._add_right(other.right)
 
     def funnel(self) -> Funnel:
         return Funnel(self.rows, self.clicks, self.conversions)
@@ -59,13 +80,11 @@ def label_findings(
 ) -> list[Finding]:
     """Wrong labels of a log, counted before `policy` dealt with them."""
     found = []
+    drop, keep = (option("on_bad_rows", choice) for choice in ("drop", "keep"))
     severity: Severity = "warning" if policy == "drop" else "error"
-    mend = (
-        "those rows are left out"
-        if policy == "drop"
-        else "write 0 or 1 in every row, or leave those rows out with on_bad_rows='drop'"
-    )
-    for name in (schema.click.column, schema.conversion.column):
+    for label in (schema.click, schema.conversion):
+        name = label.column
+        mend = "those rows are left out" if policy == "drop" else _mend(label, raw)
         rows = issues.rows[NOT_BINARY, name]
         if rows:
             values = ", ".join(issues.examples[NOT_BINARY, name])
@@ -75,9 +94,10 @@ def label_findings(
             )
             found.append(Finding("label-not-binary", severity, name, rows, message))
     if raw.clickless:
+        left_out = f"{drop} (leaves the rows out) or " if raw.drop_keeps_all else ""
         mend = {
-            "error": "correct the labels, or prepare with on_bad_rows='drop' (leaves the rows out) "
-            "or 'keep' (keeps the rows and records no conversion in them)",
+            "error": f"correct the labels, or prepare with {left_out}{keep} (keeps the "
+            "rows and records no conversion in them)",
             "drop": "those rows are left out",
             "keep": "those rows are kept, with conversion recorded as 0, since v must be 0 "
             "where c is 0",
@@ -90,6 +110,19 @@ def label_findings(
         code = "conversion-without-click"
         found.append(Finding(code, severity, schema.conversion.column, raw.clickless, message))
     return found
+
+
+def _mend(label: Label, raw: LabelCounts) -> str:
+    if label.positive is not None:
+        return "mend them, or write another rule for the label"
+    ways = ["write 0 or 1 in every row"]
+    ways += [
+        f"say what counts as 1 in the schema (such as {{column: {label.column}, positive: "
+        "'> 0'}; what is missing is then 0)"
+    ]
+    if raw.drop_keeps_all:
+        ways += [f"leave those rows out with {option('on_bad_rows', 'drop')}"]
+    return ", or ".join(ways)
 
 
 def volume_findings(schema: LogSchema, split: str, funnel: Funnel) -> list[Finding]:

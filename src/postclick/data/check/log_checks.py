@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import polars as pl
 
 from postclick.data.check.collisions import BucketCounts, collision_findings
-from postclick.data.check.columns import ColumnChecks, issue_findings, name_findings
+from postclick.data.check.columns import ColumnChecks, name_findings
+from postclick.data.check.drawn import drawn_findings, purge_findings
 from postclick.data.check.findings import CheckReport, Finding, Funnel, in_order
-from postclick.data.check.groups import GroupCounts, group_findings
+from postclick.data.check.groups import GroupCounts, group_findings, shared_findings
+from postclick.data.check.id_like import IdLikeNumbers
 from postclick.data.check.labels import (
     CLICKED_CONVERSION,
     RIGHT_LABELS,
@@ -19,12 +21,16 @@ from postclick.data.check.labels import (
 from postclick.data.check.leakage import MIN_POSITIVES, LeakSample, find_leaks
 from postclick.data.check.negatives import require_some, sampling_finding
 from postclick.data.check.overlap import KeySketch, TimeSpan, key_findings, time_findings
+from postclick.data.check.times import mixed_findings, untimed_findings
+from postclick.data.check.value_findings import value_findings
 from postclick.data.check.vectors import vector_findings
-from postclick.data.manifest import CLICK, CONVERSION, GROUP, SPLITS, TRUTH_COLUMNS
-from postclick.data.read.canonical import KEY, SPLIT, TIME
+from postclick.data.check.weights import WeightCounts, unusable_weights, weight_findings
+from postclick.data.manifest import CLICK, CONVERSION, GROUP, SPLITS, TRUTH_COLUMNS, WEIGHT
+from postclick.data.read.bad_values import NO_TRUTH
+from postclick.data.read.canonical import KEY, SPLIT, TIME, TIME_KIND
 from postclick.data.read.reader import LogReader
-from postclick.data.read.splitting import LEFT_OUT, by_place
-from postclick.data.read.values import NO_TRUTH
+from postclick.data.read.splitting import LEFT_OUT, PURGED, UNTIMED, by_place
+from postclick.data.read.time_counts import TimeKinds
 from postclick.data.schema import LogSchema
 
 
@@ -50,19 +56,31 @@ class LogChecks:
         self._raw = {log.split: LabelCounts() for log in logs}
         self._columns = {log.split: ColumnChecks(schema) for log in logs}
         self._sample = LeakSample(schema, seed)
-        self._labels = {split: LabelCounts() for split in (*splits, LEFT_OUT)}
+        self._id_like = IdLikeNumbers([f.name for f in schema.numeric])
+        self._labels = {split: LabelCounts() for split in (*splits, LEFT_OUT, UNTIMED)}
+        self._labels |= {place: LabelCounts() for place in PURGED.values()}
         self._keys = {split: KeySketch() for split in splits}
         self._times = {split: TimeSpan() for split in splits}
+        self._kinds = {log.split: TimeKinds() for log in logs}
         self._groups = {split: GroupCounts() for split in splits}
         self._buckets = {f.name: BucketCounts(f.buckets) for f in schema.hashed}
+        self._weights = {split: WeightCounts() for split in splits}
 
     def names(self) -> CheckReport:
         """What can be told before a row is read: columns that a log lacks, or has too many."""
-        return CheckReport(in_order(name_findings(self._schema, self._logs)), {})
+        found = name_findings(self._schema, self._logs)
+        found += [
+            Finding("read-as", "info", None, 0, f"{log.split}: {note}")
+            for log in self._logs
+            for note in log.source.notes
+        ]
+        return CheckReport(in_order(found), {})
 
     def add(self, log: LogReader, chunk: pl.DataFrame) -> pl.DataFrame:
         """Take in a chunk of `log`; its rows that a split keeps, wrong labels dealt with."""
         self._raw[log.split].add(chunk[CLICK], chunk[CONVERSION])
+        if self._schema.time:
+            self._kinds[log.split].add(chunk[TIME_KIND])
         if self._policy == "drop":
             chunk = chunk.filter(RIGHT_LABELS)
         elif self._policy == "keep":
@@ -71,12 +89,15 @@ class LogChecks:
         self._columns[log.split].add(chunk)
         if log.split == "train":
             self._sample.add(chunk)
+            self._id_like.add(chunk)
         about = [name for name in (CLICK, CONVERSION, SPLIT, KEY, TIME, GROUP) if name in chunk]
+        about += [WEIGHT] if self._schema.weight else []
         about += self._buckets
+        kept = True
         for place, rows in by_place(chunk.select(about)).items():
             self._labels[place].add(rows[CLICK], rows[CONVERSION])
-            if place == LEFT_OUT:
-                chunk = chunk.filter(pl.col(SPLIT) < len(SPLITS))
+            if place not in SPLITS:
+                kept = False
                 continue
             if self._schema.key:
                 self._keys[place].add(rows[KEY].to_numpy())
@@ -85,10 +106,12 @@ class LogChecks:
                 self._times[place].add(rows[TIME], after)
             if self._schema.group:
                 self._groups[place].add(rows[GROUP].to_numpy())
+            if self._schema.weight:
+                self._weights[place].add(rows)
             if place == "train":
                 for name, counts in self._buckets.items():
                     counts.add(rows[name])
-        return chunk
+        return chunk if kept else chunk.filter(pl.col(SPLIT) < len(SPLITS))
 
     def truth(self) -> dict[str, tuple[str, ...]]:
         """For each split the prepared names of the truth columns that it has values of."""
@@ -111,14 +134,16 @@ class LogChecks:
         for log in self._logs:
             raw = self._raw[log.split]
             found += label_findings(schema, log.split, raw, log.issues, self._policy)
-            found += issue_findings(log.split, log.issues, raw.rows)
+            found += value_findings(schema, log.split, log.issues, raw.rows)
             missing = self._columns[log.split].missing
             found += vector_findings(schema, log.split, log.issues, raw.rows, missing)
+            if schema.weight:
+                found += unusable_weights(schema.weight, log.split, log.issues, raw.rows)
         funnel = {s: self._labels[s].funnel() for s in SPLITS if s in self._labels}
         for split, counts in funnel.items():
             found += volume_findings(schema, split, counts)
         train = self._columns["train"]
-        found += train.train_findings()
+        found += train.train_findings() + self._id_like.findings()
         for split, columns in self._columns.items():
             found += columns.missing_findings(split, None if split == "train" else train)
         found += self._leaks(train.rows)
@@ -127,10 +152,25 @@ class LogChecks:
             found += collision_findings(feature, self._buckets[feature.name])
         found += key_findings(schema, {split: self._keys[split] for split in funnel}, rows)
         found += time_findings(schema, self._times, rows)
-        found += self._drawn_findings(rows)
+        if schema.time:
+            found += mixed_findings(schema.time, self._kinds)
+        for log in self._logs:
+            found += drawn_findings(schema, log.draw, rows)
+        untimed = self._labels[UNTIMED].rows
+        if schema.time and untimed:
+            issues = self._logs[0].issues
+            found += untimed_findings(schema.time, untimed, train.rows, issues, self._policy)
+        if self._logs[0].draw.times is not None:
+            purged = {split: self._labels[place].funnel() for split, place in PURGED.items()}
+            found += purge_findings(schema, self._logs[0].draw.times, purged)
         if schema.group:
             for split in funnel:
                 found += group_findings(schema.group, split, self._groups[split])
+            drawn = self._logs[0].draw.shares
+            found += shared_findings(schema.group, self._groups, rows, drawn)
+        if schema.weight:
+            for split in funnel:
+                found += weight_findings(schema.weight, split, self._weights[split])
         found += self._negatives(funnel["train"])
         return CheckReport(in_order(found), funnel)
 
@@ -165,15 +205,3 @@ class LogChecks:
             )
             found.append(Finding("leakage-not-judged", "info", None, looked, message))
         return found
-
-    def _drawn_findings(self, rows: dict[str, int]) -> list[Finding]:
-        drawn = [split for log in self._logs for split in log.draw.shares]
-        if not self._schema.time or not drawn:
-            return []
-        names = " and ".join(drawn)
-        message = (
-            f"{names}: drawn from train at random, not by time ({self._schema.time}): "
-            "give logs that are later than train"
-        )
-        count = sum(rows[name] for name in drawn)
-        return [Finding("time-overlap", "warning", self._schema.time, count, message)]

@@ -57,10 +57,11 @@ class KeySketch:
         table = pl.DataFrame({"key": keys, "rows": rows}).group_by("key").agg(pl.col("rows").sum())
         table = table.sort("key")
         self._keys, self._rows = table["key"].to_numpy(), table["rows"].to_numpy()
+        # Before they are counted: a merge may have lowered the limit.
+        self._cut(self._limit)
         while len(self._keys) > self._max_keys:
             self._limit /= 2
             self._cut(self._limit)
-        self._cut(self._limit)
 
     def _cut(self, limit: float) -> None:
         keep = _below(self._keys, limit)

@@ -7,7 +7,7 @@ import polars as pl
 
 from postclick.data.check.findings import Finding, share
 from postclick.data.read.canonical import Issues
-from postclick.data.read.values import flatten
+from postclick.data.read.lists import flatten
 from postclick.data.read.vectors import GAPS, LENGTH, TEXT
 from postclick.data.schema import LogSchema
 

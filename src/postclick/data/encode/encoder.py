@@ -10,11 +10,12 @@ import polars as pl
 
 from postclick.data import manifest as m
 from postclick.data.column_threads import in_threads
-from postclick.data.encode.scaling import LARGEST_SCALED, Floats, quantile_ids, signed_log1p
+from postclick.data.encode.scaling import LARGEST_SCALED, hold_within, quantile_ids
 from postclick.data.encode.vectors import VectorScaling
 from postclick.data.encode.vocabulary import Vocabulary
+from postclick.data.numbers.moments import Floats, signed_log1p
 from postclick.data.read.bucket_hash import bucket_ids
-from postclick.data.read.values import flatten, rebuild
+from postclick.data.read.lists import flatten, rebuild
 from postclick.data.read.vectors import matrix_of
 
 # From a feature's values to int32 ids [n], 0 where unknown or missing.
@@ -40,9 +41,10 @@ class Encoder:
         self.ids, self.numerics, self.bags, self.vectors = ids, numerics, bags, vectors
         self._lookups = lookups
         self._scalings = [VectorScaling(column) for column in vectors]
-        # Which the log may have if its schema has no group.
-        names = [c.name for columns in (ids, numerics, bags, vectors) for c in columns]
-        self._feature_called_group = m.GROUP in names
+        # A feature may have such a name if the schema has no group, or no weight.
+        names = {c.name for columns in (ids, numerics, bags, vectors) for c in columns}
+        self._of_rows = {m.GROUP: pl.Int64, m.WEIGHT: pl.Float32}
+        self._of_rows = {name: kind for name, kind in self._of_rows.items() if name not in names}
 
     @classmethod
     def load(cls, folder: str | Path, manifest: m.Manifest) -> "Encoder":
@@ -63,16 +65,16 @@ class Encoder:
         return cls(manifest.ids, manifest.numerics, manifest.bags, lookups, manifest.vectors)
 
     def encode(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The prepared columns of a canonical frame: labels, truth and group if it has them, then
-        ids (Int32), numerics (Float32), bags (List(Int32)) with their weights, and vectors
-        (Array(Float32, size))."""
+        """The prepared columns of a canonical frame: labels, truth, group and weight if it has
+        them, then ids (Int32), numerics (Float32), bags (List(Int32)) with their weights, and
+        vectors (Array(Float32, size))."""
         columns = [frame[name].cast(pl.Int8) for name in (m.CLICK, m.CONVERSION) if name in frame]
         columns += [
             frame[name].cast(pl.Float32).fill_null(float("nan"))
             for name in m.TRUTH_COLUMNS
             if name in frame
         ]
-        columns += [frame[m.GROUP]] if m.GROUP in frame and not self._feature_called_group else []
+        columns += [frame[name].cast(t) for name, t in self._of_rows.items() if name in frame]
         columns += in_threads(lambda column: self._ids(frame[column.name], column), self.ids)
         for number in self.numerics:
             scaled = scale(_floats(frame[number.source]), number)
@@ -97,12 +99,13 @@ class Encoder:
 
 
 def scale(values: Floats, column: m.NumericColumn) -> npt.NDArray[np.float32]:
-    """float32 [n]: (f(x) - mean) / std with 0 where x is missing, or the missing flag."""
+    """float32 [n]: (f(x) - mean) / std, f(x) held within the column's limits, with 0 where x is
+    missing; or the missing flag."""
     missing = np.isnan(values)
     if column.transform == "missing_flag":
         return missing.astype(np.float32)
-    if column.transform == "log1p":
-        values = signed_log1p(values)
+    values = signed_log1p(values) if column.transform == "log1p" else values.copy()
+    hold_within(values, *column.limits)
     with np.errstate(over="ignore"):
         scaled = np.where(missing, 0.0, (values - column.mean) / column.std)
     return scaled.clip(-LARGEST_SCALED, LARGEST_SCALED).astype(np.float32)

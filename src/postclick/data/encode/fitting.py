@@ -11,12 +11,13 @@ import polars as pl
 from postclick.data import manifest as m
 from postclick.data.column_threads import in_threads
 from postclick.data.encode.encoder import Encoder, Lookup
-from postclick.data.encode.scaling import EdgeSample, Moments, signed_log1p
+from postclick.data.encode.scaling import EdgeSample
 from postclick.data.encode.vectors import VectorMoments
 from postclick.data.encode.vocabulary import Vocabulary, VocabularyCounter
+from postclick.data.numbers.summary import NumberSummary, summaries_of
 from postclick.data.read.bucket_hash import bucket_ids
-from postclick.data.read.canonical import KEY, ROW, SPLIT, TIME
-from postclick.data.read.values import flatten, rebuild
+from postclick.data.read.canonical import KEY, ROW, SPLIT, TIME, TIME_KIND
+from postclick.data.read.lists import flatten, rebuild
 from postclick.data.read.vectors import matrix_of
 from postclick.data.row_hash import SAMPLE, hashes_of
 from postclick.data.schema import LogSchema, Numeric, Vector
@@ -43,16 +44,20 @@ class Fitted:
 
 
 class FeatureFitter:
-    """Fits on the training rows of the chunks it is shown, and on no others."""
+    """Fits on the training rows of the chunks it is shown, and on no others.
+
+    Attributes:
+        numbers: what is known of each number that is standardized, by name.
+    """
 
     def __init__(self, schema: LogSchema, seed: int) -> None:
         self._schema = schema
         self._seed = seed
         names = [f.name for f in (*schema.categorical, *schema.multi)]
         self._counters = {name: VocabularyCounter() for name in names}
-        self._moments = {f.name: Moments() for f in schema.numeric}
+        self.numbers = summaries_of(schema)
         self._vectors = {f.name: VectorMoments(f.size) for f in schema.vector}
-        self._missing = dict.fromkeys((*self._moments, *self._vectors), 0)
+        self._missing = dict.fromkeys(self._vectors, 0)
         self._edges = {f.name: EdgeSample() for f in schema.numeric if f.transform == "quantile"}
 
     def add(self, chunk: pl.DataFrame) -> pl.DataFrame:
@@ -62,16 +67,11 @@ class FeatureFitter:
             lambda feature: self._counters[feature.name].add(chunk[feature.name], counted),
             self._schema.categorical,
         )
-        hashes = hashes_of(chunk[ROW].to_numpy(), self._seed, SAMPLE) if self._edges else None
-        for number in self._schema.numeric:
-            values = chunk[number.name].to_numpy()[counted]
-            finite = values[~np.isnan(values)]
-            self._missing[number.name] += len(values) - len(finite)
-            if hashes is not None and number.transform == "quantile":
-                self._edges[number.name].add(values, hashes[counted])
-                continue
-            logged = number.transform == "log1p"
-            self._moments[number.name].add(signed_log1p(finite) if logged else finite)
+        numeric = [(f.name, chunk[f.name].to_numpy()[counted]) for f in self._schema.numeric]
+        if numeric:
+            hashes = hashes_of(chunk[ROW].to_numpy(), self._seed, SAMPLE)[counted]
+            learners: dict[str, NumberSummary | EdgeSample] = {**self.numbers, **self._edges}
+            in_threads(lambda column: learners[column[0]].add(column[1], hashes), numeric)
         for bag in self._schema.multi:
             flat, offsets = flatten(chunk[bag.name])
             codes = self._counters[bag.name].add(flat, np.repeat(counted, np.diff(offsets)))
@@ -84,7 +84,7 @@ class FeatureFitter:
             self._missing[vector.name] += column.null_count()
             if vector.standardize:
                 self._vectors[vector.name].add(matrix_of(column, vector.size))
-        return chunk.drop(KEY, TIME, strict=False).with_columns(coded)
+        return chunk.drop(KEY, TIME, TIME_KIND, strict=False).with_columns(coded)
 
     def result(self) -> Fitted:
         """Everything learned."""
@@ -128,7 +128,8 @@ class FeatureFitter:
         return Fitted(encoder, vocabularies)
 
     def _scaled(self, number: Numeric) -> list[m.NumericColumn]:
-        moments = self._moments[number.name]
+        summary = self.numbers[number.name]
+        scale, _ = summary.result()
         transform: Literal["log1p", "standardize"]
         transform = "log1p" if number.transform == "log1p" else "standardize"
         columns = [
@@ -136,11 +137,13 @@ class FeatureFitter:
                 name=number.name,
                 source=number.name,
                 transform=transform,
-                mean=moments.mean,
-                std=moments.std,
+                mean=scale.mean,
+                std=scale.std,
+                low=scale.low,
+                high=scale.high,
             )
         ]
-        if self._missing[number.name]:
+        if summary.missing:
             columns.append(self._flag(number.name))
         return columns
 

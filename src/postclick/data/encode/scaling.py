@@ -1,71 +1,30 @@
-"""Statistics of numeric features over chunks: mean and deviation, and quantile edges."""
-
-from dataclasses import dataclass
+"""Numbers to what a model reads: held within limits, and as quantile bins."""
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from postclick.data.numbers.moments import Floats
 from postclick.data.row_hash import UInt64s
 from postclick.data.sample import HashSample
 
-Floats = npt.NDArray[np.float64]
 # Values from which quantile edges are computed; a log with fewer rows gives exact ones.
 EDGE_ROWS = 1_000_000
-# No scaled number is larger: 1e39, or the largest float as "no value", is still finite in float32.
+# No scaled number is larger, also where a column has no limits, as in older prepared logs: 1e39, or
+# the largest float as "no value", is still finite in float32.
 LARGEST_SCALED = 1e6
 
 
-def signed_log1p(values: Floats) -> Floats:
-    """sign(x) ln(1 + |x|)."""
-    return np.sign(values) * np.log1p(np.abs(values))
+def hold_within(values: Floats, low: Floats | float, high: Floats | float) -> None:
+    """Set what is below `low` to `low` and what is above `high` to `high`, in place.
 
+    NaN stays, and so does the sign of a zero at a limit: every caller gets the same bits.
 
-@dataclass
-class Moments:
-    """Mean and sum of squared deviations in float64, updated chunk by chunk and mergeable.
-
-    Chan, Golub and LeVeque (1979), "Updating formulae and a pairwise algorithm for computing
-    sample variances". The standard deviation divides by n; a constant column has 1.
-
-    >>> moments = Moments()
-    >>> moments.add(np.array([1.0, 3.0])); moments.add(np.array([5.0]))
-    >>> moments.mean, round(moments.std, 6)
-    (3.0, 1.632993)
+    >>> values = np.array([-9.0, 1.0, np.nan, 7.0]); hold_within(values, -1.0, 5.0); values.tolist()
+    [-1.0, 1.0, nan, 5.0]
     """
-
-    count: int = 0
-    mean: float = 0.0
-    squares: float = 0.0
-    low: float = np.inf
-    high: float = -np.inf
-
-    def add(self, values: Floats) -> None:
-        """Take in finite values."""
-        if len(values) == 0:
-            return
-        mean = float(values.mean())
-        squares = float(np.square(values - mean).sum())
-        low, high = float(values.min()), float(values.max())
-        self.merge(Moments(len(values), mean, squares, low, high))
-
-    def merge(self, other: "Moments") -> None:
-        if other.count == 0:
-            return
-        total = self.count + other.count
-        step = other.mean - self.mean
-        self.squares += other.squares + step * step * (self.count * other.count / total)
-        self.mean += step * (other.count / total)
-        self.count = total
-        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
-
-    @property
-    def std(self) -> float:
-        """1 where there is no spread, so that dividing by it is always right."""
-        if self.count == 0 or self.low == self.high:
-            return 1.0
-        std = float(np.sqrt(self.squares / self.count))
-        return std if np.isfinite(std) and std > 0 else 1.0
+    np.copyto(values, low, where=values < low)
+    np.copyto(values, high, where=values > high)
 
 
 class EdgeSample:

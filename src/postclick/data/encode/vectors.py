@@ -3,8 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from postclick.data.encode.scaling import LARGEST_SCALED, Floats
+from postclick.data.encode.scaling import LARGEST_SCALED
 from postclick.data.manifest import VectorColumn
+from postclick.data.numbers.moments import Floats
 
 
 class VectorMoments:

@@ -8,36 +8,46 @@ import polars as pl
 
 from postclick.data import manifest as m
 from postclick.data.column_threads import in_threads
-from postclick.data.read.group_hash import group_hash
-from postclick.data.read.values import (
+from postclick.data.read.bad_values import (
     EXAMPLES,
-    INFINITE,
-    NOT_BINARY,
-    UNREADABLE,
+    SAME_NUMBER,
     UNREADABLE_TIME,
     BadValues,
     Found,
-    to_bag,
-    to_label,
-    to_number,
-    to_text,
-    to_time,
-    to_truth,
 )
+from postclick.data.read.canonical_text import ReadText, read_text, to_text
+from postclick.data.read.group_hash import group_hash
+from postclick.data.read.labels import to_funnel
+from postclick.data.read.lists import to_bag
+from postclick.data.read.numbers import read_number_column, to_truth
+from postclick.data.read.rounded_ids import RoundedIds
+from postclick.data.read.sample_weight import BAD_WEIGHT, to_weight
+from postclick.data.read.times import to_time
+from postclick.data.read.value_rules import ValueRules
 from postclick.data.read.vectors import to_vector
-from postclick.data.schema import LogSchema
+from postclick.data.schema import Categorical, Hashed, LogSchema
 from postclick.errors import InputError
 
 # Columns of a canonical frame that are not stored: the split's number stands in `SPLITS`.
 KEY, TIME, ROW, SPLIT = "__key", "__time", "__row", "__split"
+TIME_KIND = "__time_kind"
 
 
 @dataclass
 class Issues:
-    """How many rows had which bad values in which column; adds up over chunks."""
+    """How many rows had which bad values in which column; adds up over chunks.
+
+    Attributes:
+        rows: by kind of trouble and column.
+        examples: a few of the values.
+        like_missing: by column and text that looks like a missing value.
+        rounded: ids in floating point by column.
+    """
 
     rows: Counter[tuple[str, str]] = field(default_factory=Counter)
     examples: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    like_missing: Counter[tuple[str, str]] = field(default_factory=Counter)
+    rounded: dict[str, RoundedIds] = field(default_factory=dict)
 
     def add(self, kind: str, column: str, bad: BadValues) -> None:
         if bad.rows:
@@ -45,7 +55,18 @@ class Issues:
             seen = self.examples.get((kind, column), ())
             self.examples[kind, column] = tuple(dict.fromkeys(seen + bad.examples))[:EXAMPLES]
 
+    def add_text(self, column: str, read: ReadText) -> None:
+        """Take in what was odd about a column of categories."""
+        self.add(SAME_NUMBER, column, read.same_number)
+        for token, rows in read.like_missing.items():
+            self.like_missing[column, token] += rows
+        if read.rounded.rows:
+            self.rounded.setdefault(column, RoundedIds()).merge(read.rounded)
+
     def merge(self, other: "Issues") -> None:
+        self.like_missing += other.like_missing
+        for column, rounded in other.rounded.items():
+            self.rounded.setdefault(column, RoundedIds()).merge(rounded)
         for (kind, column), rows in other.rows.items():
             self.add(kind, column, BadValues(rows, other.examples[kind, column]))
 
@@ -56,7 +77,8 @@ def stored_names(schema: LogSchema) -> list[str]:
     Raises:
         InputError: two of them clash, so that a feature has to be renamed.
     """
-    names = [*m.RESERVED, *([m.GROUP] if schema.group else []), KEY, TIME, ROW, SPLIT]
+    names = [*m.RESERVED, *([m.GROUP] if schema.group else []), KEY, TIME, TIME_KIND, ROW, SPLIT]
+    names += [m.WEIGHT] if schema.weight else []
     names += [f.name for f in schema.categorical]
     for number in schema.numeric:
         names += [number.name]
@@ -79,10 +101,13 @@ class Canonicalizer:
     A canonical frame has `click` and `conversion` (Int8, null where not 0/1), categorical
     and hashed features (String), numeric ones (Float64), multi-valued ones (List(String)) with
     `<name>__weights` (List(Float64)), vectors (List(Float64)), the truth columns that the log has
-    (Float64), a hash of the group (Int64, 0 where missing), and for checks `__key` (a hash of
-    `schema.key`) and `__time` (Float64).
+    (Float64), a hash of the group (Int64, 0 where missing), how many impressions a row stands for
+    (`sample_weight`, Float64, null where it cannot be used), and for checks `__key` (a hash of
+    `schema.key`), `__time` (Float64) and `__time_kind` (UInt8), as in
+    `postclick.data.read.times.Times`.
 
     Attributes:
+        rules: how single values are read.
         reads: the raw columns it needs, to be passed to `LogSource.frames`.
         missing: columns that the schema names and the log lacks, truth columns left out.
         truth: prepared names of the truth columns that the log has.
@@ -107,10 +132,11 @@ class Canonicalizer:
         stored_names(schema)
         self._schema = schema
         self._labels = labels
+        self.rules = ValueRules.of(schema)
         have = set(columns)
         features = [*schema.feature_names, *schema.weight_columns]
         others = [schema.click.column, schema.conversion.column, *schema.key]
-        others += [name for name in (schema.time, schema.group) if name is not None]
+        others += [name for name in (schema.time, schema.group, schema.weight) if name]
         wanted = features + (others if labels else [])
         self.missing = tuple(dict.fromkeys(c for c in wanted if c not in have))
         raw = (schema.truth.ctr, schema.truth.cvr, schema.truth.conversion)
@@ -122,42 +148,53 @@ class Canonicalizer:
     def convert(self, frame: pl.DataFrame, issues: Issues) -> pl.DataFrame:
         """The canonical frame of `frame`; what could not be read is counted in `issues`."""
         schema = self._schema
-        texts = in_threads(lambda f: to_text(frame[f.name]), (*schema.categorical, *schema.hashed))
+        rules = self.rules
+
+        def read(feature: Categorical | Hashed) -> ReadText:
+            return read_text(frame[feature.name], rules, verbatim=feature.verbatim)
+
+        named: tuple[Categorical | Hashed, ...] = (*schema.categorical, *schema.hashed)
+        texts = in_threads(read, named)
         columns: list[pl.Series] = []
         found: Found = []
-        for name, raw in ((m.CLICK, schema.click.column), (m.CONVERSION, schema.conversion.column)):
-            if self._labels:
-                label, bad = to_label(frame[raw])
-                columns.append(label.alias(name))
-                found.append((NOT_BINARY, raw, bad))
-        columns += texts
-        for feature in schema.numeric:
-            number, unreadable, infinite = to_number(frame[feature.name])
-            columns.append(number)
-            found += [(UNREADABLE, number.name, unreadable), (INFINITE, number.name, infinite)]
+        if self._labels:
+            labels = frame[schema.click.column], frame[schema.conversion.column]
+            (click, conversion), found = to_funnel(labels, schema, rules)
+            columns += [click.alias(m.CLICK), conversion.alias(m.CONVERSION)]
+        for feature, text in zip(named, texts, strict=True):
+            columns.append(text.text)
+            issues.add_text(feature.name, text)
+        for number in schema.numeric:
+            values, odd = read_number_column(frame[number.name], rules)
+            columns.append(values)
+            found += odd
         for multi in schema.multi:
             weights = frame[multi.weights] if multi.weights is not None else None
-            bags, bad_bags = to_bag(frame[multi.name], weights, multi)
+            bags, bad_bags = to_bag(frame[multi.name], weights, multi, rules)
             names = (multi.name, multi.name + m.WEIGHTS_SUFFIX)
             columns += [bag.alias(name) for name, bag in zip(names, bags, strict=False)]
             found += bad_bags
         for vector in schema.vector:
-            values, bad_vectors = to_vector(frame[vector.name], vector)
+            values, bad_vectors = to_vector(frame[vector.name], vector, rules)
             columns.append(values)
             found += bad_vectors
         for name, raw in self._truth.items():
-            number, bad_truth = to_truth(frame[raw], binary=name == m.POTENTIAL)
-            columns.append(number.alias(name))
+            values, bad_truth = to_truth(frame[raw], name == m.POTENTIAL, rules)
+            columns.append(values.alias(name))
             found += bad_truth
         if self._labels and schema.key:
-            keys = pl.DataFrame([to_text(frame[name]) for name in schema.key])
+            keys = pl.DataFrame([to_text(frame[name], rules) for name in schema.key])
             columns.append(keys.hash_rows(seed=0).alias(KEY))
         if self._labels and schema.time:
-            time, bad = to_time(frame[schema.time])
-            columns.append(time.alias(TIME))
-            found.append((UNREADABLE_TIME, schema.time, bad))
+            times = to_time(frame[schema.time], rules)
+            columns += [times.time.alias(TIME), times.kind.alias(TIME_KIND)]
+            found.append((UNREADABLE_TIME, schema.time, times.unreadable))
         if self._labels and schema.group:
-            columns.append(pl.Series(m.GROUP, group_hash(frame[schema.group])))
+            columns.append(pl.Series(m.GROUP, group_hash(frame[schema.group], rules)))
+        if self._labels and schema.weight:
+            weight, bad = to_weight(frame[schema.weight], rules)
+            columns.append(weight.alias(m.WEIGHT))
+            found.append((BAD_WEIGHT, schema.weight, bad))
         for kind, name, bad in found:
             issues.add(kind, name, bad)
         return pl.DataFrame(columns)

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 import polars as pl
 import pyarrow as pa
+
+from postclick.data.read.tables.arrow_frame import as_text
 
 
 def has_fixed_size_lists(schema: pa.Schema, columns: Sequence[str]) -> bool:
@@ -14,16 +17,16 @@ def has_fixed_size_lists(schema: pa.Schema, columns: Sequence[str]) -> bool:
 
 
 def read_in_slices(
-    path: Path, columns: Sequence[str], rows: int, total: int
+    file: Path | IO[bytes], columns: Sequence[str], rows: int, total: int
 ) -> Iterator[pl.DataFrame]:
     """The columns of a Parquet file of `total` rows, `rows` at a time, as polars reads it.
 
     Raises:
         OSError: the file breaks off or is damaged.
     """
-    scan = pl.scan_parquet(path, glob=False).select(columns)
+    scan = pl.scan_parquet(file, glob=False).select(columns)
     try:
         for first in range(0, total, rows):
-            yield scan.slice(first, rows).collect()
+            yield as_text(scan.slice(first, rows).collect())
     except pl.exceptions.PolarsError as error:
         raise OSError(str(error)) from None

@@ -6,13 +6,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from postclick.data.read.values import to_text
+from postclick.data.read.canonical_text import to_text
+from postclick.data.read.value_rules import DEFAULT_RULES, ValueRules
 from postclick.errors import InputError
 
 MISSING = 0
 
 
-def group_hash(column: pl.Series) -> npt.NDArray[np.int64]:
+def group_hash(column: pl.Series, rules: ValueRules = DEFAULT_RULES) -> npt.NDArray[np.int64]:
     """int64 [n]: the hash of each value's canonical text, so that 7, "7" and 7.0 are one group.
 
     Raises:
@@ -26,7 +27,7 @@ def group_hash(column: pl.Series) -> npt.NDArray[np.int64]:
             f"group column {column.name!r} holds {column.dtype}, not one value per row: "
             "name another column under group, or take group out of the schema"
         )
-    return text_hash(to_text(column))
+    return text_hash(to_text(column, rules))
 
 
 def text_hash(values: pl.Series) -> npt.NDArray[np.int64]:

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import polars as pl
 
+from postclick.data.read.record_leaves import Leaves, leaves_of
+from postclick.data.read.tables.arrow_frame import as_text
 from postclick.errors import InputError
+from postclick.suggest import meant
 
 CHUNK_ROWS = 262_144
 
@@ -16,9 +19,12 @@ class LogSource(ABC):
 
     Attributes:
         name: what messages call it, usually the path.
+        read_as: how it is read where that was told from its content, such as
+            "with separator ';'"; empty where it is what its name says.
     """
 
     name: str
+    read_as: str = ""
 
     @property
     @abstractmethod
@@ -29,9 +35,24 @@ class LogSource(ABC):
     def frames(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         """Yield the rows, in order, as frames with just `columns`."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader should know of how it is read, one sentence each."""
+        return (f"{self.name} is read {self.read_as}",) if self.read_as else ()
+
+    @property
+    def decimal(self) -> str | None:
+        """What separates decimals in its text; None where that is not known."""
+        return None
+
     def state(self) -> tuple[str, ...] | None:
         """What changes when the log does; None if the log cannot tell."""
         return None
+
+    @property
+    def records(self) -> Leaves:
+        """Columns that hold records, each with the paths of the values in it."""
+        return {}
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -43,8 +64,9 @@ class LogSource(ABC):
         missing = [c for c in columns if c not in self.columns]
         if missing:
             have = ", ".join(self.columns[:12]) + (", ..." if len(self.columns) > 12 else "")
+            named = [repr(c) + meant(c, self.columns) for c in missing]
             raise InputError(
-                f"{self.name}: no column {', '.join(map(repr, missing))}; it has {have}: "
+                f"{self.name}: no column {', '.join(named)}; it has {have}: "
                 "correct the schema or the log"
             )
 
@@ -67,7 +89,12 @@ class FrameSource(LogSource):
 
     def frames(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         self.require(columns)
-        yield from self._frame.select(list(columns)).iter_slices(CHUNK_ROWS)
+        for frame in self._frame.select(list(columns)).iter_slices(CHUNK_ROWS):
+            yield as_text(frame)
+
+    @property
+    def records(self) -> Leaves:
+        return leaves_of(self._frame.head(0).to_arrow().schema)
 
     def state(self) -> tuple[str, ...]:
         rows = self._frame.hash_rows(seed=0).cast(pl.String).str.join("").hash()

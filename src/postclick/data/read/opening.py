@@ -1,18 +1,51 @@
-"""Opening raw logs: one file, several, or a folder of them."""
+"""Opening raw logs: files, folders, globs and URLs of them, tables, and what is in memory."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import polars as pl
 
-from postclick.data.read.file_source import CsvSource, ParquetSource
+from postclick.data.read.csv_source import CsvSource
+from postclick.data.read.decimals import decimal_of
+from postclick.data.read.formats import LOG_SUFFIXES, open_file
 from postclick.data.read.log_source import FrameSource, LogSource
+from postclick.data.read.parquet_source import ParquetSource
+from postclick.data.read.places.listing import (
+    METADATA_END,
+    InsideTables,
+    Place,
+    files_in,
+    found_at,
+    table_at,
+)
+from postclick.data.read.places.partitions import (
+    PartitionedFile,
+    partition_of,
+    require_same_partitions,
+)
+from postclick.data.read.record_fields import with_record_fields
+from postclick.data.read.tables.delta import open_delta
+from postclick.data.read.tables.duckdb_source import DuckDbFile, is_duckdb, split_table
+from postclick.data.read.tables.iceberg import open_iceberg
+from postclick.data.read.tables.in_memory import ArrowStream, as_source
+from postclick.data.schema.reading import ReadSettings
 from postclick.errors import InputError
 
-__all__ = ["CsvSource", "FrameSource", "LogSource", "ManyFiles", "ParquetSource", "open_log"]
+__all__ = [
+    "CsvSource",
+    "FrameSource",
+    "LogLike",
+    "LogSource",
+    "ManyFiles",
+    "ParquetSource",
+    "open_log",
+]
 
-CSV_SUFFIXES = (".csv", ".csv.gz", ".csv.zst", ".csv.bz2", ".tsv", ".tsv.gz", ".tsv.zst")
-PARQUET_SUFFIXES = (".parquet", ".pq")
+# A log, or several that are read one after the other. `ArrowStream` stands for polars, pandas and
+# Arrow tables, DuckDB relations, and whatever else has the Arrow PyCapsule interface.
+OneLog: TypeAlias = LogSource | str | Path | pl.LazyFrame | ArrowStream
+LogLike: TypeAlias = OneLog | Sequence[OneLog]
 
 
 class ManyFiles(LogSource):
@@ -21,6 +54,7 @@ class ManyFiles(LogSource):
     def __init__(self, logs: Sequence[LogSource]) -> None:
         self._logs = tuple(logs)
         self.name = f"{logs[0].name} and {len(logs) - 1} more"
+        require_same_partitions(self._logs)
         for log in self._logs[1:]:
             odd = set(log.columns) ^ set(self._logs[0].columns)
             if odd:
@@ -39,6 +73,24 @@ class ManyFiles(LogSource):
             yield from log.frames(columns)
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """One sentence for all files that are read alike."""
+        alike: dict[str, list[LogSource]] = {}
+        for log in self._logs:
+            alike.setdefault(log.read_as, []).append(log)
+        return tuple(
+            f"{logs[0].name} is read {how}"
+            if len(logs) == 1
+            else f"{logs[0].name} and {len(logs) - 1} more are read {how}"
+            for how, logs in alike.items()
+            if how
+        )
+
+    @property
+    def decimal(self) -> str | None:
+        return decimal_of(self._logs)
+
+    @property
     def files(self) -> tuple[Path, ...]:
         return tuple(file for log in self._logs for file in log.files)
 
@@ -48,33 +100,73 @@ class ManyFiles(LogSource):
         return sum(known, ()) if len(known) == len(states) else None
 
 
-def open_log(*paths: str | Path) -> LogSource:
-    """Open a log: a CSV or Parquet file, several of them, or a folder of them.
+def open_log(*logs: LogLike, read: ReadSettings | None = None) -> LogSource:
+    """Open a log: a file, several of them, a folder or glob of them, a table, or a frame.
 
-    Files of a folder are taken in the order of their names, hidden ones left out. Raises
-    `InputError` for a path that does not exist or a folder without logs.
+    Args:
+        logs: paths and URLs (`s3://`, `gs://`, `abfss://`, `hdfs://`, and those of fsspec) of
+            files, folders, globs, Delta and Iceberg tables and DuckDB files; polars and pandas
+            frames, Arrow tables, DuckDB relations and what has `__arrow_c_stream__`. Several are
+            one log, read one after the other. Files of a folder are taken in the order of their
+            paths, those that begin with `_` or `.` left out; folders named `column=value` give a
+            column.
+        read: how text files are written; what it leaves open is told from their first lines.
+            Formats are told by the files' first bytes.
+
+    Raises:
+        InputError: a path does not exist, a folder has no logs, or an object is no table.
+
+    >>> open_log(pl.DataFrame({"click": [0, 1]})).columns
+    ('click',)
     """
-    files = [file for path in paths for file in _files(Path(path))]
-    if not files:
-        raise InputError("no log given: name a CSV or Parquet file, or a folder of them")
-    sources: list[LogSource] = []
-    for file in files:
-        parquet = file.name.lower().endswith(PARQUET_SUFFIXES)
-        sources.append(ParquetSource(file) if parquet else CsvSource(file))
+    sources = [source for log in logs for source in _sources(log, read)]
+    if not sources:
+        raise InputError("no log given: name a file of rows, or a folder of them")
     return sources[0] if len(sources) == 1 else ManyFiles(sources)
 
 
-def _files(path: Path) -> list[Path]:
-    if path.is_dir():
-        found = [
-            p
-            for p in sorted(path.rglob("*"))
-            if p.name.lower().endswith(CSV_SUFFIXES + PARQUET_SUFFIXES)
-            and not any(part.startswith((".", "_")) for part in p.relative_to(path).parts)
-        ]
-        if not found:
-            raise InputError(f"folder {path} holds no CSV or Parquet file")
-        return found
-    if not path.exists():
-        raise InputError(f"log {path} does not exist: check the path")
-    return [path]
+def _sources(log: LogLike, read: ReadSettings | None) -> Iterator[LogSource]:
+    if isinstance(log, str | Path):
+        yield from map(with_record_fields, _at(log, read))
+    elif isinstance(log, list | tuple):
+        for part in log:
+            yield from _sources(part, read)
+    else:
+        yield with_record_fields(as_source(log))
+
+
+def _at(name: str | Path, read: ReadSettings | None) -> Iterator[LogSource]:
+    """What a path, a URL or a glob names."""
+    file, table = split_table(str(name))
+    if table is not None and Path(file).is_file():
+        yield DuckDbFile(Path(file), table)
+        return
+    inside = InsideTables()
+    for place in found_at(name):
+        kind = table_at(place) if place.is_dir() else None
+        if kind == "Delta":
+            yield open_delta(place)
+        elif kind == "Iceberg" or place.name.endswith(METADATA_END):
+            yield open_iceberg(place)
+        elif place.is_dir():
+            yield from (_partitioned(file, read) for file in files_in(place, _is_log))
+        else:
+            inside.refuse(place)
+            yield _partitioned(place, read)
+
+
+def _is_log(name: str) -> bool:
+    return name.lower().endswith(LOG_SUFFIXES)
+
+
+def _partitioned(file: Place, read: ReadSettings | None) -> LogSource:
+    """A file, with the columns of the folders that it is named with."""
+    source = _open_file(file, read)
+    partition = partition_of(file.parts[:-1], file)
+    return PartitionedFile(source, partition) if partition else source
+
+
+def _open_file(file: Place, read: ReadSettings | None) -> LogSource:
+    if isinstance(file, Path) and is_duckdb(file):
+        return DuckDbFile(file)
+    return open_file(file, read)

@@ -6,9 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import polars as pl
 
-from postclick.data.read.canonical import ROW, SPLIT, Canonicalizer, Issues
+from postclick.data.manifest import GROUP
+from postclick.data.read.canonical import ROW, SPLIT, TIME, Canonicalizer, Issues
 from postclick.data.read.log_source import LogSource
 from postclick.data.read.splitting import Draw
+from postclick.data.read.time_counts import TimeCounts
+from postclick.data.read.times import to_time
 from postclick.data.schema import LogSchema
 
 # Long lists are dealt with in portions, so that copies of them stay small.
@@ -36,6 +39,7 @@ class LogReader:
         self.draw = draw
         self.canonical = Canonicalizer(schema, source.columns)
         self.issues = Issues()
+        self._time = schema.time
         # A weights column may be a feature too, or weigh several.
         lists = [*(f.name for f in (*schema.multi, *schema.vector)), *schema.weight_columns]
         self._lists = tuple(dict.fromkeys(lists))
@@ -45,6 +49,15 @@ class LogReader:
         """The split that the log is given for."""
         return self.draw.split
 
+    def count_times(self) -> TimeCounts:
+        """Read the time column alone, before all else, and count its times."""
+        name = self._time
+        assert name is not None
+        counts = TimeCounts()
+        for frame in read_ahead(self.source.frames([name])):
+            counts.add(to_time(frame[name], self.canonical.rules))
+        return counts
+
     def chunks(self) -> Iterator[pl.DataFrame]:
         """The rows in order: canonical frames with columns `__row` and `__split`."""
         first = 0
@@ -52,7 +65,9 @@ class LogReader:
             for raw in in_pieces(frame, self._lists):
                 chunk = self.canonical.convert(raw, self.issues)
                 rows = np.arange(first, first + raw.height)
-                places = self.draw.places(rows, chunk["click"])
+                time = chunk[TIME] if self.draw.times is not None else None
+                group = chunk[GROUP] if self.draw.by_group else None
+                places = self.draw.places(rows, chunk["click"], time, group)
                 yield chunk.with_columns(pl.Series(ROW, rows), pl.Series(SPLIT, places))
                 first += raw.height
 

@@ -5,7 +5,10 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from postclick.data.read.values import MISSING_NUMBERS, BadValues, Found, flatten, to_number
+from postclick.data.read.bad_values import BadValues, Found
+from postclick.data.read.lists import flatten
+from postclick.data.read.numbers import to_number
+from postclick.data.read.value_rules import DEFAULT_RULES, ValueRules
 from postclick.data.schema import Vector
 from postclick.errors import InputError
 
@@ -14,7 +17,9 @@ LENGTH, TEXT, GAPS = "vector-length:", "vector-text", "vector-gaps"
 Floats = npt.NDArray[np.float64]
 
 
-def to_vector(column: pl.Series, role: Vector) -> tuple[pl.Series, Found]:
+def to_vector(
+    column: pl.Series, role: Vector, rules: ValueRules = DEFAULT_RULES
+) -> tuple[pl.Series, Found]:
     """A vector column as lists of float64: NaN where an element is missing, NaN or infinite.
 
     A row is null where there is no vector: null, an empty list, blank text. A vector of another
@@ -34,14 +39,14 @@ def to_vector(column: pl.Series, role: Vector) -> tuple[pl.Series, Found]:
     [[0.5, 2.0], None]
     """
     name, size = column.name, role.size
-    lists, unbracketed = _lists(column, role)
+    lists, unbracketed = _lists(column, role, rules)
     flat, offsets = flatten(lists)
     if flat.dtype.is_nested() or flat.dtype.is_temporal():
         raise InputError(
             f"vector column {name!r} holds {column.dtype}, not lists of numbers: flatten it, or "
             "take it out of the schema"
         )
-    number, unreadable, _ = to_number(flat)
+    number, unreadable, _ = to_number(flat, rules)
     values = number.cast(pl.Float64).to_numpy()
     lengths = np.diff(offsets)
     right = lengths == size
@@ -86,7 +91,7 @@ def _as_lists(name: str, matrix: Floats, missing: npt.NDArray[np.bool_]) -> pl.S
     return column.alias(name)
 
 
-def _lists(column: pl.Series, role: Vector) -> tuple[pl.Series, BadValues]:
+def _lists(column: pl.Series, role: Vector, rules: ValueRules) -> tuple[pl.Series, BadValues]:
     """The column as lists, and its texts that are not in brackets where they should be."""
     kind, none = column.dtype, BadValues()
     if isinstance(kind, pl.List):
@@ -106,7 +111,8 @@ def _lists(column: pl.Series, role: Vector) -> tuple[pl.Series, BadValues]:
             "it, or set brackets: true where it is written as [0.1, 0.2]"
         )
     text = column.cast(pl.String).str.strip_chars()
-    text = text.set(text.str.to_lowercase().is_in(MISSING_NUMBERS).fill_null(False), None)
+    missing = text.str.to_lowercase().is_in(list(rules.number_texts))
+    text = text.set(missing.fill_null(False), None)
     bare = none
     if role.brackets:
         wrong = ~(text.str.starts_with("[") & text.str.ends_with("]"))

@@ -22,13 +22,11 @@ class Label(Strict):
 
     `positive` is None where the column itself is 0 or 1. Else it says when the label is 1:
     "present" where there is a value (a conversion time, say; what a mapping without `positive`
-    means), or a comparison such as "> 0" (an amount, a count) or "== paid". A missing value is
-    then 0.
+    means in a schema), or a comparison such as "> 0" (an amount, a count) or "== paid". A missing
+    value is then 0.
 
-    >>> Label.model_validate("buy").positive, Label.model_validate({"column": "paid_at"}).positive
-    (None, 'present')
-    >>> Label.model_validate({"column": "order_value", "positive": "> 0"}).rule
-    ('>', '0')
+    >>> Label(column="order_value", positive=">0").rule, Label(column="buy").rule
+    (('>', '0'), None)
     """
 
     column: str
@@ -37,11 +35,7 @@ class Label(Strict):
     @model_validator(mode="before")
     @classmethod
     def _from_name(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return {"column": value}
-        if isinstance(value, dict) and set(value) == {"column"}:
-            return {**value, "positive": PRESENT}
-        return value
+        return {"column": value} if isinstance(value, str) else value
 
     @field_validator("positive")
     @classmethod

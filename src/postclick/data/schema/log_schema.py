@@ -14,11 +14,12 @@ from postclick.data.schema.features import (
     Numeric,
     Vector,
 )
-from postclick.data.schema.label import Label
+from postclick.data.schema.label import PRESENT, Label
 from postclick.data.schema.messages import first_message
 from postclick.data.schema.reading import ReadSettings
 from postclick.data.schema.strict import Strict
 from postclick.errors import InputError
+from postclick.suggest import meant
 
 
 class Truth(Strict):
@@ -81,6 +82,12 @@ class LogSchema(Strict):
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
+
+    @field_validator("click", "conversion", mode="before")
+    @classmethod
+    def _a_mapping_has_a_rule(cls, value: Any) -> Any:
+        without = isinstance(value, dict) and set(value) == {"column"}
+        return {**value, "positive": PRESENT} if without else value
 
     @field_validator("missing", mode="before")
     @classmethod
@@ -164,8 +171,8 @@ class LogSchema(Strict):
         for bag in self.multi:
             if bag.target is not None and bag.target not in ids:
                 raise ValueError(
-                    f"{bag.name!r} has the target {bag.target!r}, which is no categorical feature; "
-                    f"there are {', '.join(ids) or 'none'}"
+                    f"{bag.name!r} has the target {bag.target!r}, which is no categorical feature"
+                    f"{meant(bag.target, ids)}; there are {', '.join(ids) or 'none'}"
                 )
         return self
 
@@ -180,7 +187,7 @@ class LogSchema(Strict):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise InputError(f"{where}: {first_message(error)}") from None
+            raise InputError(f"{where}: {first_message(error, cls)}") from None
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

@@ -15,7 +15,8 @@ class ReadSettings(Strict):
 
     Attributes:
         separator: between columns, one character ("tab" is one too).
-        decimal: what separates decimals, also in text columns of other files.
+        decimal: what separates decimals, also in text columns of other files; a point where
+            neither this nor the lines say otherwise.
         header: whether the first line names the columns; or their names, where no line does.
         encoding: any that Python knows, such as "utf-8", "utf-16" or "latin-1".
 
@@ -24,7 +25,7 @@ class ReadSettings(Strict):
     """
 
     separator: str | None = None
-    decimal: Literal[".", ","] = "."
+    decimal: Literal[".", ","] | None = None
     header: bool | tuple[str, ...] | None = None
     encoding: str | None = Field(default=None, min_length=1)
 
@@ -36,12 +37,21 @@ class ReadSettings(Strict):
             raise ValueError(f"separator {value!r} is not one character: write one, such as ';'")
         return value
 
+    @field_validator("header", mode="before")
+    @classmethod
+    def _stripped_names(cls, value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return tuple(str(name).strip() for name in value)
+        return value
+
     @field_validator("header")
     @classmethod
     def _different_names(cls, value: bool | tuple[str, ...] | None) -> Any:
         if isinstance(value, tuple):
             twice = next((name for name in value if value.count(name) > 1), None)
-            if twice is not None or not value:
+            if not value:
+                raise ValueError("header names no column: name each column, or write false")
+            if twice is not None:
                 raise ValueError(f"header names {twice!r} twice: name each column once")
         return value
 

@@ -2,27 +2,35 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args
 
 from postclick.data import manifest as m
 from postclick.data.check.check_log import Progress
-from postclick.data.check.findings import Funnel
+from postclick.data.check.extremes import extreme_findings
+from postclick.data.check.findings import Funnel, in_order
 from postclick.data.check.labels import BadRows
 from postclick.data.check.log_checks import LogChecks
 from postclick.data.encode.fitting import FeatureFitter
 from postclick.data.prepared import PreparedLog
+from postclick.data.read.boundaries import Moment
+from postclick.data.read.decimals import as_told
 from postclick.data.read.reader import LogReader
 from postclick.data.read.splitting import Draw, by_place
 from postclick.data.schema import LogSchema
 from postclick.data.splits import LogSplits
+from postclick.data.write.division import Division, SplitBy
 from postclick.data.write.request import already_made, request_hash, write_request
 from postclick.data.write.shards import write_shards
 from postclick.data.write.spill import Spill
+from postclick.data.write.weight_sums import weight_sums
 from postclick.errors import InputError
+from postclick.spelling import option
+from postclick.suggest import meant
 from postclick.system.checksums import file_digest
 from postclick.system.files import staged
 
@@ -37,6 +45,10 @@ def prepare(
     seed: int = 0,
     valid_fraction: float = 0.1,
     test_fraction: float = 0.25,
+    split_by: SplitBy = "random",
+    valid_from: Moment | None = None,
+    test_from: Moment | None = None,
+    purge: str | timedelta | None = None,
     shard_rows: int = SHARD_ROWS,
     on_bad_rows: BadRows = "error",
     negative_rate: float = 1.0,
@@ -51,6 +63,13 @@ def prepare(
         splits: schema and raw logs; a missing valid or test split is drawn from the rows of
             train, and nothing is fitted on the rows drawn.
         valid_fraction, test_fraction: share of the rows of train that is drawn, 0 for none.
+        split_by: "random" draws rows by a hash of their number; "time" takes the latest rows for
+            test and those before them for valid, rows of one time together, for which the time
+            column is read once more; "group" draws groups, so that none is in two splits.
+        valid_from, test_from: with `split_by="time"`, the first times of the two, instead of
+            shares: a date (naive: in UTC) or, as in the column, a number.
+        purge: with `split_by="time"`, a duration such as "7d": rows so shortly before valid or
+            test that their conversions may come after it are left out of the split before.
         shard_rows: rows of a shard, about; memory holds a few shards.
         on_bad_rows: with wrong labels, "error" refuses the log, "drop" leaves those rows out,
             "keep" keeps conversions without a click as rows without a conversion.
@@ -73,14 +92,18 @@ def prepare(
     ...     prepared.inputs.field_sizes, [prepared.split(s).rows for s in prepared.manifest.splits]
     ((8,), [1291, 196, 513])
     """
-    schema, out = splits.schema, Path(out)
-    sources = splits.sources()
-    shares = _drawn(tuple(sources), {"valid": valid_fraction, "test": test_fraction})
+    out, sources = Path(out), splits.sources()
+    schema = as_told(splits.schema, sources.values())
+    fractions = {"valid": valid_fraction, "test": test_fraction}
+    dates = {"valid": valid_from, "test": test_from}
+    division = Division.make(schema, tuple(sources), split_by, fractions, dates, purge)
     _require_options(shard_rows, on_bad_rows, negative_rate)
+    shares = division.shares
     draws = {name: Draw(name) for name in sources}
-    draws["train"] = Draw("train", shares, negative_rate, seed)
+    draws["train"] = division.draw(negative_rate, seed)
     logs = [LogReader(schema, source, draws[name]) for name, source in sources.items()]
-    options: list[Any] = [shares, seed, shard_rows, on_bad_rows, *_sampling(negative_rate)]
+    used = [*_sampling(negative_rate), *division.options()]
+    options: list[Any] = [shares, seed, shard_rows, on_bad_rows, *used]
     request = request_hash(splits, options)
     if already_made(out, request):
         return PreparedLog(out)
@@ -88,6 +111,9 @@ def prepare(
     checks = LogChecks(schema, logs, on_bad_rows, seed)
     names = checks.names()
     names.raise_errors()
+    if division.timed:
+        assert schema.time is not None
+        logs[0].draw = division.with_times(logs[0], schema.time, on_bad_rows)
     fitter = FeatureFitter(schema, seed)
     with staged(out) as folder:
         (folder / SPILLED).mkdir()
@@ -105,6 +131,7 @@ def prepare(
                     tell("read", checks.rows, None)
         report = checks.report()
         report.raise_errors()
+        found = in_order([*report.findings, *extreme_findings(fitter.numbers)])
         fitted = fitter.result()
         fitted.save(folder / m.VOCABULARIES)
         encoder, truth = fitted.encoder, checks.truth()
@@ -121,7 +148,12 @@ def prepare(
                 progress=_progress_of(tell, name, report.funnel),
             )
             spill.path.unlink()
-            written[name] = m.Split(**asdict(report.funnel[name]), shards=shards, truth=truth[name])
+            written[name] = m.Split(
+                **asdict(report.funnel[name]),
+                shards=shards,
+                truth=truth[name],
+                weight=weight_sums(folder, shards) if schema.weight else None,
+            )
         shutil.rmtree(folder / SPILLED)
         m.Manifest(
             format=m.FORMAT,
@@ -132,10 +164,11 @@ def prepare(
             bags=encoder.bags,
             vectors=encoder.vectors,
             splits=written,
-            findings=tuple(f.to_dict() for f in (*report.findings, *names.findings)),
+            findings=tuple(f.to_dict() for f in (*found, *names.findings)),
             notes=splits.notes,
-            fingerprint=_fingerprint(schema, seed, written, negative_rate),
+            fingerprint=_fingerprint(schema, seed, written, used),
             negative_rate=negative_rate,
+            division=division.record(logs[0].draw.times),
             vocabularies={
                 path.name: file_digest(path) for path in sorted((folder / m.VOCABULARIES).iterdir())
             },
@@ -144,25 +177,18 @@ def prepare(
     return PreparedLog(out)
 
 
-def _drawn(given: Collection[str], fractions: Mapping[str, float]) -> dict[str, float]:
-    """The splits to be drawn from train, those not given, each with its share of the rows."""
-    for name, share in fractions.items():
-        if not 0 <= share < 1:
-            raise InputError(f"{name}_fraction is {share}: give a share of the rows in [0, 1)")
-    shares = {name: share for name, share in fractions.items() if name not in given and share > 0}
-    if sum(shares.values()) >= 1:
-        raise InputError("valid_fraction and test_fraction leave no row to train on: lower them")
-    return shares
-
-
 def _require_options(shard_rows: int, on_bad_rows: str, negative_rate: float) -> None:
     if shard_rows < 1:
         raise InputError(f"shard_rows is {shard_rows}: give 1 or more")
     if on_bad_rows not in get_args(BadRows):
-        raise InputError(f"on_bad_rows is {on_bad_rows!r}: choose error, drop or keep")
+        near = meant(on_bad_rows, get_args(BadRows))
+        raise InputError(
+            f"{option('on_bad_rows')} is {on_bad_rows!r}{near}: choose error, drop or keep"
+        )
     if not 0 < negative_rate <= 1:
         raise InputError(
-            f"negative_rate is {negative_rate}: give the share of unclicked training rows to keep, "
+            f"{option('negative_rate')}"
+            f" is {negative_rate}: give the share of unclicked training rows to keep, "
             "above 0 and at most 1"
         )
 
@@ -180,8 +206,8 @@ def _sampling(negative_rate: float) -> list[str]:
 
 
 def _fingerprint(
-    schema: LogSchema, seed: int, splits: Mapping[str, m.Split], negative_rate: float
+    schema: LogSchema, seed: int, splits: Mapping[str, m.Split], used: Sequence[str]
 ) -> str:
     shards = [shard.sha256 for split in splits.values() for shard in split.shards]
-    shards += _sampling(negative_rate)
+    shards += used
     return hashlib.sha256("\n".join([schema.to_yaml(), str(seed), *shards]).encode()).hexdigest()

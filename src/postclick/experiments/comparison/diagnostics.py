@@ -18,17 +18,19 @@ from numpy.typing import NDArray
 
 from postclick.data.manifest import POTENTIAL, TRUE_CTR, TRUE_CVR
 from postclick.data.prepared import PreparedLog
-from postclick.experiments.comparison.intervals import LEVEL, over_impressions
+from postclick.experiments.comparison.intervals import LEVEL, RESAMPLES, over_impressions
 from postclick.judging.labels import SplitLabels, split_labels
 from postclick.logits import sigmoid
 from postclick.methods.base import PropensityConfig
-from postclick.metrics.auc import auc
+from postclick.metrics.auc import auc, weighted_auc
 from postclick.metrics.buckets import Bucket, by_bucket
 from postclick.metrics.likelihood import log_ctcvr
 from postclick.metrics.propensity import effective_sample_size, overlap_histogram
 from postclick.metrics.roc import roc_points
 from postclick.runs.run import Run
-from postclick.stats.delong import auc_difference
+from postclick.stats.bootstrap import bootstrap_difference
+from postclick.stats.delong import AucDifference, auc_difference
+from postclick.stats.interval import Interval
 
 DIAGNOSTICS, FORMAT = "diagnostics.json", 1
 # Protocol -> label of an arm -> its runs below the comparison's folder, by seed.
@@ -107,14 +109,17 @@ def _recorded(run: Run, split: str, labels: SplitLabels, reference: Values) -> d
     pctr, pcvr = sigmoid(ctr_logit), sigmoid(cvr_logit[c])
     config = run.settings.method_config
     clip = config.clip if isinstance(config, PropensityConfig) else None
-    overlap = overlap_histogram(pctr, c, clip=clip)
+    w = labels.weight
+    of_click = None if w is None else w[c]
+    overlap = overlap_histogram(pctr, c, clip=clip, weight=w)
     weights = None if clip is None else 1 / pctr[c].clip(*clip)
+    weights = weights if weights is None or of_click is None else weights * of_click
     return {
-        "roc_cvr": _roc(cvr_logit[c], v[c]),
-        "roc_ctcvr": _roc(both, v),
-        "calibration": _buckets(by_bucket(pcvr, pcvr, v[c])),
-        "pcoc_own": _buckets(by_bucket(pctr[c], pcvr, v[c])),
-        "pcoc_reference": _buckets(by_bucket(reference[c], pcvr, v[c])),
+        "roc_cvr": _roc(cvr_logit[c], v[c], of_click),
+        "roc_ctcvr": _roc(both, v, w),
+        "calibration": _buckets(by_bucket(pcvr, pcvr, v[c], weight=of_click)),
+        "pcoc_own": _buckets(by_bucket(pctr[c], pcvr, v[c], weight=of_click)),
+        "pcoc_reference": _buckets(by_bucket(reference[c], pcvr, v[c], weight=of_click)),
         "overlap": {
             "edges": _short(overlap.edges),
             "clicked": _short(overlap.clicked),
@@ -131,23 +136,29 @@ def _true(
 ) -> dict[str, Any]:
     """What known truth shows of a run."""
     pcvr = sigmoid(_column(run, split, "cvr_logit"))
-    true_cvr, c = labels.truth[truth], labels.click
+    true_cvr, c, w = labels.truth[truth], labels.click, labels.weight
+
+    def calibration(rows: Values) -> dict[str, list[Any]]:
+        of_row = None if w is None else w[rows]
+        return _buckets(by_bucket(pcvr[rows], pcvr[rows], true_cvr[rows], weight=of_row))
+
     return {
         "bias_by_propensity": _buckets(
-            by_bucket(labels.truth.get(TRUE_CTR, reference), pcvr, true_cvr)
+            by_bucket(labels.truth.get(TRUE_CTR, reference), pcvr, true_cvr, weight=w)
         ),
-        "true_calibration": {
-            "clicked": _buckets(by_bucket(pcvr[c], pcvr[c], true_cvr[c])),
-            "unclicked": _buckets(by_bucket(pcvr[~c], pcvr[~c], true_cvr[~c])),
-        },
+        "true_calibration": {"clicked": calibration(c), "unclicked": calibration(~c)},
     }
 
 
 def _differences(
     labels: SplitLabels, split: str, folder: Path, runs: Mapping[str, Sequence[str]]
 ) -> dict[str, Any]:
-    """CVR-AUC of each method minus that of the best by mean, on clicked rows, over all seeds."""
-    c, v = labels.click, labels.conversion[labels.click]
+    """CVR-AUC of each method minus that of the best by mean, on clicked rows, over all seeds.
+
+    With DeLong's interval, or by the bootstrap where rows have weights.
+    """
+    c = labels.click if labels.weight is None else labels.click & (labels.weight > 0)
+    v, w = labels.conversion[c], None if labels.weight is None else labels.weight[c]
     positives = int(v.sum())
     fewest = min(positives, v.size - positives)
     if fewest < 2:
@@ -157,16 +168,26 @@ def _differences(
     def scores(method: str) -> list[Values]:
         return [_column(folder / name, split, "cvr_logit")[c] for name in runs[method]]
 
-    aucs = {method: np.mean([auc(score, v) for score in scores(method)]) for method in runs}
+    def value(score: Values) -> float | None:
+        return auc(score, v) if w is None else weighted_auc(score, w * v, w * ~v)
+
+    def difference(method: str) -> AucDifference | Interval:
+        if w is None:
+            return auc_difference(scores(method), held, v, LEVEL)
+        found = bootstrap_difference(
+            "auc", scores(method), held, v, weight=w, resamples=RESAMPLES, level=LEVEL
+        )
+        return found.difference
+
+    aucs = {method: np.mean([value(score) for score in scores(method)]) for method in runs}
     best = max(aucs, key=lambda method: float(aucs[method]))
     held = scores(best)
-    found = {
-        method: auc_difference(scores(method), held, v, LEVEL) for method in runs if method != best
-    }
-    methods = {
-        method: {"difference": d.difference, "low": d.low, "high": d.high}
-        for method, d in found.items()
-    }
+    methods = {}
+    for method in runs:
+        if method != best:
+            d = difference(method)
+            middle = d.value if isinstance(d, Interval) else d.difference
+            methods[method] = {"difference": middle, "low": d.low, "high": d.high}
     return {"best": best, "level": LEVEL, "methods": methods, "undefined": None}
 
 
@@ -175,16 +196,21 @@ def _column(run: Path, split: str, name: str) -> Values:
     return kept[name].to_numpy()
 
 
-def _roc(score: Values, label: Values) -> dict[str, list[float]] | None:
+def _roc(score: Values, label: Values, weight: Values | None) -> dict[str, list[float]] | None:
     """Points of the curve; none where labels are of one class."""
-    if not 0 < label.sum() < label.size:
+    counted = label if weight is None else label[weight > 0]
+    if not 0 < counted.sum() < counted.size:
         return None
-    fpr, tpr = roc_points(score, label)
+    fpr, tpr = roc_points(score, label, weight=weight)
     return {"fpr": _short(fpr), "tpr": _short(tpr)}
 
 
 def _buckets(buckets: Sequence[Bucket]) -> dict[str, list[Any]]:
-    return {f.name: _short([getattr(b, f.name) for b in buckets]) for f in fields(Bucket)}
+    """Their weights are left out where rows have none."""
+    names = [f.name for f in fields(Bucket)]
+    if all(bucket.weight is None for bucket in buckets):
+        names.remove("weight")
+    return {name: _short([getattr(b, name) for b in buckets]) for name in names}
 
 
 def _short(values: Iterable[Any]) -> list[Any]:

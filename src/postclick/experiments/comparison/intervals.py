@@ -34,23 +34,26 @@ def over_impressions(
     """Intervals of each method's figures, means over its seeds, and of its gain in NLL over `best`.
 
     The trained models are taken as given: only the impressions are drawn again, whole groups of
-    them where the log has groups, which DeLong's formula cannot take in. The runs must have kept
+    them where the log has groups, which DeLong's formula cannot take in, as it cannot weights; rows
+    keep theirs. The runs must have kept
     their predictions; one method is in memory at a time, beside the clicked rows of `best`.
 
     Args:
         truth: the column that stands for the true CVR, or `None`.
         runs: run folders of each method, by seed.
     """
-    c, group = labels.click, labels.group
+    c, group, weight = labels.click, labels.group, labels.weight
     v, of_click = labels.conversion[c], None if group is None else group[c]
+    on_click = None if weight is None else weight[c]
     held = [] if best is None else [scores[c] for scores in _scores(folder, split, runs[best])]
     methods = {}
     for method, folders in runs.items():
         scores = _scores(folder, split, folders)
         clicked = [one[c] for one in scores]
-        found = _intervals(RECORDED, "clicked", clicked, v, of_click)
+        found = _intervals(RECORDED, "clicked", clicked, v, of_click, on_click)
         if truth is not None:
-            found += _intervals(AGAINST_TRUTH, "entire", scores, labels.truth[truth], group)
+            true = labels.truth[truth]
+            found += _intervals(AGAINST_TRUTH, "entire", scores, true, group, weight)
         gain = None
         if held and method != best:
             gain = bootstrap_difference(
@@ -60,6 +63,7 @@ def over_impressions(
                 v,
                 group=of_click,
                 by_group=group is not None,
+                weight=on_click,
                 resamples=RESAMPLES,
                 level=LEVEL,
             ).gain
@@ -83,15 +87,17 @@ def _intervals(
     scores: list[Values],
     label: Values,
     group: NDArray[np.int64] | None,
+    weight: NDArray[np.float32] | None,
 ) -> list[dict[str, Any]]:
     """An entry for each figure that is defined on these rows."""
     known = ~np.isnan(label) if label.dtype.kind == "f" else np.ones(label.size, np.bool_)
     if not known.all():
         scores, label = [one[known] for one in scores], label[known]
         group = None if group is None else group[known]
+        weight = None if weight is None else weight[known]
     positives = int(np.count_nonzero(label))
     found: dict[str, Interval | None] = {}
-    if group is None:
+    if group is None and weight is None:
         for name in names:
             if figure_named(name).metric.interval == "delong":
                 enough = min(positives, label.size - positives) >= 2
@@ -103,6 +109,7 @@ def _intervals(
         label,
         group=group,
         by_group=group is not None,
+        weight=weight,
         resamples=RESAMPLES,
         level=LEVEL,
     )

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from postclick.errors import InputError
-from postclick.losses import gaussian_nll
+from postclick.losses import batch_size, gaussian_nll, total
 from postclick.methods.networks.conditioning import (
     CONDITION_DIM,
     Conditioned,
@@ -110,12 +110,12 @@ def vie_loss(
 
     Within a layer `reduction` is the mean or the sum over neurons.
     """
-    total = pairs[0].rho.new_zeros(())
+    summed = pairs[0].rho.new_zeros(())
     for teacher, guess, rho in pairs:
         spread = F.softplus(rho) + VARIANCE_FLOOR
         variance = spread.square() if softplus_is == "std" else spread
         target = teacher.detach() if detach_teacher else teacher
         per_row = gaussian_nll(target, guess, variance).sum(dim=1)
         scale = teacher.shape[1] if reduction == "mean" else 1
-        total = total + per_row.sum() / (scale * max(teacher.shape[0], 1))
-    return total
+        summed = summed + total(per_row) / (scale * batch_size(per_row))
+    return summed

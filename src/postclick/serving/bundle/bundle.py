@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Collection
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 
 from postclick.data.manifest import VOCABULARIES
+from postclick.data.read.tables.in_memory import FrameLike, frame_with
 from postclick.errors import InputError
 from postclick.serving.bundle.bundle_files import BUNDLE, MODEL, read_info, verify_files
 from postclick.serving.bundle.column_owners import owners_of
@@ -66,6 +68,26 @@ class Bundle:
         """
         return cls(folder, threads)
 
+    def reading(self, decimal: str | None) -> "Bundle":
+        """This bundle for text whose decimals are separated so; itself where it reads it already.
+
+        Args:
+            decimal: "." or ",", None where the text does not say.
+        """
+        schema = self.info.log_schema
+        if decimal is None or decimal == (schema.read.decimal or "."):
+            return self
+        read = schema.read.model_copy(update={"decimal": decimal})
+        other = copy(self)
+        other._encoder = ServingEncoder(
+            schema.model_copy(update={"read": read}),
+            self.info.ids,
+            self.info.numerics,
+            self.info.bags,
+            self.folder / VOCABULARIES,
+        )
+        return other
+
     @property
     def method(self) -> str:
         """The method that trained it."""
@@ -81,25 +103,29 @@ class Bundle:
         """How many numbers each vector has, by its raw column."""
         return {vector.name: vector.size for vector in self.info.vectors}
 
-    def score(self, frame: pl.DataFrame) -> pl.DataFrame:
+    def score(self, frame: FrameLike) -> pl.DataFrame:
         """Score raw rows: float32 `pctr`, `pcvr` and `pctcvr` for each, in order.
 
         Args:
-            frame: the features of the log's schema, in any type that training accepts; labels
-                and other columns are not read.
+            frame: the features of the log's schema, in any type that training accepts, as a
+                polars, pandas or Arrow table or what has `__arrow_c_stream__`; labels and other
+                columns are not read.
 
         Raises:
             InputError: a column is missing or of the wrong type.
         """
-        return self.predict(RawRows(frame)).frame()
+        return self.predict(self._raw(frame)).frame()
 
-    def score_candidates(self, user: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:
+    def score_candidates(self, user: FrameLike, candidates: FrameLike) -> pl.DataFrame:
         """Score candidates that share the columns of the one row of `user`, encoded once.
 
         Raises:
             InputError: a column is in neither frame, or `user` has another number of rows.
         """
-        return self.predict(RawRows(candidates), RawRows(user)).frame()
+        return self.predict(self._raw(candidates), self._raw(user)).frame()
+
+    def _raw(self, frame: FrameLike) -> RawRows:
+        return RawRows(frame_with(frame, self.features))
 
     def predict(self, rows: RawRows, user: RawRows | None = None) -> Probabilities:
         """`score`, or `score_candidates` where there is a user, without frames.
@@ -134,7 +160,7 @@ class Bundle:
             name for name, needs in self._encoder.columns.items() if have.issuperset(needs)
         )
 
-    def encode(self, frame: pl.DataFrame, features: Collection[str] | None = None) -> EncodedRows:
+    def encode(self, frame: FrameLike, features: Collection[str] | None = None) -> EncodedRows:
         """Raw rows as arrays, of all features or of some.
 
         Parts are put together with `EncodedRows.beside`.
@@ -142,7 +168,7 @@ class Bundle:
         Raises:
             InputError: a column is missing or of the wrong type.
         """
-        return self._encoder.encode(RawRows(frame), features)
+        return self._encoder.encode(self._raw(frame), features)
 
     def run(self, rows: EncodedRows, user: EncodedRows | None = None) -> Probabilities:
         """The probabilities of encoded rows.

@@ -18,9 +18,12 @@ from postclick.data.manifest import (
     NumericColumn,
     VectorColumn,
 )
+from postclick.data.read.bad_values import LENGTHS, UNREADABLE
 from postclick.data.read.bucket_hash import bucket_ids
 from postclick.data.read.canonical import Canonicalizer, Issues
-from postclick.data.read.values import LENGTHS, UNREADABLE, flatten
+from postclick.data.read.canonical_text import to_text
+from postclick.data.read.lists import flatten
+from postclick.data.read.value_rules import ValueRules
 from postclick.data.read.vectors import LENGTH, TEXT, matrix_of
 from postclick.data.schema import Hashed, LogSchema, MultiCategorical, Vector
 from postclick.errors import InputError
@@ -35,6 +38,7 @@ from postclick.serving.lookup.integer_lookup import IntegerColumns
 from postclick.serving.lookup.numeric_scaling import NumericScaling, read_number
 from postclick.serving.lookup.raw_rows import RawRows
 from postclick.serving.lookup.vocabulary_lookup import VocabularyLookup, find_ids
+from postclick.suggest import meant
 
 _TROUBLE = {
     UNREADABLE: "values are not numbers: mend them, or leave them empty",
@@ -72,8 +76,16 @@ class ServingEncoder:
         for name in self.layout.features:
             weights = multi[name].weights if name in multi else None
             self.columns[name] = (name,) if weights is None else (name, weights)
+        self._rules = ValueRules.of(schema)
+        verbatim = {f.name: f.verbatim for f in schema.categorical}
+        verbatim |= {f.name: f.verbatim for f in schema.multi}
         self._values = {
-            name: _load(vocabularies, name, size) for name, size in vocabulary_sizes(ids, bags)
+            name: VocabularyLookup(
+                _load(vocabularies, name, size, None if verbatim[name] else self._rules),
+                self._rules,
+                verbatim=verbatim[name],
+            )
+            for name, size in vocabulary_sizes(ids, bags)
         }
         apart: tuple[MultiCategorical | Hashed | Vector, ...]
         apart = (*schema.multi, *schema.hashed, *schema.vector)
@@ -119,7 +131,7 @@ class ServingEncoder:
             if name in read:
                 numbers[name] = np.where(read[name].is_null().to_numpy(), np.nan, _THERE)
             elif name in wanted:
-                numbers[name] = read_number(rows.column(name))
+                numbers[name] = read_number(rows.column(name), self._rules)
         if numbers:
             numeric = self._scaling.scale(numbers)
         else:
@@ -143,7 +155,9 @@ class ServingEncoder:
             if column.name not in wanted:
                 continue
             if column.edges is not None:
-                ids[:, k] = quantile_ids(read_number(rows.column(column.name)), column.edges)
+                ids[:, k] = quantile_ids(
+                    read_number(rows.column(column.name), self._rules), column.edges
+                )
             elif column.hashed:
                 texts = self._read_apart(rows, column.name)
                 ids[:, k] = bucket_ids(texts, column.size - 1)
@@ -162,15 +176,19 @@ class ServingEncoder:
         unknown = [name for name in features if name not in self.columns]
         if unknown:
             have = ", ".join(self.columns)
-            raise InputError(f"the bundle has no feature {unknown[0]!r}; it has {have}")
+            raise InputError(
+                f"the bundle has no feature {unknown[0]!r}{meant(unknown[0], self.columns)}"
+                f"; it has {have}"
+            )
         have_columns = set(given)
         names = dict.fromkeys(c for name in features for c in self.columns[name])
         missing = [name for name in names if name not in have_columns]
         if missing:
             have = ", ".join(given[:12]) + (", ..." if len(given) > 12 else "")
             raise InputError(
-                f"no column {', '.join(map(repr, missing))} among the rows to score; they have "
-                f"{have or 'none'}: give every feature that the model was trained on"
+                f"no column {', '.join(repr(c) + meant(c, given) for c in missing)} among the "
+                f"rows to score; they have {have or 'none'}: give every feature that the model was "
+                "trained on"
             )
 
     def _convert(self, rows: RawRows, name: str) -> pl.DataFrame:
@@ -233,11 +251,22 @@ def vocabulary_sizes(ids: Sequence[IdColumn], bags: Sequence[BagColumn]) -> list
     return named + [(column.name, column.size) for column in bags]
 
 
-def _load(folder: Path, name: str, size: int) -> VocabularyLookup:
+def _load(folder: Path, name: str, size: int, rules: ValueRules | None) -> pl.Series:
+    """`rules` by which text is written in other ways; None where it is taken by the letter."""
     vocabulary = Vocabulary.load(folder, name)
     ids = vocabulary.table["id"].to_numpy()
     if vocabulary.size != size or not np.array_equal(ids, np.arange(1, size)):
         raise InputError(
             f"the vocabulary of {name!r} in {folder} is another one: export the run again"
         )
-    return VocabularyLookup(vocabulary.table["value"])
+    values = vocabulary.table["value"]
+    return values if rules is None else _as_read_now(values, rules)
+
+
+def _as_read_now(values: pl.Series, rules: ValueRules) -> pl.Series:
+    """Values of a vocabulary, those rewritten that an earlier version spelled in another way."""
+    canonical = to_text(values, rules).fill_null(values)
+    free = (
+        (canonical != values) & canonical.is_first_distinct() & ~canonical.is_in(values.to_list())
+    )
+    return values.zip_with(~free, canonical)

@@ -6,9 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from postclick.data.encode.scaling import LARGEST_SCALED, Floats, signed_log1p
+from postclick.data.encode.scaling import LARGEST_SCALED, hold_within
 from postclick.data.manifest import NumericColumn
-from postclick.data.read.values import to_number
+from postclick.data.numbers.moments import Floats, signed_log1p
+from postclick.data.read.numbers import to_number
+from postclick.data.read.value_rules import DEFAULT_RULES, ValueRules
 from postclick.errors import InputError
 
 # Types that numpy has and whose missing values it makes NaN.
@@ -18,7 +20,7 @@ _PLAIN = {
 }
 
 
-def read_number(column: pl.Series) -> Floats:
+def read_number(column: pl.Series, rules: ValueRules = DEFAULT_RULES) -> Floats:
     """float64 [n], NaN where the value is missing or infinite.
 
     Raises:
@@ -32,8 +34,10 @@ def read_number(column: pl.Series) -> Floats:
         infinite = np.isinf(numbers)
         if infinite.any():
             numbers[infinite] = np.nan
+        if rules.numbers:
+            numbers[np.isin(numbers, rules.numbers)] = np.nan
         return numbers
-    number, unreadable, _ = to_number(column)
+    number, unreadable, _ = to_number(column, rules)
     if unreadable.rows:
         raise InputError(
             f"column {column.name!r}: {unreadable.rows:,} values are not numbers (such as "
@@ -54,6 +58,8 @@ class NumericScaling:
         self.columns = tuple(columns)
         self._mean = np.array([column.mean for column in columns])
         self._std = np.array([column.std for column in columns])
+        limits = np.array([column.limits for column in columns]).reshape(-1, 2)
+        self._low, self._high = limits.T
         kinds = np.array([column.transform for column in columns])
         self._logs = (kinds == "log1p").nonzero()[0]
         self._flags = (kinds == "missing_flag").nonzero()[0]
@@ -68,6 +74,7 @@ class NumericScaling:
         missing = np.isnan(values)
         if self._logs.size:
             values[:, self._logs] = signed_log1p(values[:, self._logs])
+        hold_within(values, self._low, self._high)
         with np.errstate(over="ignore"):
             values -= self._mean
             values /= self._std

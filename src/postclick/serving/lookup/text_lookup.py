@@ -1,16 +1,21 @@
 """Ids of text: a hash finds the only value that it may be, and the two are compared."""
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 import polars as pl
 
-from postclick.data.read.values import to_text
+from postclick.data.read.canonical_text import to_text
+from postclick.data.read.spellings import VALUE
+from postclick.data.read.value_rules import DEFAULT_RULES, ValueRules
 from postclick.errors import InputError
 from postclick.serving.lookup.hash_table import HashTable, Int32s, UInt64s
 
 _SEEDS = 16
+# A letter of true, false or infinity, or a digit beside what its value may be written without.
+_SIGN = re.compile(r"[.,:]|\d[eE]|^-0$|(?i:^[+-]?inf|^true$|^false$)")
 
 
 class TextLookup:
@@ -23,7 +28,11 @@ class TextLookup:
     [[2, 0, 1]]
     """
 
-    def __init__(self, values: pl.Series) -> None:
+    def __init__(
+        self, values: pl.Series, rules: ValueRules = DEFAULT_RULES, *, verbatim: bool = False
+    ) -> None:
+        """`rules` and `verbatim` say how raw text is read, as in `to_text`."""
+        self.rules, self.verbatim = rules, verbatim
         for seed in range(_SEEDS):
             hashes = _hashes(values, seed)
             if len(np.unique(hashes)) == len(hashes):
@@ -36,9 +45,9 @@ class TextLookup:
         self.values = pl.concat([pl.Series([""]), values], rechunk=True)
 
     @cached_property
-    def has_whole(self) -> bool:
-        """Whether there are whole numbers, which may be written in several ways."""
-        return bool(self.values.str.contains(r"^-?\d+$").any())
+    def has_values(self) -> bool:
+        """Whether there are numbers, moments or so, which may be written in several ways."""
+        return bool(self.values.str.contains(VALUE).any())
 
 
 def find_texts(columns: Sequence[tuple[TextLookup, pl.Series]]) -> Int32s:
@@ -68,19 +77,26 @@ def find_raw_texts(columns: Sequence[tuple[TextLookup, pl.Series]]) -> Int32s:
     """`find_texts` of text as a log has it, which `to_text` would make canonical."""
     ids = find_texts(columns)
     for found, (texts, text) in zip(ids, columns, strict=True):
-        # What was found is canonical; only what was not may be another way to write a number.
-        if not found.all() and texts.has_whole:
-            lost = (found == 0).nonzero()[0]
-            raw = text[pl.Series(lost.astype(np.uint32))].to_list()
-            other = [k for k, t in zip(lost.tolist(), raw, strict=True) if t and _may_be_whole(t)]
-            if other:
-                found[other] = find_texts([(texts, to_text(text[other]))])[0]
+        # What was found is canonical; only what was not may be another way to write a value.
+        if found.all():
+            continue
+        lost = (found == 0).nonzero()[0]
+        raw = text[pl.Series(lost.astype(np.uint32))].to_list()
+        written = _written_otherwise if texts.has_values and not texts.verbatim else _has_spaces
+        other = [k for k, t in zip(lost.tolist(), raw, strict=True) if t and written(t)]
+        if other:
+            canonical = to_text(text[other], texts.rules, verbatim=texts.verbatim)
+            found[other] = find_texts([(texts, canonical)])[0]
     return ids
 
 
-def _may_be_whole(text: str) -> bool:
-    """Whether `to_text` may take zeros behind the point away."""
-    return text[-1] == "0" and ".0" in text
+def _has_spaces(text: str) -> bool:
+    return text[0].isspace() or text[-1].isspace()
+
+
+def _written_otherwise(text: str) -> bool:
+    """Whether the text may be canonical in another writing: all that is has a sign of it."""
+    return _has_spaces(text) or _SIGN.search(text) is not None
 
 
 def _hashes(text: pl.Series, seed: int) -> UInt64s:

@@ -6,13 +6,15 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from postclick.data.read.values import to_text
+from postclick.data.read.canonical_text import to_text
+from postclick.data.read.value_rules import DEFAULT_RULES, ValueRules
 from postclick.serving.lookup.hash_table import Int32s
 from postclick.serving.lookup.integer_lookup import IntegerLookup
 from postclick.serving.lookup.text_lookup import TextLookup, find_raw_texts, find_texts
 
-# Below these, a whole float is written digit by digit, as the integer is.
-_WHOLE_BELOW: dict[type[pl.DataType], float] = {pl.Float64: 1e15, pl.Float32: 2.0**24}
+_FLOATS = {pl.Float64, pl.Float32}
+# Below it a whole float is an integer of 64 bits.
+_WHOLE_LIMIT = 2.0**63
 _SIGNED = {pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32}
 
 
@@ -29,9 +31,15 @@ class VocabularyLookup:
     [2, 1, 0, 3]
     """
 
-    def __init__(self, values: pl.Series) -> None:
-        """`values` is canonical text, each once; the first has id 1."""
+    def __init__(
+        self, values: pl.Series, rules: ValueRules = DEFAULT_RULES, *, verbatim: bool = False
+    ) -> None:
+        """`values` is canonical text, each once; the first has id 1.
+
+        `rules` and `verbatim` say how raw values are read, as in `to_text`.
+        """
         self._values = values.cast(pl.String)
+        self._rules, self._verbatim = rules, verbatim
 
     def ids(self, column: pl.Series) -> Int32s:
         """int32 [n]: 0 where a value is unknown or missing.
@@ -47,9 +55,9 @@ class VocabularyLookup:
             return self.signed.find(column)
         if kind is pl.UInt64:
             return self._unsigned.find(column)
-        if kind in _WHOLE_BELOW:
-            return self._of_floats(column, _WHOLE_BELOW[kind])
-        return self.of_text(to_text(column))
+        if kind in _FLOATS:
+            return self._of_floats(column)
+        return self.of_text(to_text(column, self._rules, verbatim=self._verbatim))
 
     def warm(self) -> None:
         """Build the tables for text and for signed integers now."""
@@ -60,23 +68,21 @@ class VocabularyLookup:
         found: Int32s = find_texts([(self.texts, text)])[0]
         return found
 
-    def _of_floats(self, column: pl.Series, limit: float) -> Int32s:
+    def _of_floats(self, column: pl.Series) -> Int32s:
         numbers = column.to_numpy()
-        # A negative zero is written "-0".
-        whole = (np.trunc(numbers) == numbers) & (np.abs(numbers) < limit)
-        whole &= (numbers != 0) | ~np.signbit(numbers)
+        whole = (np.trunc(numbers) == numbers) & (np.abs(numbers) < _WHOLE_LIMIT)
         if whole.all():
             return self.signed.find_array(numbers.astype(np.int64))
         ids = np.zeros(len(numbers), dtype=np.int32)
         ids[whole] = self.signed.find_array(numbers[whole].astype(np.int64))
         rest = np.flatnonzero(~whole & ~np.isnan(numbers))
         if rest.size:
-            ids[rest] = self.of_text(to_text(column[rest]))
+            ids[rest] = self.of_text(to_text(column[rest], self._rules))
         return ids
 
     @cached_property
     def texts(self) -> TextLookup:
-        return TextLookup(self._values)
+        return TextLookup(self._values, self._rules, verbatim=self._verbatim)
 
     @cached_property
     def signed(self) -> IntegerLookup:

@@ -5,10 +5,11 @@ import polars as pl
 import pytest
 import yaml
 
+from postclick.data.check.check_log import check_log
 from postclick.data.check.propose import propose_schema
 from postclick.data.read.log_source import FrameSource
 from postclick.data.read.opening import open_log
-from postclick.data.schema import LogSchema
+from postclick.data.schema import LogSchema, ReadSettings
 from postclick.errors import InputError
 
 ROWS = 3000
@@ -127,19 +128,47 @@ def test_a_name_alone_does_not_make_a_label() -> None:
     assert (schema.click.column, schema.conversion.column) == ("is_click", "purchase_label")
 
 
-def test_labels_that_cannot_be_told() -> None:
-    columns = log()
-    renamed = {"x": columns["is_click"], "y": columns["purchase_label"], "z": columns["shop_id"]}
-    with pytest.raises(InputError, match="'x', 'y': write a schema") as caught:
-        draft(renamed)
-    assert "\n" not in str(caught.value)
-    with pytest.raises(InputError, match="every row: none"):
-        draft({"z": columns["shop_id"]})
-
-
 def test_conversions_without_a_click_are_mentioned() -> None:
     columns = log()
     buy = np.array(columns["purchase_label"])
     buy[np.flatnonzero(np.array(columns["is_click"]) == 0)[:5]] = 1
     _, text = draft({**columns, "purchase_label": buy})
-    assert "5 without a click" in text
+    assert "5 without a click: correct them, or prepare with --on-bad-rows keep" in text
+
+
+def test_what_is_assumed_is_said() -> None:
+    class Noted(FrameSource):
+        notes = ("log.csv is read with separator ';'",)
+        decimal = ","
+
+    text = propose_schema(Noted(pl.DataFrame({**log(), "price": ["1,5", "2,25", "3,0"] * 1000})))
+    assert "# Assumed: log.csv is read with separator ';'.\n" in text
+    assert "# Assumed: click and conversion are told by their names" in text
+    schema = LogSchema.parse(yaml.safe_load(text))
+    assert schema.read.decimal == ","
+    assert [f.name for f in schema.numeric] == ["price"]
+    named = propose_schema(FrameSource(pl.DataFrame(log())), "is_click", "purchase_label")
+    assert "Assumed" not in named
+
+
+def test_how_text_is_read_stands_in_the_draft(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    pl.DataFrame(log()).write_csv(path, separator=";", include_header=False)
+    read = ReadSettings(separator=";", header=("is_click", "purchase_label", "shop_id"))
+    schema = LogSchema.parse(yaml.safe_load(propose_schema(open_log(path, read=read), read=read)))
+    assert schema.read == read
+    assert check_log(schema, open_log(path, read=schema.read)).errors == ()
+
+
+def test_a_log_without_rows_or_features_is_refused() -> None:
+    with pytest.raises(InputError, match="frame: no rows: give a log with rows"):
+        draft({"click": pl.Series([], dtype=pl.Int64), "buy": pl.Series([], dtype=pl.Int64)})
+    labels = {k: v for k, v in log().items() if k != "shop_id"}
+    with pytest.raises(InputError, match="'one' is the same in every row: write a schema"):
+        draft({**labels, "one": "x"})
+
+
+def test_a_truth_column_with_other_values_is_none() -> None:
+    wrong = draft({**log(), "true_ctr": np.arange(ROWS) % 50})
+    assert wrong[0].truth.ctr is None
+    assert "true_ctr  # prepared data uses this name itself" in wrong[1]

@@ -1,0 +1,1 @@
+"""Where logs lie: files, folders, globs, partitions, object stores."""

@@ -1,0 +1,24 @@
+"""Which values lie in the record columns of an Arrow schema."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import pyarrow as pa
+
+# Struct columns, each with the paths of the values in it: ("os",), ("geo", "city").
+Leaves = Mapping[str, Sequence[tuple[str, ...]]]
+
+
+def leaves_of(schema: pa.Schema) -> Leaves:
+    """The struct columns of an Arrow schema that have fields.
+
+    >>> leaves_of(pa.schema({"a": pa.int64(), "device": pa.struct({"os": pa.string()})}))
+    {'device': [('os',)]}
+    """
+    found = {field.name: list(_paths(field.type)) for field in schema}
+    return {name: paths for name, paths in found.items() if paths}
+
+
+def _paths(kind: pa.DataType) -> Iterator[tuple[str, ...]]:
+    if pa.types.is_struct(kind):
+        for field in kind:
+            yield from ((field.name, *rest) for rest in list(_paths(field.type)) or [()])

@@ -1,0 +1,72 @@
+"""What a schema says on single values: which stand for a missing one, what separates decimals."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from postclick.data.schema import LogSchema
+
+# Nobody means anything else by them: what Hive, pandas, SQL, Excel and Python write.
+DEFAULT_MISSING = (
+    *("null", "NULL", "Null", "<null>", "(null)", "\\N", "nil", "None"),
+    *("nan", "NaN", "NAN", "-nan", "NaT", "<NA>", "N/A", "n/a", "#N/A"),
+)
+# May mean a missing value, or something: Namibia, no brand. As a number they can mean nothing else.
+LIKE_MISSING = (
+    *("NA", "na", "N.A.", "#NA", "Nil", "NIL", "none", "NONE", "undefined", "UNDEFINED"),
+    *("missing", "MISSING", "-", "--", "---", "?", "??", ".", "#NULL!", "#VALUE!"),
+)
+
+
+@dataclass(frozen=True)
+class ValueRules:
+    """How values are read, whatever file or request they come in.
+
+    Attributes:
+        missing: texts that stand for a missing value; None for `DEFAULT_MISSING`, and in numbers
+            for `LIKE_MISSING` too. Empty text always does.
+        decimal: what separates decimals in text.
+
+    >>> rules = ValueRules(missing=("-1", "?"))
+    >>> rules.texts, rules.numbers, sorted(ValueRules().texts)[:3]
+    (('-1', '?'), (-1.0,), ['#N/A', '(null)', '-nan'])
+    """
+
+    missing: tuple[str, ...] | None = None
+    decimal: Literal[".", ","] = "."
+
+    @classmethod
+    def of(cls, schema: LogSchema) -> "ValueRules":
+        """The rules of a schema."""
+        return cls(schema.missing, schema.read.decimal or ".")
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """Texts that stand for a missing category, empty text left out."""
+        tokens = DEFAULT_MISSING if self.missing is None else self.missing
+        return tuple(dict.fromkeys(t for token in tokens if (t := token.strip())))
+
+    @cached_property
+    def number_texts(self) -> frozenset[str]:
+        """Texts in lower case that stand for a missing number."""
+        more = LIKE_MISSING if self.missing is None else ()
+        return frozenset(token.lower() for token in ("", *self.texts, *more))
+
+    @cached_property
+    def numbers(self) -> tuple[float, ...]:
+        """Numbers that stand for a missing one."""
+        found = []
+        for token in self.texts:
+            try:
+                found.append(float(token.replace(self.decimal, ".")))
+            except ValueError:
+                continue
+        return tuple(number for number in found if number - number == 0)  # no NaN, no infinity
+
+    @cached_property
+    def suspicious(self) -> tuple[str, ...]:
+        """Texts that look like a missing category and are taken for one of its own."""
+        return tuple(token for token in LIKE_MISSING if token not in self.texts)
+
+
+DEFAULT_RULES = ValueRules()

@@ -1,0 +1,180 @@
+"""Scores to a file, chunk by chunk, in the format that its name says."""
+
+import gzip
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import IO, Protocol, Self
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from postclick.errors import InputError
+from postclick.serving.probabilities import PREDICTIONS
+
+# Rows of a group in the file that is written.
+GROUP_ROWS = 262_144
+
+
+class _Format(Protocol):
+    """Writes frames of one schema one after the other."""
+
+    def __init__(self, file: IO[bytes]) -> None: ...
+
+    def write(self, frame: pl.DataFrame) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Parquet:
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._writer: pq.ParquetWriter | None = None
+
+    def write(self, frame: pl.DataFrame) -> None:
+        table = frame.to_arrow()
+        if self._writer is None:
+            # Scores are all different: looking for repetitions would only take time.
+            repeated = [name for name in table.column_names if name not in PREDICTIONS]
+            self._writer = pq.ParquetWriter(
+                self._file, table.schema, compression="zstd", use_dictionary=repeated
+            )
+        self._writer.write_table(table)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+class _Arrow:
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._writer: pa.RecordBatchWriter | None = None
+
+    def write(self, frame: pl.DataFrame) -> None:
+        table = frame.to_arrow()
+        if self._writer is None:
+            self._writer = pa.ipc.new_file(self._file, table.schema)
+        self._writer.write_table(table)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+class _Csv:
+    separator = ","
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._begun = False
+
+    def write(self, frame: pl.DataFrame) -> None:
+        nested = next((n for n, kind in frame.schema.items() if kind.is_nested()), None)
+        if nested is not None:
+            raise InputError(
+                f"column {nested!r} holds {frame[nested].dtype}, which CSV cannot: keep other "
+                "columns, or write .parquet or .jsonl"
+            )
+        frame.write_csv(self._file, include_header=not self._begun, separator=self.separator)
+        self._begun = True
+
+    def close(self) -> None:
+        """Nothing is left to be written."""
+
+
+class _Tsv(_Csv):
+    separator = "\t"
+
+
+class _JsonLines:
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def write(self, frame: pl.DataFrame) -> None:
+        frame.write_ndjson(self._file)
+
+    def close(self) -> None:
+        """Nothing is left to be written."""
+
+
+class _Packed:
+    """Text through gzip; no time stamp, so that the same scores give the same bytes."""
+
+    def __init__(self, file: IO[bytes], text: Callable[[IO[bytes]], _Format]) -> None:
+        self._packed = gzip.GzipFile("", "wb", 6, file, mtime=0)
+        self._text = text(self._packed)  # type: ignore[arg-type]
+
+    def write(self, frame: pl.DataFrame) -> None:
+        self._text.write(frame)
+
+    def close(self) -> None:
+        self._packed.close()
+
+
+_TEXT: dict[str, type[_Format]] = {".csv": _Csv, ".tsv": _Tsv, ".jsonl": _JsonLines}
+_BINARY: dict[str, type[_Format]] = {
+    ".parquet": _Parquet,
+    ".pq": _Parquet,
+    ".arrow": _Arrow,
+    ".feather": _Arrow,
+}
+
+
+def format_of(out: Path) -> Callable[[IO[bytes]], _Format]:
+    """What writes the format that the name says, in any letter case.
+
+    Raises:
+        InputError: it says none that is written.
+    """
+    name = out.name.lower()
+    packed = name.endswith(".gz")
+    suffix = Path(name.removesuffix(".gz")).suffix
+    if packed and suffix in _TEXT:
+        text = _TEXT[suffix]
+        return lambda file: _Packed(file, text)
+    kind = _TEXT.get(suffix) or _BINARY.get(suffix)
+    if kind is None or packed:
+        known = ", ".join([*_BINARY, *_TEXT])
+        raise InputError(f"{out}: scores are written as {known}, text also as .gz: name one such")
+    return kind
+
+
+class ScoreWriter(AbstractContextManager["ScoreWriter"]):
+    """Writes frames of scores in groups of `GROUP_ROWS`."""
+
+    def __init__(self, file: IO[bytes], out: Path) -> None:
+        self._format = format_of(out)(file)
+        self._name = out
+        self._schema: pl.Schema | None = None
+        self._frames: list[pl.DataFrame] = []
+        self._rows = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._format.close()
+
+    def add(self, frame: pl.DataFrame) -> None:
+        self._schema = self._schema or frame.schema
+        if frame.schema != self._schema:
+            raise InputError(
+                f"{self._name}: files of the log hold different types in the columns to keep: "
+                "write them with the same type, or keep other columns"
+            )
+        self._frames.append(frame)
+        self._rows += frame.height
+        if self._rows >= GROUP_ROWS:
+            self._flush()
+
+    def finish(self, empty: pl.DataFrame) -> None:
+        """Write what is left; a log without rows gives the columns of `empty`."""
+        if self._frames or self._schema is None:
+            self._frames = self._frames or [empty]
+            self._flush()
+
+    def _flush(self) -> None:
+        self._format.write(pl.concat(self._frames, rechunk=True))
+        self._frames, self._rows = [], 0
