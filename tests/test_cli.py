@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -98,6 +99,27 @@ def test_prepare_tells_what_it_wrote(place: Path, tmp_path: Path) -> None:
     manifest = json.loads(succeed(*arguments, "--out", tmp_path / "b", "--json"))
     assert manifest["fingerprint"] == PreparedLog(tmp_path / "a").fingerprint
     assert manifest["splits"]["test"]["rows"] == 2_000
+
+
+def test_prepare_splits_by_time_and_by_group(place: Path, tmp_path: Path) -> None:
+    log = pl.read_csv(place / "train.csv")
+    start = datetime(2026, 1, 1)
+    shown = [start + timedelta(minutes=k) for k in range(log.height)]
+    log.with_columns(pl.Series("shown_at", shown)).write_csv(tmp_path / "log.csv")
+    schema = yaml.safe_load((place / "schema.yaml").read_text())
+    (tmp_path / "schema.yaml").write_text(yaml.safe_dump({**schema, "time": "shown_at"}))
+    arguments = ["prepare", "--schema", tmp_path / "schema.yaml", "--train", tmp_path / "log.csv"]
+    when = ["--valid-from", "2026-01-03", "--test-from", "2026-01-04T12:00", "--purge", "2h"]
+    text = succeed(*arguments, "--split-by", "time", *when, "--out", tmp_path / "a")
+    assert "valid from 2026-01-03 00:00:00, test from 2026-01-04 12:00:00 on" in text
+    rows = {name: split.rows for name, split in PreparedLog(tmp_path / "a").manifest.splits.items()}
+    assert rows == {"train": 2760, "valid": 2040, "test": log.height - 5040}
+    assert "120 rows" in text
+    group = next(iter(schema["categorical"]))
+    group = group if isinstance(group, str) else group["name"]
+    (tmp_path / "schema.yaml").write_text(yaml.safe_dump({**schema, "group": group}))
+    text = succeed(*arguments, "--split-by", "group", "--out", tmp_path / "b")
+    assert "no group is in two splits" in text
 
 
 def test_prepare_a_public_data_set(shared_data: Path, tmp_path: Path) -> None:

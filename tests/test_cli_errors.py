@@ -116,7 +116,7 @@ CASES: dict[str, Case] = {
     ),
     "conversions without a click": (
         lambda p: p.prepare(train=p.log(CONVERTED)),
-        ("without a click", "of 6,000 rows", "on_bad_rows"),
+        ("without a click", "of 6,000 rows", "prepare with --on-bad-rows drop"),
     ),
     "a label of 2": (
         lambda p: p.prepare(train=p.log(pl.lit(2).alias("click"))),
@@ -149,6 +149,14 @@ CASES: dict[str, Case] = {
     "prepare: fractions that leave nothing": (
         lambda p: [*p.prepare(), "--valid-fraction", "0.7", "--test-fraction", "0.5"],
         ("leave no row to train on",),
+    ),
+    "prepare: by a time that the schema does not name": (
+        lambda p: [*p.prepare(), "--split-by", "time"],
+        ("split_by time: the schema names no time: add 'time: COLUMN' to it",),
+    ),
+    "prepare: a purge of random splits": (
+        lambda p: [*p.prepare(), "--purge", "7d"],
+        ("purge is for splits by time: add --split-by time, or leave it out",),
     ),
     "unknown data set": (
         lambda p: ["prepare", "--dataset", "movies", "--source", p / "run", "--out", p / "new"],

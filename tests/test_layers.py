@@ -19,7 +19,7 @@ ROOT = Path(postclick.__file__).parent
 # What stands directly in `postclick`, lowest first. A line may import the lines above it, and
 # nothing beside itself on its own line. A new package gets its place here first.
 LAYERS = (
-    ("errors", "version"),
+    ("errors", "spelling", "suggest", "version"),
     ("extras", "logits", "ranges", "progress", "registry", "system"),
     ("losses", "metrics", "nn", "optim"),
     ("stats",),

@@ -42,18 +42,22 @@ class OneLineGroup(TyperGroup):
             "windows_expand_args": windows_expand_args,
             **extra,
         }
+        from postclick.spelling import command_line
+
         given = sys.argv[1:] if args is None else list(args)
         # Without a command there is only the help, which is no error line.
         if not standalone_mode or not given:
             return super().main(given, standalone_mode=standalone_mode, **more)
         try:
-            code = super().main(given, standalone_mode=False, **more)
+            with command_line():
+                code = super().main(given, standalone_mode=False, **more)
         except typer.Abort:
             sys.exit(1)
         except _USAGE_ERROR as error:
             context = getattr(error, "ctx", None)
             command = context.command_path if context else "postclick"
-            fail(f"{' '.join(error.format_message().split())} (see '{command} --help')")
+            text = " ".join(error.format_message().split())
+            fail(f"{text}{_one_of(text)} (see '{command} --help')")
         except ModuleNotFoundError as error:
             from postclick.extras import mend_of
 
@@ -61,6 +65,15 @@ class OneLineGroup(TyperGroup):
                 raise
             fail(mend)
         sys.exit(code or 0)
+
+
+def _one_of(text: str) -> str:
+    """What the value in typer's "'dropp' is not one of 'error', 'drop'." was meant to be."""
+    from postclick.suggest import meant
+
+    given, found, choices = text.partition(" is not one of ")
+    values = [part.strip(" .'") for part in choices.split(",")]
+    return meant(given.rpartition(": ")[2].rpartition(", ")[2].strip("'"), values) if found else ""
 
 
 @contextmanager

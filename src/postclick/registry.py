@@ -20,6 +20,8 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
 from postclick.errors import InputError
+from postclick.spelling import option
+from postclick.suggest import meant
 
 T = TypeVar("T")
 VARIABLE = "POSTCLICK_IMPORT"
@@ -84,7 +86,7 @@ def require_importable(name: str) -> None:
     if is_place(name) and (module == "__main__" or "<locals>" in rest):
         raise InputError(
             f"{name} is defined in a notebook, a script or a function, from where worker processes "
-            "cannot import it: put it into a module, or give workers=1"
+            f"cannot import it: put it into a module, or give {option('workers', 1)}"
         )
 
 
@@ -149,7 +151,8 @@ class Registry(Generic[T]):
         point = _points(self.group).get(given)
         if point is None:
             raise InputError(
-                f"there is no {self.what} {given!r}; there are {', '.join(self.names())}, or "
+                f"there is no {self.what} {given!r}{meant(given, self.names())}"
+                f"; there are {', '.join(self.names())}, or "
                 "package.module:Class"
             )
         try:

@@ -52,6 +52,8 @@ def _key(frame: pl.DataFrame) -> pl.Series:
 
 
 def _text(column: pl.Series) -> pl.Series:
+    if isinstance(column.dtype, pl.Array):
+        column = column.arr.to_list()
     if isinstance(column.dtype, pl.List):
         return column.cast(pl.List(pl.String)).list.join(",")
     return column.cast(pl.String)

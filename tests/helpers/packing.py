@@ -11,7 +11,7 @@ CODECS = {".zst": "zstd", ".lz4": "lz4"}
 def packed(data: bytes, suffix: str) -> bytes:
     """`data` as a file that ends in `suffix` would hold it; "" leaves it as it is."""
     if suffix == ".gz":
-        return gzip.compress(data)
+        return gzip.compress(data, mtime=0)
     if suffix == ".bz2":
         return bz2.compress(data)
     if suffix == "":

@@ -135,7 +135,7 @@ def test_a_monitor_that_is_undefined_says_so_and_leaves_nothing(tmp_path: Path) 
 
 def test_a_log_without_a_validation_split_is_refused_before_training(tmp_path: Path) -> None:
     log = postclick.prepare(small_frame(), tmp_path / "data", valid_fraction=0)
-    with pytest.raises(InputError, match="no validation split.*--valid-fraction above 0"):
+    with pytest.raises(InputError, match="no validation split.*a valid_fraction above 0"):
         train(log, small_settings("naive"), tmp_path / "run")
     assert [p.name for p in tmp_path.iterdir()] == ["data"]
 

@@ -98,3 +98,22 @@ def test_the_meter_keeps_no_graph() -> None:
     terms = {"ctr": Term(logit.mean(), 1.0, "entire")}
     meter.add(terms, 0.0, Outputs({"ctr": logit}), Labels(torch.ones(4), logit))
     assert all(isinstance(value, float) for value in meter.sums.values())
+
+
+def test_whole_weights_are_copies_of_rows() -> None:
+    """But for `clicks`, which counts rows, as the effective sample size is compared with it."""
+    weighted, copies = EpochMeter(CLIP), EpochMeter(CLIP)
+    for seed, rows in enumerate((30, 11)):
+        terms, total, outputs, labels = batch(rows, seed)
+        counts = torch.arange(rows) % 3
+        weighted.add(terms, total, outputs, labels, weight=counts.float())
+        many = torch.repeat_interleave(torch.arange(rows), counts)
+        logits = Outputs({"ctr": outputs.logits["ctr"][many]})
+        copies.add(terms, total, logits, Labels(labels.click[many], labels.conversion[many]))
+    assert weighted.rows == 41
+    found, expected = weighted.report(), copies.report()
+    for name in ("loss", "terms", "clip_share"):
+        assert found[name] == pytest.approx(expected[name])
+    effective = found["effective_sample_size"]
+    assert isinstance(effective, float)
+    assert effective < float(expected["effective_sample_size"])  # type: ignore[arg-type]

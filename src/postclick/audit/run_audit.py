@@ -15,6 +15,7 @@ from postclick.errors import InputError
 from postclick.methods import REGISTRY, Method, find_method, title_of
 from postclick.progress import Reporter, Silent
 from postclick.registry import allow, allowed, require_importable
+from postclick.suggest import meant
 
 # A ratio this close to 1 counts as right; so does this error in every propensity decile.
 RATIO_TOLERANCE, DECILE_TOLERANCE = 0.01, 0.02
@@ -77,7 +78,10 @@ def audit(
     reporter, populations = reporter or Silent(), list(populations)
     unknown = [name for name in populations if name not in POPULATIONS]
     if unknown:
-        raise InputError(f"no population {unknown[0]!r}; there are {', '.join(POPULATIONS)}")
+        raise InputError(
+            f"no population {unknown[0]!r}{meant(unknown[0], POPULATIONS)}"
+            f"; there are {', '.join(POPULATIONS)}"
+        )
     names = every_method() if methods is None else [REGISTRY.name_of(m) for m in methods]
     tasks = [
         (name, population, whole)

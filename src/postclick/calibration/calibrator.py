@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from postclick.errors import InputError
+from postclick.suggest import meant
 
 Kind = Literal["none", "temperature", "platt", "isotonic"]
 # From the simplest on: of two that do equally well the earlier one is taken.
@@ -57,7 +58,9 @@ class Calibrator:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise _wrong(f"kind {self.kind!r} is not one of {', '.join(KINDS)}")
+            raise _wrong(
+                f"kind {self.kind!r}{meant(self.kind, KINDS)} is not one of {', '.join(KINDS)}"
+            )
         numbers = (self.slope, self.intercept, *self.logit, *self.calibrated)
         if not all(math.isfinite(number) for number in numbers):
             raise _wrong("a parameter is NaN or infinite")
@@ -119,7 +122,7 @@ class Calibrator:
             raise _wrong(f"found {type(data).__name__}, not an object")
         kind = data.get("kind")
         if kind not in KINDS:
-            raise _wrong(f"kind {kind!r} is not one of {', '.join(KINDS)}")
+            raise _wrong(f"kind {kind!r}{meant(kind, KINDS)} is not one of {', '.join(KINDS)}")
         names = _FIELDS[kind]
         for name in data:
             if name not in ("kind", *names):

@@ -8,6 +8,7 @@ from postclick.calibration.calibrator import Calibrator, Kind
 from postclick.errors import InputError
 from postclick.logits import sigmoid
 from postclick.metrics.inputs import as_labels, finite_vector, in_range
+from postclick.spelling import option
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -16,7 +17,6 @@ FEWEST = 10
 # A larger slope is a step function.
 STEEPEST = 1e3
 FOLDS = 5
-MORE = "prepare with a larger --valid-fraction, or more rows"
 
 
 def propensity_weights(ctr_logit: ArrayLike, clip: tuple[float, float]) -> Floats:
@@ -70,7 +70,7 @@ def require_enough(conversion: Mask) -> None:
     if min(positives, conversion.size - positives) < FEWEST:
         raise InputError(
             f"calibration needs {FEWEST} clicked rows with a conversion and {FEWEST} without, "
-            f"there are {positives:,} and {conversion.size - positives:,}: {MORE}"
+            f"there are {positives:,} and {conversion.size - positives:,}: {_more()}"
         )
 
 
@@ -114,7 +114,7 @@ def _fit(kind: Kind, z: Floats, v: Mask, w: Floats) -> Calibrator:
     if z[v].min() >= z[~v].max():
         raise InputError(
             f"pCVR of every one of {int(v.sum()):,} conversions is above that of all other "
-            f"clicked rows, no {kind} calibrator fits that: {MORE}, and look for leakage"
+            f"clicked rows, no {kind} calibrator fits that: {_more()}, and look for leakage"
         )
     return _temperature(z, v, w) if kind == "temperature" else _platt(z, v, w)
 
@@ -130,7 +130,7 @@ def _temperature(z: Floats, v: Mask, w: Floats) -> Calibrator:
     if derivative(STEEPEST) <= 0:
         raise InputError(
             f"no temperature above {1 / STEEPEST:g} fits: pCVR lies on the right side of 0.5 on "
-            "nearly all clicked rows; take --kind platt or isotonic"
+            f"nearly all clicked rows; take {option('kind', 'platt')} or isotonic"
         )
     return Calibrator("temperature", slope=float(brentq(derivative, 0.0, STEEPEST, xtol=1e-10)))
 
@@ -180,3 +180,7 @@ def _wrong_way(kind: Kind) -> InputError:
         "pCVR of clicked rows does not rise with conversions, so that no increasing "
         f"{kind} calibrator fits: look at the run's cvr_auc, and train longer"
     )
+
+
+def _more() -> str:
+    return f"prepare with a larger {option('valid_fraction')}, or more rows"

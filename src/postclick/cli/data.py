@@ -162,9 +162,6 @@ def prepare(
     Example: postclick prepare --schema schema.yaml --train train.csv --test test.csv --out data
 
     \b
-    Example: postclick prepare --schema schema.yaml --train log.csv --split-by time --out data
-
-    \b
     Example: postclick prepare --dataset hillstrom --source hillstrom.csv --out data
     """
     from postclick.data.write.prepare import prepare as run

@@ -19,6 +19,14 @@ app = typer.Typer(
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        from postclick.version import __version__
+
+        print(f"postclick {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _root(
     imports: Annotated[
@@ -29,6 +37,12 @@ def _root(
             help="Let methods, networks, metrics and data sets come from this installed package.",
         ),
     ] = [],  # noqa: B006
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version."
+        ),
+    ] = False,
 ) -> None:
     if imports:
         from postclick.registry import allow

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 from postclick.data.schema import LogSchema, Pooling, first_message
 from postclick.data.schema.strict import Strict
 from postclick.errors import InputError
+from postclick.suggest import meant
 from postclick.system.checksums import check_file, json_digest
 
 FORMAT = 1
@@ -178,7 +179,8 @@ class Manifest(Strict):
         """The split called `name`; `InputError` if there is none."""
         if name not in self.splits:
             raise InputError(
-                f"the prepared log has no split {name!r}; it has {', '.join(self.splits)}"
+                f"the prepared log has no split {name!r}{meant(name, self.splits)}"
+                f"; it has {', '.join(self.splits)}"
             )
         return self.splits[name]
 
@@ -227,7 +229,9 @@ class Manifest(Strict):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise InputError(f"{path} is damaged: {first_message(error)}: prepare again") from None
+            raise InputError(
+                f"{path} is damaged: {first_message(error, cls)}: prepare again"
+            ) from None
 
 
 def _digest(content: dict[str, Any]) -> str | None:

@@ -52,5 +52,7 @@ class DataSet:
         try:
             chosen = self.options.model_validate(dict(options or {}))
         except ValidationError as error:
-            raise InputError(f"data set {self.name}: option {first_message(error)}") from None
+            raise InputError(
+                f"data set {self.name}: option {first_message(error, self.options)}"
+            ) from None
         return self.read(path, chosen)

@@ -18,6 +18,7 @@ from postclick.metrics import Metric
 from postclick.metrics.catalogue import added_metrics, register
 from postclick.progress import Reporter, Silent
 from postclick.registry import allow, allowed
+from postclick.spelling import option, speak_to, typed
 
 
 class Messages(Protocol):
@@ -106,8 +107,9 @@ def worker_pool(workers: int, reporter: Reporter, verb: str) -> Iterator[WorkerP
         InputError: a worker died.
     """
     context = multiprocessing.get_context("spawn")
+    settings = (allowed(), added_metrics(), typed())
     executor = ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_settle, initargs=(allowed(), added_metrics())
+        workers, mp_context=context, initializer=_settle, initargs=settings
     )
     manager_of = SyncManager(ctx=context)
     try:
@@ -124,16 +126,19 @@ def worker_pool(workers: int, reporter: Reporter, verb: str) -> Iterator[WorkerP
         raise InputError(
             "a worker process died before its run was done (out of memory? or a script that "
             f"calls {verb} outside `if __name__ == '__main__':`): finished runs are kept, "
-            "continue with workers=1"
+            f"continue with {option('workers', 1)}"
         ) from None
 
 
-def _settle(packages: tuple[str, ...], metrics: tuple[Metric[Any], ...]) -> None:
+def _settle(
+    packages: tuple[str, ...], metrics: tuple[Metric[Any], ...], command_line: bool
+) -> None:
     """What is imported stays: no later run of this process has to look through it for garbage.
 
     `packages` are those that the user lets methods come from, `metrics` those that the parent has
-    registered beside ours.
+    registered beside ours; messages are for the `command_line` if those of the parent are.
     """
+    speak_to(command_line)
     allow(*packages)
     for metric in metrics:
         register(metric)

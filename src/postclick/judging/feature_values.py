@@ -14,6 +14,7 @@ from postclick.data.manifest import VOCABULARIES, IdColumn, NumericColumn
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.metrics.buckets import bucket_starts
+from postclick.suggest import meant
 
 # Id 0, and a number that is not there.
 UNKNOWN, MISSING = "(unseen, missing or rare)", "(missing)"
@@ -175,7 +176,9 @@ def feature_values(log: PreparedLog, name: str) -> FeatureValues:
             f"feature '{name}' has several values for each impression, so that rows cannot be cut "
             f"by it; those that have one: {there}"
         )
-    raise InputError(f"there is no feature '{name}' to judge by; there are: {there}")
+    raise InputError(
+        f"there is no feature '{name}'{meant(name, found)} to judge by; there are: {there}"
+    )
 
 
 def _by_number(

@@ -37,6 +37,7 @@ from postclick.methods.nise import Nise
 from postclick.methods.snips import Snips
 from postclick.methods.ukd import Ukd
 from postclick.registry import Registry, is_place
+from postclick.suggest import meant
 
 METHODS: dict[str, type[Method[Any]]] = {
     method.name: method
@@ -134,7 +135,9 @@ def find_method(method: "str | type[Method[Any]]") -> tuple[type[Method[Any]], d
     if variant not in found.variants:
         known = ", ".join(f"{base}/{v}" for v in found.variants)
         there = f"there is {known}" if known else "there is none"
-        raise InputError(f"method {base} has no variant {variant!r}; {there}")
+        raise InputError(
+            f"method {base} has no variant {variant!r}{meant(variant, found.variants)}; {there}"
+        )
     return found, dict(found.variants[variant])
 
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from postclick.data.schema import first_message
 from postclick.errors import InputError
 from postclick.ranges import READING, Choice, Space
+from postclick.suggest import meant
 
 Clip = tuple[float, float]
 DEFAULT_CLIP: Clip = (0.01, 0.99)
@@ -38,7 +39,7 @@ class MethodConfig(BaseModel):
             return data
         if not isinstance(name, str) or name not in cls.presets:
             known = ", ".join(cls.presets) or "none"
-            raise ValueError(f"unknown preset {name!r}; there is {known}")
+            raise ValueError(f"unknown preset {name!r}{meant(name, cls.presets)}; there is {known}")
         return {**cls.presets[name], **data}
 
     def idle(self) -> frozenset[str]:
@@ -58,7 +59,7 @@ class MethodConfig(BaseModel):
         except ValidationError as error:
             known = ", ".join(cls.model_fields)
             raise InputError(
-                f"method {method}: option {first_message(error)}; options: {known}"
+                f"method {method}: option {first_message(error, cls)}; options: {known}"
             ) from None
 
 

@@ -17,6 +17,7 @@ from postclick.metrics.metric import Metric, MetricValue, Quantity, Space, State
 from postclick.metrics.nll import NLL
 from postclick.metrics.pcoc import PCOC
 from postclick.registry import Registry, asked_for, place_of
+from postclick.suggest import meant
 
 # Our own; one line makes a metric known everywhere.
 OURS: tuple[Metric[Any], ...] = (AUC(), NLL(), PCOC(), Bias(), RelativeBias(), GAUC())
@@ -254,7 +255,8 @@ def figure_named(name: str) -> Figure:
     """
     if name not in METRICS:
         raise InputError(
-            f"there is no metric '{name}'; there are: {', '.join(METRICS)}; one of your own has to "
+            f"there is no metric '{name}'{meant(name, METRICS)}"
+            f"; there are: {', '.join(METRICS)}; one of your own has to "
             "be registered, or given as --metric package.module:Class"
         )
     return METRICS[name]
@@ -268,7 +270,9 @@ def metric_named(name: str) -> Metric[Any]:
     """
     found = {metric.name: metric for metric in registered()}
     if name not in found:
-        raise InputError(f"there is no metric '{name}'; there are: {', '.join(found)}")
+        raise InputError(
+            f"there is no metric '{name}'{meant(name, found)}; there are: {', '.join(found)}"
+        )
     return found[name]
 
 

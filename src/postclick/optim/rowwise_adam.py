@@ -14,6 +14,7 @@ from postclick.optim.adam_settings import AdamSettings, Mode
 from postclick.optim.dense_adam import adam_step, ready_state
 from postclick.optim.embedding_hooks import embeddings_of, hook
 from postclick.optim.row_tables import RowAdam, RowTables
+from postclick.suggest import meant
 
 # Options of torch's own optimizers, in a state dict of theirs, that mean another rule.
 OTHER_RULES = ("amsgrad", "maximize", "decoupled_weight_decay")
@@ -92,7 +93,10 @@ class RowwiseAdam(Optimizer):
         mode: Mode = "sparse",
     ) -> None:
         if mode not in get_args(Mode):
-            raise InputError(f"mode={mode!r}: choose from {', '.join(get_args(Mode))}")
+            raise InputError(
+                f"mode={mode!r}{meant(mode, get_args(Mode))}"
+                f": choose from {', '.join(get_args(Mode))}"
+            )
         self.mode: Mode = mode
         self._tables = RowTables(mode)
         options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}

@@ -28,6 +28,8 @@ from postclick.papers.reproduction import (
 )
 from postclick.progress import Reporter, Silent
 from postclick.reporting.compare import compare
+from postclick.spelling import option
+from postclick.suggest import meant
 from postclick.system.files import write_json, write_text
 
 EXPERIMENTS: dict[str, Experiment] = {
@@ -46,7 +48,10 @@ def find_experiment(name: str) -> Experiment:
     'Table 1'
     """
     if name not in EXPERIMENTS:
-        raise InputError(f"there is no experiment {name!r}; there are {', '.join(EXPERIMENTS)}")
+        raise InputError(
+            f"there is no experiment {name!r}{meant(name, EXPERIMENTS)}"
+            f"; there are {', '.join(EXPERIMENTS)}"
+        )
     return EXPERIMENTS[name]
 
 
@@ -127,7 +132,7 @@ def _check(log: PreparedLog) -> None:
     if "valid" not in log.manifest.splits:
         raise InputError(
             f"{log.folder} has no validation split, by which epochs are judged: prepare it with "
-            "--valid or a --valid-fraction above 0"
+            f"{option('valid')} or a {option('valid_fraction')} above 0"
         )
     if log.split(SPLIT).conversions == 0:
         raise InputError(

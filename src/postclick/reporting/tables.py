@@ -35,7 +35,7 @@ class Table:
 
 
 def funnel_table(comparison: ComparisonFolder) -> Table:
-    """Rows, clicks and conversions of every split."""
+    """Rows, clicks and conversions of every split; rates by the rows' weights, if any."""
     columns = (
         Column("split", numeric=False),
         Column("impressions"),
@@ -50,9 +50,9 @@ def funnel_table(comparison: ComparisonFolder) -> Table:
             words(name),
             count(split.rows),
             count(split.clicks),
-            _rate(split.clicks, split.rows),
+            _rate((split.weight or split).clicks, (split.weight or split).rows),
             count(split.conversions),
-            _rate(split.conversions, split.clicks),
+            _rate((split.weight or split).conversions, (split.weight or split).clicks),
             words(", ".join(split.truth) or "none"),
         )
         for name, split in comparison.manifest.splits.items()
@@ -100,5 +100,5 @@ def percent(value: float | None, digits: int = 1, hint: str = "") -> Value:
     return Value(f"{100 * value:.{digits}f} %", value, hint=hint)
 
 
-def _rate(part: int, whole: int) -> Value:
+def _rate(part: float, whole: float) -> Value:
     return Value(f"{part / whole:.4f}", part / whole) if whole else Value("-")

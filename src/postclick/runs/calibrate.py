@@ -26,6 +26,8 @@ from postclick.metrics.likelihood import cross_entropy
 from postclick.metrics.propensity import effective_sample_size
 from postclick.runs.clicked import Clicked, clicked_logits, cvr_logits
 from postclick.runs.run import Run
+from postclick.spelling import option
+from postclick.suggest import meant
 
 Choice = Literal["isotonic", "platt", "temperature", "none", "best"]
 Floats = NDArray[np.float64]
@@ -81,13 +83,21 @@ def calibrate(
 'postclick train' made
     """
     if kind not in get_args(Choice):
-        raise InputError(f"kind is {kind!r}: choose {', '.join(get_args(Choice))}")
+        raise InputError(
+            f"{option('kind')} is {kind!r}{meant(kind, get_args(Choice))}"
+            f": choose {', '.join(get_args(Choice))}"
+        )
     if weights not in get_args(Weights):
-        raise InputError(f"weights is {weights!r}: choose {' or '.join(get_args(Weights))}")
+        raise InputError(
+            f"{option('weights')} is {weights!r}{meant(weights, get_args(Weights))}"
+            f": choose {' or '.join(get_args(Weights))}"
+        )
     if clip is not None and not CLIP_RANGE[0] <= clip[0] < clip[1] <= 1:
         raise InputError(f"clip {clip} is not a range of probabilities, such as (0.01, 0.99)")
     if clip is not None and weights == "none":
-        raise InputError("clip is of the pCTR in weights: give weights='propensity' with it")
+        raise InputError(
+            "clip is of the pCTR in weights: give " + option("weights", "propensity") + " with it"
+        )
     if judge == "valid":
         raise InputError(
             "the calibrator is fitted on valid, and its cross-fitted figures are shown anyway: "

@@ -17,6 +17,7 @@ from postclick.nn.backbones import find_backbone
 from postclick.progress import Reporter
 from postclick.registry import package_of, place_of
 from postclick.runs.settings import RunSettings
+from postclick.spelling import option
 from postclick.system.files import TEMPORARY, make_folder, read_json, write_json, write_text
 
 CONFIG, RUN_INFO = "config.yaml", "run.json"
@@ -104,7 +105,9 @@ def _remove_half_made(partial: Path) -> None:
     if partial.is_dir():
         _remove_half_written(partial)
     if not partial.is_dir() or any(entry.name not in ours for entry in partial.iterdir()):
-        raise InputError(f"{partial} is in the way, it is no unfinished run: name another --out")
+        raise InputError(
+            f"{partial} is in the way, it is no unfinished run: name another {option('out')}"
+        )
     shutil.rmtree(partial)
 
 

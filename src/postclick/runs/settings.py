@@ -3,7 +3,6 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,6 +24,7 @@ from postclick.nn.backbones import TaskBackbone
 from postclick.nn.config import NetworkConfig
 from postclick.registry import asked_for
 from postclick.runs.training_config import TrainingConfig
+from postclick.suggest import meant, nearest
 
 SECTIONS = ("options", "network", "training")
 _BACKBONE = re.compile(r"\s*(network\.)?backbone\s*=")
@@ -120,7 +120,7 @@ class RunSettings(BaseModel):
         try:
             settings = cls.model_validate(data)
         except ValidationError as error:
-            raise InputError(f"settings: {first_message(error)}") from None
+            raise InputError(f"settings: {first_message(error, cls)}") from None
         parsed = settings.method_config  # refuses unknown options
         options = parsed.model_dump(mode="json", exclude_unset=True)
         network = settings.network.completed(settings.backbone)
@@ -186,14 +186,17 @@ def _override(
     section, dot, key = path.strip().partition(".")
     if dot:
         if section not in SECTIONS:
-            raise InputError(f"--set {text!r}: no section {section!r}; {', '.join(SECTIONS)}")
+            raise InputError(
+                f"--set {text!r}: no section {section!r}{meant(section, SECTIONS)}"
+                f"; {', '.join(SECTIONS)}"
+            )
         return section, key, value
     homes = [name for name in SECTIONS if section in fields[name]]
     if len(homes) != 1:
         problem = "is in " + " and ".join(homes) if homes else "is not a known setting"
-        near = get_close_matches(section, [name for names in fields.values() for name in names], 1)
-        meant = f"did you mean {near[0]!r}?" if near else "see 'postclick methods' and the docs"
-        mend = "put the section before it" if homes else meant
+        near = nearest(section, [name for names in fields.values() for name in names])
+        see = f"did you mean {near!r}?" if near else "see 'postclick methods' and the docs"
+        mend = "put the section before it" if homes else see
         raise InputError(f"--set {text!r}: {section!r} {problem}: {mend}")
     # YAML reads 1e-3 as text; pydantic takes it as a number.
     return homes[0], section, value
@@ -209,6 +212,9 @@ def load_config(path: str | Path) -> dict[str, Any]:
         raise InputError(f"config {path}: expected a mapping of settings")
     unknown = set(data) - set(RunSettings.model_fields)
     if unknown:
-        known = ", ".join(RunSettings.model_fields)
-        raise InputError(f"config {path}: unknown key {sorted(unknown)[0]!r}; keys: {known}")
+        known, first = ", ".join(RunSettings.model_fields), sorted(unknown)[0]
+        raise InputError(
+            f"config {path}: unknown key {first!r}{meant(first, RunSettings.model_fields)}"
+            f"; keys: {known}"
+        )
     return data

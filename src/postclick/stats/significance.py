@@ -13,6 +13,7 @@ from postclick.metrics.catalogue import Figure, figure_named
 from postclick.stats.interval import tail
 from postclick.stats.paired import PairedResult, holm, losses_by_seed, paired_test
 from postclick.stats.seed_tests import WelchResult, WilcoxonResult, welch_test, wilcoxon_test
+from postclick.suggest import meant
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,10 @@ def significance(
     below = tail(level)
     losses = losses_by_seed(values, entry)
     if against is not None and against not in losses:
-        raise InputError(f"there is no method '{against}' to test against: {', '.join(losses)}")
+        raise InputError(
+            f"there is no method '{against}'{meant(against, losses)}"
+            f" to test against: {', '.join(losses)}"
+        )
     if len(losses) < 2:
         return ()
     if against is None:

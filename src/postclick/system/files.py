@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from postclick.errors import InputError
+from postclick.spelling import option
 
 
 @contextmanager
@@ -193,6 +194,6 @@ def _lock(path: Path, target: Path) -> IO[str]:
         except OSError:
             handle.close()
             raise InputError(
-                f"another process is writing {target}: wait for it, or name another --out"
+                f"another process is writing {target}: wait for it, or name another {option('out')}"
             ) from None
         handle.close()

@@ -55,6 +55,7 @@ def check_metric(
     compared = {
         "the same however rows are cut": _merges(one),
         "weights repeat rows": _weights(one),
+        "weights in batches repeat rows": _weighed_batches(one),
         "holds no caller's array": _copies(one),
         "one class and no row have a reason": _reasons(one),
     }
@@ -66,7 +67,8 @@ def check_metric(
     else:
         compared["equals the reference"] = _reference(one, reference)
     compared["figures are named"] = len(named)
-    empty = [what for what, count in compared.items() if not count]
+    optional = set() if one.weighs_rows else {"weights in batches repeat rows"}
+    empty = [what for what, count in compared.items() if not count and what not in optional]
     assert not empty, f"{one.name}: nothing was compared for: {'; '.join(empty)}"
     return compared
 
@@ -131,6 +133,26 @@ def _weights(metric: Metric[Any]) -> int:
         expected = metric.compute(_state(metric, label[copies], score[copies], group[copies]))
         found = metric.weighted(Rows(label, score, group))(weight.astype(np.float64))
         compared += _close(metric, "weights", found, expected)
+    return compared
+
+
+def _weighed_batches(metric: Metric[Any]) -> int:
+    """So they are to its state, batch by batch, if it says that its state weighs rows."""
+    compared = 0
+    for seed in SEEDS if metric.weighs_rows else ():
+        label, score, group = _drawn(seed)
+        weight = np.random.default_rng(seed + 200).integers(0, 4, N)
+        copies = np.repeat(np.arange(N), weight)
+        expected = metric.compute(_state(metric, label[copies], score[copies], group[copies]))
+        states = []
+        for part in np.split(np.arange(N), [25, 26]):
+            states.append(metric.state())
+            of_row = weight[part].astype(np.float64)
+            states[-1].add(Rows(label[part], score[part], group[part], weight=of_row))
+        for other in states[1:]:
+            states[0].merge(other)
+        found = metric.measured(states[0])[0]
+        compared += _close(metric, "weights in batches", found, expected)
     return compared
 
 

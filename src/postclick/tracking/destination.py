@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from postclick.errors import InputError
 from postclick.extras import require
+from postclick.suggest import meant
 from postclick.system.files import read_json, write_json
 from postclick.tracking.tracker import Tracker
 
@@ -57,7 +58,9 @@ class Destination:
         name, _, target = text.partition(":")
         if name not in KINDS:
             known = ", ".join(f"{kind}[:{place.default}]" for kind, place in KINDS.items())
-            raise InputError(f"--track {text!r}: there is no {name!r}; there are {known}")
+            raise InputError(
+                f"--track {text!r}: there is no {name!r}{meant(name, KINDS)}; there are {known}"
+            )
         kind = KINDS[name]
         require(kind.package, "track", f"tracking with {name}")
         target = target or kind.default

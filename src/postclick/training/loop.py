@@ -21,6 +21,7 @@ from postclick.metrics.catalogue import better
 from postclick.nn.embedding import FeatureEmbedding
 from postclick.progress import Reporter
 from postclick.runs.training_config import Monitor, TrainingConfig
+from postclick.spelling import option
 from postclick.training.checkpoint import (
     Checkpoint,
     Position,
@@ -225,7 +226,7 @@ class TrainingLoop:
             reason = next((m.undefined for m in judgement.metrics if m.metric == monitor), "")
             raise RunFailedError(
                 f"training.monitor={monitor} is undefined on the validation split ({reason}): "
-                "choose another metric or prepare with a larger --valid-fraction"
+                f"choose another metric or prepare with a larger {option('valid_fraction')}"
             )
         if position.best is None or better(monitor, value, position.best):
             position.best, position.best_epoch, position.stale = value, position.epoch, 0

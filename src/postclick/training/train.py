@@ -26,6 +26,7 @@ from postclick.runs.history import HISTORY, History
 from postclick.runs.run import Run
 from postclick.runs.settings import RunSettings
 from postclick.runs.tensor_file import write_tensors
+from postclick.spelling import option
 from postclick.system.files import locked
 from postclick.system.process import training_process
 from postclick.tracking.destination import Track, trackers_of
@@ -70,7 +71,7 @@ def train(
     if "valid" not in log.manifest.splits:
         raise InputError(
             f"{log.folder} has no validation split, by which epochs are judged: prepare it with "
-            "--valid or a --valid-fraction above 0"
+            f"{option('valid')} or a {option('valid_fraction')} above 0"
         )
     if log.split("train").conversions == 0:
         raise InputError(f"{log.folder}: no conversion in the training split, nothing to learn")
@@ -134,10 +135,10 @@ def _device(name: str) -> torch.device:
 def _claimed(out: Path) -> Iterator[None]:
     """Be the only one who writes the run `out`."""
     if not out.name:
-        raise InputError(f"{out} exists: name another --out")
+        raise InputError(f"{out} exists: name another {option('out')}")
     with locked(lock_of(out), out):
         if out.exists():
-            raise InputError(f"{out} exists: name another --out, or remove it")
+            raise InputError(f"{out} exists: name another {option('out')}, or remove it")
         yield
 
 

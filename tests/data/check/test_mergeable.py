@@ -18,7 +18,8 @@ from postclick.data.check.labels import LabelCounts
 from postclick.data.check.leakage import LeakSample
 from postclick.data.check.overlap import KeySketch, TimeSpan
 from postclick.data.check.value_findings import value_findings
-from postclick.data.encode.scaling import EdgeSample, Moments
+from postclick.data.encode.scaling import EdgeSample
+from postclick.data.numbers.moments import Moments
 from postclick.data.read.canonical import ROW, Canonicalizer, Issues
 from postclick.data.row_hash import SAMPLE, hashes_of, row_hash
 from postclick.data.schema import LogSchema
@@ -154,8 +155,8 @@ def test_labels(rows: Rows, random: Random) -> None:
     same_in_any_order((LabelCounts, add, vars), rows, random)
 
 
-ISSUES = LogSchema.parse({**BASE, "categorical": [], "numeric": ["x", "y"], "time": "t"})
-VALUES = st.sampled_from(["1", "one", "inf", "2026-01-05", "05.01.2026"])
+ISSUES = LogSchema.parse({**BASE, "categorical": ["x"], "numeric": ["y"], "time": "t"})
+VALUES = st.sampled_from(["1", "1.0", "one", "-", "?", "inf", "2026-01-05", "05.01.2026"])
 
 
 @settings(max_examples=40)
@@ -169,7 +170,7 @@ def test_issues(rows: Rows, random: Random) -> None:
         reader.convert(frame.with_columns(click=1, buy=0), issues)
 
     def look(issues: Issues) -> Any:
-        found = value_findings("train", issues, 10)
+        found = value_findings(ISSUES, "train", issues, 10)
         return issues.rows, [(f.code, f.column, f.rows, f.message.split("(")[0]) for f in found]
 
     same_in_any_order((Issues, add, look), rows, random)

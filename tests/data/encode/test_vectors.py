@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from postclick.data.encode.scaling import LARGEST_SCALED, Moments
+from postclick.data.encode.scaling import LARGEST_SCALED
 from postclick.data.encode.vectors import VectorMoments, VectorScaling
 from postclick.data.manifest import VectorColumn
+from postclick.data.numbers.moments import Moments
 
 SIZE = 5
 

@@ -84,8 +84,8 @@ CASES: dict[str, tuple[Callable[[Path], Any], str]] = {
         "json is damaged: more: is not a known setting",
     ),
     "a newer format": (
-        lambda f: rewrite(f, lambda c: c.update(format=3)),
-        "has format 3, this version reads 1 to 2: install a newer postclick",
+        lambda f: rewrite(f, lambda c: c.update(format=4)),
+        "has format 4, this version reads 1 to 3: install a newer postclick",
     ),
     "no format": (lambda f: rewrite(f, lambda c: c.pop("format")), "is damaged .no format."),
     "a file above the folder": (renamed("../user.parquet"), r"lists the file '\.\./user.parquet'"),

@@ -1,10 +1,11 @@
-"""Made `format_2` and `scores_2.csv`, once, for the rows of `rows.csv`: what format 2 is.
+"""Made `format_3` and `scores_3.csv`, once, for the rows of `rows.csv`: what format 3 is.
 
     python tests/serving/data/make_format.py FOLDER
 
 Later versions of postclick have to load that bundle and give those scores. Where the format
-changes, new ones are made beside them, and these stay as they are; the rows are the same. Format 1,
-made in the same way by the first version that had bundles, had no user features.
+changes, new ones are made beside them, and these stay as they are; the rows are the same, but for
+columns that were added. Formats 1 and 2 were made in the same way by the first versions that had
+them: format 1 had no user features, format 2 neither hashed values nor vectors.
 """
 
 import sys
@@ -23,9 +24,11 @@ from postclick.serving.bundle.bundle_files import FORMAT
 SCHEMA = {
     "click": "click",
     "conversion": "purchase",
-    "categorical": ["user", "shop"],
+    "categorical": ["shop"],
     "numeric": ["price", {"name": "age", "transform": "quantile", "bins": 4}],
     "multi": [{"name": "tags", "separator": "|"}],
+    "hashed": [{"name": "user", "buckets": 50}],
+    "vector": [{"name": "spot", "size": 3, "project": 2, "separator": " "}],
 }
 SETTINGS = ("tower=[4]", "embedding_dim=2", "batch_size=256", "epochs=2", "lr=0.05", "threads=1")
 
@@ -34,6 +37,7 @@ def make_log(rows: int, seed: int) -> pl.DataFrame:
     rng = np.random.default_rng(seed)
     user, price = rng.integers(0, 20, rows), rng.lognormal(1, 1, rows).round(2)
     click = rng.random(rows) < 0.2 + 0.5 * (user % 3 == 0)
+    spots = np.random.default_rng(seed + 100).normal(5, 2, (rows, 3)).round(2)
     tags = [rng.choice(["new", "sale", "gift"], k).tolist() for k in rng.integers(0, 4, rows)]
     return pl.DataFrame(
         {
@@ -42,6 +46,7 @@ def make_log(rows: int, seed: int) -> pl.DataFrame:
             "price": pl.Series(price).set(pl.Series(rng.random(rows) < 0.1), None),
             "age": rng.integers(18, 80, rows),
             "tags": ["|".join(names) for names in tags],
+            "spot": [" ".join(map(str, spot)) if k % 9 else "" for k, spot in enumerate(spots)],
             "click": click.astype(int),
             "purchase": (click & (rng.random(rows) < 0.1 + 0.08 * price.clip(0, 8))).astype(int),
         }

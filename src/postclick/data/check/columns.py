@@ -10,6 +10,7 @@ import polars as pl
 from postclick.data.check.findings import Finding, share
 from postclick.data.read.reader import LogReader
 from postclick.data.schema import LogSchema
+from postclick.suggest import meant
 
 MOSTLY_MISSING = 0.95
 
@@ -136,7 +137,8 @@ def name_findings(schema: LogSchema, logs: Sequence[LogReader]) -> list[Finding]
         have = ", ".join(source.columns[:12]) + (", ..." if len(source.columns) > 12 else "")
         for name in (*log.canonical.missing, *nowhere):
             message = (
-                f"{split}: no column {name!r} in {source.name}; it has {have}: "
+                f"{split}: no column {name!r}{meant(name, source.columns)}"
+                f" in {source.name}; it has {have}: "
                 "correct the schema or the log"
             )
             found.append(Finding("missing-column", "error", name, 0, message))

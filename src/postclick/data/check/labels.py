@@ -10,6 +10,7 @@ from postclick.data.manifest import CLICK, CONVERSION
 from postclick.data.read.bad_values import NOT_BINARY
 from postclick.data.read.canonical import Issues
 from postclick.data.schema import Label, LogSchema
+from postclick.spelling import option
 
 # Fewer clicks or conversions than this in a split: figures on it are mostly noise.
 FEW_CLICKS, FEW_CONVERSIONS = 100, 100
@@ -79,6 +80,7 @@ def label_findings(
 ) -> list[Finding]:
     """Wrong labels of a log, counted before `policy` dealt with them."""
     found = []
+    drop, keep = (option("on_bad_rows", choice) for choice in ("drop", "keep"))
     severity: Severity = "warning" if policy == "drop" else "error"
     for label in (schema.click, schema.conversion):
         name = label.column
@@ -92,9 +94,9 @@ def label_findings(
             )
             found.append(Finding("label-not-binary", severity, name, rows, message))
     if raw.clickless:
-        left_out = "on_bad_rows='drop' (leaves the rows out) or " if raw.drop_keeps_all else ""
+        left_out = f"{drop} (leaves the rows out) or " if raw.drop_keeps_all else ""
         mend = {
-            "error": f"correct the labels, or prepare with {left_out}on_bad_rows='keep' (keeps the "
+            "error": f"correct the labels, or prepare with {left_out}{keep} (keeps the "
             "rows and records no conversion in them)",
             "drop": "those rows are left out",
             "keep": "those rows are kept, with conversion recorded as 0, since v must be 0 "
@@ -119,7 +121,7 @@ def _mend(label: Label, raw: LabelCounts) -> str:
         "'> 0'}; what is missing is then 0)"
     ]
     if raw.drop_keeps_all:
-        ways += ["leave those rows out with on_bad_rows='drop'"]
+        ways += [f"leave those rows out with {option('on_bad_rows', 'drop')}"]
     return ", or ".join(ways)
 
 

@@ -134,7 +134,7 @@ class LogChecks:
         for log in self._logs:
             raw = self._raw[log.split]
             found += label_findings(schema, log.split, raw, log.issues, self._policy)
-            found += value_findings(log.split, log.issues, raw.rows)
+            found += value_findings(schema, log.split, log.issues, raw.rows)
             missing = self._columns[log.split].missing
             found += vector_findings(schema, log.split, log.issues, raw.rows, missing)
             if schema.weight:

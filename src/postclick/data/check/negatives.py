@@ -2,6 +2,7 @@
 
 from postclick.data.check.findings import Finding, Funnel, share
 from postclick.errors import InputError
+from postclick.spelling import option
 
 
 def require_some(whole: Funnel, kept: Funnel, rate: float) -> None:
@@ -9,8 +10,8 @@ def require_some(whole: Funnel, kept: Funnel, rate: float) -> None:
     unclicked = whole.rows - whole.clicks
     if unclicked and kept.rows == kept.clicks:
         raise InputError(
-            f"negative_rate {rate:g} left none of {unclicked:,} training rows without a click: "
-            "give a higher one"
+            f"{option('negative_rate')} {rate:g} left none of {unclicked:,} training rows without "
+            "a click: give a higher one"
         )
 
 

@@ -1,11 +1,12 @@
 """Findings on single values: unreadable, infinite, rounded, or not what they look like."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from postclick.data.check.findings import Finding, Severity, share
 from postclick.data.read import bad_values as v
 from postclick.data.read.canonical import Issues
 from postclick.data.read.rounded_ids import RoundedIds
+from postclick.data.schema import LogSchema
 
 _ISSUES: dict[str, tuple[str, Severity, str]] = {
     v.UNREADABLE: (
@@ -51,31 +52,42 @@ _ISSUES: dict[str, tuple[str, Severity, str]] = {
 TOKENS = 5  # named in one line
 
 
-def value_findings(split: str, issues: Issues, rows: int) -> list[Finding]:
-    """What canonical conversion counted, the labels left out."""
+def value_findings(schema: LogSchema, split: str, issues: Issues, rows: int) -> list[Finding]:
+    """What canonical conversion counted, the labels left out, in the order of the columns."""
     found = []
-    for kind, column in issues.looked:
+    places = {name: place for place, name in enumerate(dict.fromkeys(_columns(schema)))}
+    kinds = list(_ISSUES)
+    known = [key for key in issues.rows if key[0] in _ISSUES]
+    for kind, column in sorted(
+        known, key=lambda key: (places.get(key[1], len(places)), kinds.index(key[0]))
+    ):
         count = issues.rows[kind, column]
-        if count == 0:
-            continue
         if kind == v.NO_TRUTH and count == rows:
             message = (
                 f"{split}: truth column {column!r} has no values: it is judged without that truth"
             )
             found.append(Finding("no-truth-column", "info", column, count, message))
-        elif kind in _ISSUES:
+        else:
             code, severity, text = _ISSUES[kind]
             such = ", ".join(e for e in issues.examples[kind, column] if e != "missing")
             message = f"{split}: column {column!r}: {count:,} {text}"
             message += f" (such as {such})" if such else ""
             found.append(Finding(code, severity, column, count, message))
-    columns = dict.fromkeys(column for _, column in issues.looked)
-    for column in columns:
+    for column in places:
         tokens = {t: n for (name, t), n in issues.like_missing.items() if name == column}
         found += [_like_missing(split, column, tokens, rows)] if tokens else []
     rounded = issues.rounded
-    found += [_rounded(split, c, rounded[c], rows) for c in columns if c in rounded]
+    found += [_rounded(split, c, rounded[c], rows) for c in places if c in rounded]
     return found
+
+
+def _columns(schema: LogSchema) -> Iterator[str]:
+    """Columns in the order in which a canonical frame has them, some more than once."""
+    yield from (feature.name for feature in (*schema.categorical, *schema.numeric))
+    for bag in schema.multi:
+        yield from (name for name in (bag.name, bag.weights) if name is not None)
+    yield from schema.truth.columns()
+    yield from schema.columns
 
 
 def _like_missing(split: str, column: str, tokens: dict[str, int], rows: int) -> Finding:

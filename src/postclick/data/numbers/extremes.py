@@ -97,6 +97,9 @@ def find_extremes(sample: Floats, moments: Moments) -> Extremes | None:
         if moments.std < SWALLOWED * rest.std:
             continue
         low, high = limits(rest)
+        # A deviation apart, so that a network can tell them from the nearest of the others.
+        low = rest.low - rest.std if outside.min() < middle else low
+        high = rest.high + rest.std if outside.max() > middle else high
         if not sampled[start:].any():
             # Only the whole log has some; its others may reach further than those of the sample.
             reach = 10 * float(far[start - 1])

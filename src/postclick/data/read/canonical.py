@@ -42,17 +42,14 @@ class Issues:
         examples: a few of the values.
         like_missing: by column and text that looks like a missing value.
         rounded: ids in floating point by column.
-        looked: all kinds and columns looked for, in an order that no chunk changes.
     """
 
     rows: Counter[tuple[str, str]] = field(default_factory=Counter)
     examples: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     like_missing: Counter[tuple[str, str]] = field(default_factory=Counter)
     rounded: dict[str, RoundedIds] = field(default_factory=dict)
-    looked: dict[tuple[str, str], None] = field(default_factory=dict)
 
     def add(self, kind: str, column: str, bad: BadValues) -> None:
-        self.looked.setdefault((kind, column))
         if bad.rows:
             self.rows[kind, column] += bad.rows
             seen = self.examples.get((kind, column), ())
@@ -70,8 +67,8 @@ class Issues:
         self.like_missing += other.like_missing
         for column, rounded in other.rounded.items():
             self.rounded.setdefault(column, RoundedIds()).merge(rounded)
-        for key in other.looked:
-            self.add(*key, BadValues(other.rows[key], other.examples.get(key, ())))
+        for (kind, column), rows in other.rows.items():
+            self.add(kind, column, BadValues(rows, other.examples[kind, column]))
 
 
 def stored_names(schema: LogSchema) -> list[str]:

@@ -7,6 +7,8 @@ from typing import IO
 import polars as pl
 import pyarrow as pa
 
+from postclick.data.read.tables.arrow_frame import as_text
+
 
 def has_fixed_size_lists(schema: pa.Schema, columns: Sequence[str]) -> bool:
     """Whether one of the columns is of such a type."""
@@ -25,6 +27,6 @@ def read_in_slices(
     scan = pl.scan_parquet(file, glob=False).select(columns)
     try:
         for first in range(0, total, rows):
-            yield scan.slice(first, rows).collect()
+            yield as_text(scan.slice(first, rows).collect())
     except pl.exceptions.PolarsError as error:
         raise OSError(str(error)) from None

@@ -179,6 +179,8 @@ def flatten(lists: pl.Series) -> tuple[pl.Series, npt.NDArray[np.int64]]:
     """
     offsets = np.zeros(len(lists) + 1, dtype=np.int64)
     np.cumsum(lists.list.len().fill_null(0).to_numpy(), out=offsets[1:])
+    if lists.null_count():  # below a null there may be values, which `explode` would give
+        lists = lists.drop_nulls()
     return lists.explode(empty_as_null=False, keep_nulls=False), offsets
 
 

@@ -9,6 +9,7 @@ import polars as pl
 from postclick.data.read.record_leaves import Leaves, leaves_of
 from postclick.data.read.tables.arrow_frame import as_text
 from postclick.errors import InputError
+from postclick.suggest import meant
 
 CHUNK_ROWS = 262_144
 
@@ -63,8 +64,9 @@ class LogSource(ABC):
         missing = [c for c in columns if c not in self.columns]
         if missing:
             have = ", ".join(self.columns[:12]) + (", ..." if len(self.columns) > 12 else "")
+            named = [repr(c) + meant(c, self.columns) for c in missing]
             raise InputError(
-                f"{self.name}: no column {', '.join(map(repr, missing))}; it has {have}: "
+                f"{self.name}: no column {', '.join(named)}; it has {have}: "
                 "correct the schema or the log"
             )
 

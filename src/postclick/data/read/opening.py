@@ -26,8 +26,7 @@ from postclick.data.read.places.partitions import (
 )
 from postclick.data.read.record_fields import with_record_fields
 from postclick.data.read.tables.delta import open_delta
-from postclick.data.read.tables.duckdb_source import SUFFIXES as DUCKDB_SUFFIXES
-from postclick.data.read.tables.duckdb_source import DuckDbFile, split_table
+from postclick.data.read.tables.duckdb_source import DuckDbFile, is_duckdb, split_table
 from postclick.data.read.tables.iceberg import open_iceberg
 from postclick.data.read.tables.in_memory import ArrowStream, as_source
 from postclick.data.schema.reading import ReadSettings
@@ -168,6 +167,6 @@ def _partitioned(file: Place, read: ReadSettings | None) -> LogSource:
 
 
 def _open_file(file: Place, read: ReadSettings | None) -> LogSource:
-    if file.name.lower().endswith(DUCKDB_SUFFIXES) and isinstance(file, Path):
+    if isinstance(file, Path) and is_duckdb(file):
         return DuckDbFile(file)
     return open_file(file, read)

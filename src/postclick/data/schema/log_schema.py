@@ -19,6 +19,7 @@ from postclick.data.schema.messages import first_message
 from postclick.data.schema.reading import ReadSettings
 from postclick.data.schema.strict import Strict
 from postclick.errors import InputError
+from postclick.suggest import meant
 
 
 class Truth(Strict):
@@ -170,8 +171,8 @@ class LogSchema(Strict):
         for bag in self.multi:
             if bag.target is not None and bag.target not in ids:
                 raise ValueError(
-                    f"{bag.name!r} has the target {bag.target!r}, which is no categorical feature; "
-                    f"there are {', '.join(ids) or 'none'}"
+                    f"{bag.name!r} has the target {bag.target!r}, which is no categorical feature"
+                    f"{meant(bag.target, ids)}; there are {', '.join(ids) or 'none'}"
                 )
         return self
 
@@ -186,7 +187,7 @@ class LogSchema(Strict):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise InputError(f"{where}: {first_message(error)}") from None
+            raise InputError(f"{where}: {first_message(error, cls)}") from None
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

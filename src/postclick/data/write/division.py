@@ -14,6 +14,8 @@ from postclick.data.read.reader import LogReader
 from postclick.data.read.splitting import Draw
 from postclick.data.schema import LogSchema
 from postclick.errors import InputError
+from postclick.spelling import option
+from postclick.suggest import meant
 
 SplitBy = Literal["random", "time", "group"]
 
@@ -50,21 +52,26 @@ class Division:
             InputError: they are wrong, do not go together, or the schema lacks the column.
         """
         if by not in get_args(SplitBy):
-            raise InputError(f"split_by is {by!r}: choose random, time or group")
+            near = meant(by, get_args(SplitBy))
+            raise InputError(f"{option('split_by')} is {by!r}{near}: choose random, time or group")
         for role, column in (("time", schema.time), ("group", schema.group)):
             if by == role and column is None:
                 raise InputError(
-                    f"split_by {role}: the schema names no {role}: add '{role}: COLUMN' to it"
+                    f"{option('split_by')} {role}: the schema names no {role}: add "
+                    f"'{role}: COLUMN' to it"
                 )
         known = {split: moment for split, moment in dates.items() if moment is not None}
         timed = [f"{split}_from" for split in known] + ([] if purge is None else ["purge"])
         if timed and by != "time":
             raise InputError(
-                f"{timed[0]} is for splits by time: add --split-by time, or leave it out"
+                f"{option(timed[0])} is for splits by time: add {option('split_by', 'time')}, or "
+                "leave it out"
             )
         for split in known:
             if split in given:
-                raise InputError(f"{split} has a log of its own: leave {split}_from out")
+                raise InputError(
+                    f"{split} has a log of its own: leave {option(split + '_from')} out"
+                )
         wanted = {**fractions, **dict.fromkeys(known, 0.0)}
         shares = _drawn(given, wanted, known)
         if purge is not None and not shares:
@@ -124,12 +131,15 @@ def _drawn(
     """The splits to be drawn from train, those not given, each with its share of the rows."""
     for name, share in fractions.items():
         if not 0 <= share < 1:
-            raise InputError(f"{name}_fraction is {share}: give a share of the rows in [0, 1)")
+            raise InputError(
+                f"{option(name + '_fraction')} is {share}: give a share of the rows in [0, 1)"
+            )
     shares = {
         name: share
         for name, share in fractions.items()
         if name not in given and (share > 0 or name in dated)
     }
     if sum(shares.values()) >= 1:
-        raise InputError("valid_fraction and test_fraction leave no row to train on: lower them")
+        both = f"{option('valid_fraction')} and {option('test_fraction')}"
+        raise InputError(f"{both} leave no row to train on: lower them")
     return shares

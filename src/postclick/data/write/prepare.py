@@ -29,6 +29,8 @@ from postclick.data.write.shards import write_shards
 from postclick.data.write.spill import Spill
 from postclick.data.write.weight_sums import weight_sums
 from postclick.errors import InputError
+from postclick.spelling import option
+from postclick.suggest import meant
 from postclick.system.checksums import file_digest
 from postclick.system.files import staged
 
@@ -179,10 +181,14 @@ def _require_options(shard_rows: int, on_bad_rows: str, negative_rate: float) ->
     if shard_rows < 1:
         raise InputError(f"shard_rows is {shard_rows}: give 1 or more")
     if on_bad_rows not in get_args(BadRows):
-        raise InputError(f"on_bad_rows is {on_bad_rows!r}: choose error, drop or keep")
+        near = meant(on_bad_rows, get_args(BadRows))
+        raise InputError(
+            f"{option('on_bad_rows')} is {on_bad_rows!r}{near}: choose error, drop or keep"
+        )
     if not 0 < negative_rate <= 1:
         raise InputError(
-            f"negative_rate is {negative_rate}: give the share of unclicked training rows to keep, "
+            f"{option('negative_rate')}"
+            f" is {negative_rate}: give the share of unclicked training rows to keep, "
             "above 0 and at most 1"
         )
 

@@ -7,6 +7,7 @@ from postclick.datasets.simulated.aliexpress_like import ALIEXPRESS_LIKE
 from postclick.datasets.simulated.population import Layout
 from postclick.datasets.simulated.shop import SHOP
 from postclick.errors import InputError
+from postclick.suggest import meant
 
 
 @dataclass(frozen=True)
@@ -114,5 +115,5 @@ def get_world(name: str) -> World:
         return WORLDS[name]
     except KeyError:
         raise InputError(
-            f"no world is called {name!r}: choose one of {', '.join(WORLDS)}"
+            f"no world is called {name!r}{meant(name, WORLDS)}: choose one of {', '.join(WORLDS)}"
         ) from None

@@ -13,6 +13,7 @@ from postclick.methods.base import Method
 from postclick.nn.backbones import Backbone, name_of
 from postclick.registry import place_of
 from postclick.runs.settings import RunSettings
+from postclick.spelling import option
 from postclick.system.files import read_json, write_json
 
 PLAN = "plan.json"
@@ -140,16 +141,19 @@ class Plan:
         if path.exists():
             before = read_json(path)
             if before.get("data_fingerprint") != log.fingerprint:
-                raise InputError(f"{out} compares methods on another log: name another --out")
+                raise InputError(
+                    f"{out} compares methods on another log: name another {option('out')}"
+                )
             for method, entry in before.get("settings", {}).items():
                 if method in settings and json.dumps(entry) != json.dumps(settings[method]):
                     raise InputError(
-                        f"{out} holds runs of {method} with other settings: name another --out"
+                        f"{out} holds runs of {method} with other settings: "
+                        f"name another {option('out')}"
                     )
             if before.get("trials") and trials and before["trials"] != trials:
                 raise InputError(
                     f"{out} holds methods tuned with {before['trials']} trials each, not {trials}: "
-                    "name another --out"
+                    f"name another {option('out')}"
                 )
             mine["settings"] = {**before.get("settings", {}), **settings}
             mine["trials"] = trials or before.get("trials", 0)

@@ -23,6 +23,7 @@ from postclick.errors import InputError
 from postclick.experiments.tuning.search_space import Range
 from postclick.metrics.catalogue import figure_named
 from postclick.ranges import Interval
+from postclick.spelling import option
 from postclick.system.files import write_bytes
 
 JOURNAL, STUDY = "journal.jsonl", "postclick"
@@ -87,7 +88,7 @@ def repair(out: Path) -> None:
         for line in whole.splitlines():
             json.loads(line)
     except ValueError as error:
-        raise InputError(f"{path} is damaged ({error}): name another --out") from None
+        raise InputError(f"{path} is damaged ({error}): name another {option('out')}") from None
 
 
 def distribution(found: Range) -> BaseDistribution:

@@ -16,6 +16,8 @@ from postclick.runs.build import build_method
 from postclick.runs.folder import partial_folder
 from postclick.runs.run import Run
 from postclick.runs.training_config import Monitor
+from postclick.spelling import option
+from postclick.suggest import meant
 from postclick.system.files import locked, make_folder, read_json, write_json
 from postclick.system.threads import cores
 from postclick.tracking.destination import without_artefacts
@@ -117,13 +119,16 @@ def _space(
         raise InputError(f"timeout is {timeout:g}: give minutes above 0")
     if metric not in get_args(Monitor):
         known = ", ".join(get_args(Monitor))
-        raise InputError(f"metric {metric!r} cannot be tuned; there are {known}")
+        raise InputError(
+            f"metric {metric!r}{meant(metric, get_args(Monitor))}"
+            f" cannot be tuned; there are {known}"
+        )
     if any(text.partition("=")[0].strip() in ("monitor", "training.monitor") for text in overrides):
-        raise InputError("training.monitor is what is tuned: give --metric instead")
+        raise InputError("training.monitor is what is tuned: give " + option("metric") + " instead")
     if "valid" not in log.manifest.splits:
         raise InputError(
             f"{log.folder} has no validation split, on which settings are judged: prepare it with "
-            "--valid or a --valid-fraction above 0"
+            f"{option('valid')} or a {option('valid_fraction')} above 0"
         )
     space = SearchSpace.make(method, log, metric, seed, overrides)
     build_method(space.base, log)
@@ -147,7 +152,7 @@ def _claim(out: Path, log: PreparedLog, space: SearchSpace) -> None:
         ("space", "over other ranges, by another version of postclick"),
     ):
         if not isinstance(before, dict) or before.get(key) != mine[key]:
-            raise InputError(f"{out} holds a search {what}: name another --out")
+            raise InputError(f"{out} holds a search {what}: name another {option('out')}")
     return None
 
 

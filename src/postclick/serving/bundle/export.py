@@ -29,6 +29,8 @@ from postclick.serving.bundle.onnx_model import OnnxModel
 from postclick.serving.bundle.parity import LIMIT, batch_of, measure_parity, random_rows
 from postclick.serving.lookup.encoded_rows import Layout
 from postclick.serving.lookup.encoder import layout_of, vocabulary_sizes
+from postclick.spelling import option
+from postclick.suggest import meant
 from postclick.system.files import staged
 from postclick.version import __version__
 
@@ -132,7 +134,10 @@ def _shared(
     for name in user_features:
         if name not in layout.features:
             have = ", ".join(layout.features)
-            raise InputError(f"the run has no feature {name!r} of the user; it has {have}")
+            raise InputError(
+                f"the run has no feature {name!r}{meant(name, layout.features)}"
+                f" of the user; it has {have}"
+            )
     if user_features and not set(layout.features).difference(user_features):
         raise InputError("every feature is the user's: leave those of the candidates out")
     apart = dict.fromkeys((*layout.ids, *layout.bags, *layout.numerics))
@@ -153,4 +158,4 @@ def _in_place_of(out: Path) -> Iterator[Path]:
 
 def _refuse(out: Path) -> None:
     if not out.name or out.exists() or out.is_symlink():
-        raise InputError(f"{out} exists: name another --out, or remove it")
+        raise InputError(f"{out} exists: name another {option('out')}, or remove it")

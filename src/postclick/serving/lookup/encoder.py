@@ -38,6 +38,7 @@ from postclick.serving.lookup.integer_lookup import IntegerColumns
 from postclick.serving.lookup.numeric_scaling import NumericScaling, read_number
 from postclick.serving.lookup.raw_rows import RawRows
 from postclick.serving.lookup.vocabulary_lookup import VocabularyLookup, find_ids
+from postclick.suggest import meant
 
 _TROUBLE = {
     UNREADABLE: "values are not numbers: mend them, or leave them empty",
@@ -175,15 +176,19 @@ class ServingEncoder:
         unknown = [name for name in features if name not in self.columns]
         if unknown:
             have = ", ".join(self.columns)
-            raise InputError(f"the bundle has no feature {unknown[0]!r}; it has {have}")
+            raise InputError(
+                f"the bundle has no feature {unknown[0]!r}{meant(unknown[0], self.columns)}"
+                f"; it has {have}"
+            )
         have_columns = set(given)
         names = dict.fromkeys(c for name in features for c in self.columns[name])
         missing = [name for name in names if name not in have_columns]
         if missing:
             have = ", ".join(given[:12]) + (", ..." if len(given) > 12 else "")
             raise InputError(
-                f"no column {', '.join(map(repr, missing))} among the rows to score; they have "
-                f"{have or 'none'}: give every feature that the model was trained on"
+                f"no column {', '.join(repr(c) + meant(c, given) for c in missing)} among the "
+                f"rows to score; they have {have or 'none'}: give every feature that the model was "
+                "trained on"
             )
 
     def _convert(self, rows: RawRows, name: str) -> pl.DataFrame:

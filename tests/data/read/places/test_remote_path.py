@@ -45,6 +45,18 @@ def test_formats(store: ObjectStore, tmp_path: Path, end: str) -> None:
     assert read(open_log(f"s3a://{BUCKET}/formats/log.{end}")).equals(LOG)
 
 
+def test_lists_of_a_fixed_size(store: ObjectStore, tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        {
+            "e": pl.Series([[1.0, 2.0], None, [3.0, 4.0]], dtype=pl.Array(pl.Float64, 2)),
+            "b": [b"x"] * 3,
+        }
+    )
+    frame.write_parquet(tmp_path / "log.parquet")
+    found = read(open_log(store.put("fixed/log.parquet", tmp_path / "log.parquet")))
+    assert found["e"].to_list() == [[1.0, 2.0], None, [3.0, 4.0]] and found["b"][0] == "x"
+
+
 def test_folders(store: ObjectStore) -> None:
     store.put("folder/dt=1/b.csv", b"click\n2\n")
     store.put("folder/dt=1/a.csv", b"click\n1\n")

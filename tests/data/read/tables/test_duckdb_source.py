@@ -95,7 +95,7 @@ def test_other_files(tmp_path: Path) -> None:
     sqlite.execute("create table log (i)")
     sqlite.commit()
     sqlite.close()
-    with pytest.raises(InputError, match="is an SQLite file: export its table"):
+    with pytest.raises(InputError, match="is an SQLite database, which is not read"):
         open_log(tmp_path / "sqlite.db")
     (tmp_path / "text.duckdb").write_text("x" * 99)
     with pytest.raises(InputError, match="cannot be opened as a DuckDB file"):

@@ -12,8 +12,9 @@ from postclick.data.read.tables.arrow_source import ArrowSource
 from postclick.errors import InputError
 from postclick.extras import require
 
-SUFFIXES = (".duckdb", ".ddb", ".db")
-SQLITE = b"SQLite format 3\0"
+SUFFIXES = (".duckdb", ".ddb")
+# What stands in such a file behind a checksum of 8 bytes.
+MAGIC = b"DUCK"
 SYSTEM = ("information_schema", "pg_catalog")
 
 
@@ -86,6 +87,17 @@ class DuckDbFile(DuckDbSource):
         return stamps
 
 
+def is_duckdb(path: Path) -> bool:
+    """Whether a file is one of DuckDB's, or is called so."""
+    if path.name.lower().endswith(SUFFIXES):
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(8 + len(MAGIC))[8:] == MAGIC
+    except OSError:
+        return False  # told where it is read
+
+
 def split_table(name: str) -> tuple[str, str | None]:
     """The file and the table of `log.duckdb::table`.
 
@@ -112,9 +124,6 @@ def _schema(relation: Any, name: str) -> pa.Schema:
 def _connect(path: Path) -> Any:
     import duckdb
 
-    with path.open("rb") as file:
-        if file.read(len(SQLITE)) == SQLITE:
-            raise InputError(f"{path} is an SQLite file: export its table as CSV or Parquet")
     try:
         return duckdb.connect(path, read_only=True)
     except (duckdb.Error, OSError) as error:
