@@ -17,10 +17,7 @@ _INTS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64
 def arrays(kind: Kind, values: Values, decimal: str = ".") -> dict[str, Callable[[], pa.Array]]:
     """By name, what makes the column in each type of Arrow that holds it."""
     if kind.role in ("ids", "weighted"):
-        found = _of_lists(values, number=kind.name == "weights")
-        if decimal == "," and len(found) > 3:  # text of numbers would have points
-            del found["list<string>"]
-        return found
+        return _of_lists(values, decimal, number=kind.name == "weights")
     present = [value for value in values if value is not None]
     first = present[0] if present else None
     found: dict[str, Callable[[], pa.Array]] = {}
@@ -133,7 +130,7 @@ def _moments(values: Values, kind: pa.TimestampType) -> pa.Array:
     return utc.cast(pa.int64()).cast(kind)
 
 
-def _of_lists(values: Values, *, number: bool) -> dict[str, Callable[[], pa.Array]]:
+def _of_lists(values: Values, decimal: str, *, number: bool) -> dict[str, Callable[[], pa.Array]]:
     items = [item for value in values if value is not None for item in value]
     first = items[0] if items else ""
     found: dict[str, Callable[[], pa.Array]] = {}
@@ -150,7 +147,7 @@ def _of_lists(values: Values, *, number: bool) -> dict[str, Callable[[], pa.Arra
         if name.endswith(" nan") or name.startswith("dictionary"):
             continue
         found[f"list<{name}>"] = lambda make=make: _listed(values, make())
-    texts = [value and [str(item) for item in value] for value in values]
+    texts = [value and [str(item).replace(".", decimal) for item in value] for value in values]
     found["list<string>"] = lambda: pa.array(texts, pa.list_(pa.string()))
     return found
 

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 
-from postclick.data.read.log_source import FrameSource, LogSource
+from postclick.data.read.log_source import LogSource
 from postclick.data.read.opening import open_log
+from postclick.data.read.tables.in_memory import as_source
 from postclick.serving.http.body.arrow_body import parse_arrow
 from postclick.serving.http.body.json_body import parse_json
 from postclick.serving.http.body.limits import Limits
@@ -116,7 +117,7 @@ def _arrays(
                 "bool": lambda v=values: pa.array([None if x is None else bool(x) for x in v]),
             }
         else:
-            ways = dict(arrays(kind, values, log.decimal))
+            ways = arrays(kind, values, "." if log.brackets else log.decimal)
         if rng.random() < text and kind is not LABELS:
             spell, way = _pick(rng, spellings(kind, log, values))
             cells = text_gaps(kind, values, way, log, rng)
@@ -143,9 +144,7 @@ def parquet(log: LogicalLog, rng: Rng, folder: Path) -> Written:
 
 def arrow_table(log: LogicalLog, rng: Rng, folder: Path) -> Written:
     table, kinds = _arrays(log, rng)
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
-    return Written(lambda: FrameSource(frame), kinds=kinds)
+    return Written(lambda: as_source(table), kinds=kinds)
 
 
 def polars_frame(log: LogicalLog, rng: Rng, folder: Path) -> Written:
@@ -161,7 +160,7 @@ def polars_frame(log: LogicalLog, rng: Rng, folder: Path) -> Written:
             kinds[name] += f" {kind!r}"[:12]
     cut = int(rng.integers(1, frame.height))
     frame = pl.concat([frame[:cut], frame[cut:]], rechunk=False)
-    return Written(lambda: FrameSource(frame), kinds=kinds)
+    return Written(lambda: as_source(frame), kinds=kinds)
 
 
 def _python(kind: Kind, values: Values, rng: Rng) -> tuple[str, list[Any]]:
@@ -246,14 +245,7 @@ def _pandas(log: LogicalLog, rng: Rng, style: str) -> Written:
         how, column = _pick(rng, _pandas_ways(kind, values, style))
         columns[name], kinds[name] = column(), how
     frame = pd.DataFrame(columns)
-    return Written(lambda: open_frame(frame), kinds=kinds)
-
-
-def open_frame(frame: Any) -> LogSource:
-    """A frame of any library as a log."""
-    from postclick.data.read.tables.in_memory import as_source
-
-    return as_source(frame)
+    return Written(lambda: as_source(frame), kinds=kinds)
 
 
 def _pandas_ways(kind: Kind, values: Values, style: str) -> dict[str, Callable[[], pd.Series]]:
@@ -321,6 +313,8 @@ Format = Callable[[LogicalLog, Rng, Path], Written]
 FORMATS: dict[str, Format] = {
     "csv": csv,
     "parquet": parquet,
+    "JSON lines": json_lines,
+    "Arrow IPC": ipc_file,
     "arrow": arrow_table,
     "polars": polars_frame,
     "pandas numpy": lambda log, rng, folder: _pandas(log, rng, "numpy"),

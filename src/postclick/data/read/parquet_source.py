@@ -13,6 +13,7 @@ from postclick.data.read.fixed_size_lists import has_fixed_size_lists, read_in_s
 from postclick.data.read.places.listing import Place
 from postclick.data.read.places.remote_path import RemotePath, random_access
 from postclick.data.read.record_leaves import Leaves, leaves_of
+from postclick.data.read.tables.arrow_frame import as_text
 from postclick.errors import InputError
 
 CHUNK_BYTES = 256 << 20
@@ -47,12 +48,23 @@ class ParquetSource(FileSource):
                 rows = _batch_rows(file.metadata)
                 if has_fixed_size_lists(file.schema_arrow, columns):
                     place = self._path if isinstance(self._path, Path) else raw
-                    yield from read_in_slices(place, columns, rows, file.metadata.num_rows)
+                    slices = read_in_slices(place, columns, rows, file.metadata.num_rows)
+                    yield from map(as_text, slices)
                     return
-                for batch in file.iter_batches(rows, columns=list(columns)):
+                for batch in _batches(file, rows, list(columns)):
                     yield frame_of(pa.Table.from_batches([batch])).select(list(columns))
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{self.name} breaks off or is damaged: {error}") from None
+
+
+def _batches(file: pq.ParquetFile, rows: int, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """The rows; from each row group alone where lists have dictionaries, one in each group."""
+    kinds = [file.schema_arrow.field(name).type for name in columns]
+    if any(pa.types.is_nested(kind) and "dictionary<" in str(kind) for kind in kinds):
+        for group in range(file.num_row_groups):
+            yield from file.iter_batches(rows, row_groups=[group], columns=columns)
+    else:
+        yield from file.iter_batches(rows, columns=columns)
 
 
 def _batch_rows(metadata: pq.FileMetaData) -> int:

@@ -15,7 +15,7 @@ from postclick.data.read.value_rules import ValueRules
 # code, are no number. The mantissa of an exponent has one digit before the point, as programs
 # write it: codes such as 12e4 are none.
 _DECIMAL = r"-?(?:(?:0|[1-9]\d*)POINT\d*|POINT\d+)|-0"
-_EXPONENT = r"-?[1-9](?:POINT\d+)?[eE][+-]?\d{1,3}"
+_EXPONENT = r"-?(?:[1-9](?:POINT\d+)?[eE][+-]?\d{1,3}|0(?:POINT0+)?[eE][+-]?0{1,3})"
 _WORD = r"(?i:true|false|[+-]?inf(?:inity)?)"
 _OFFSET = r"(?: ?(?:Z|UTC|[+-]\d\d(?::?\d\d)?))"
 _DATE = r"\d{4}-\d\d-\d\d"

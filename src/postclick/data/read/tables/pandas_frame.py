@@ -62,7 +62,10 @@ class PandasSource(ArrowSource):
 
 def _array(frame: Any, place: int) -> pa.ChunkedArray:
     alone = frame.iloc[:, [place]]
-    return pa.Table.from_pandas(alone, preserve_index=False).column(0)
+    try:
+        return pa.Table.from_pandas(alone, preserve_index=False).column(0)
+    except OverflowError:  # Python's integers from 2^63 on
+        return pa.chunked_array([pa.array(alone.iloc[:, 0], pa.uint64(), from_pandas=True)])
 
 
 def kinds_in(series: Any) -> str:
