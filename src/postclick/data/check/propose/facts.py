@@ -81,7 +81,7 @@ def column_facts(
     name, rows, kind = column.name, len(column), column.dtype
     if isinstance(kind, pl.List):
         return _of_lists(column, column.list.len() if lengths is None else lengths, rules)
-    why = unusable(name, kind)
+    why = unusable(kind)
     if why:
         return ColumnFacts(name, "none", rows, rows - column.null_count(), 0, note=why)
     read = read_text(column, rules)
@@ -127,17 +127,14 @@ def column_facts(
     return facts("text", note=note if grouped else "")
 
 
-def unusable(name: str, kind: pl.DataType) -> str:
+def unusable(kind: pl.DataType) -> str:
     """Why a column of a type cannot be a feature, "" if it can.
 
-    >>> unusable("token", pl.Binary()), unusable("shop", pl.Int64())
+    >>> unusable(pl.Binary()), unusable(pl.Int64())
     ('holds bytes: cast it to text to make it a feature', '')
-    >>> unusable("device", pl.Struct({"os": pl.String}))
-    "holds records: name their fields, such as 'device.os', to make them features"
     """
-    if isinstance(kind, pl.Struct):
-        such = f", such as {f'{name}.{kind.fields[0].name}'!r}," if kind.fields else ""
-        return f"holds records: name their fields{such} to make them features"
+    if isinstance(kind, pl.Struct):  # others are columns by their fields already
+        return "holds records without fields"
     if kind == pl.Binary:
         return "holds bytes: cast it to text to make it a feature"
     if kind == pl.Duration:
