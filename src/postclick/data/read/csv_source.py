@@ -16,7 +16,7 @@ from postclick.data.read.byte_stream import (
     mark_of,
     open_bytes,
 )
-from postclick.data.read.file_source import NULL_TEXT, FileSource, frame_of
+from postclick.data.read.file_source import FileSource, frame_of
 from postclick.data.read.places.listing import Place
 from postclick.data.read.text_format import TextFormat, sniff
 from postclick.data.schema.reading import ReadSettings
@@ -129,7 +129,7 @@ class CsvSource(FileSource):
             convert_options=pa_csv.ConvertOptions(
                 column_types=dict.fromkeys(columns, pa.string()),
                 include_columns=list(columns) or None,
-                null_values=NULL_TEXT,
+                null_values=[""],
                 strings_can_be_null=True,
             ),
         )
