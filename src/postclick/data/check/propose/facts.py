@@ -25,6 +25,7 @@ from postclick.errors import InputError
 # "odd date": a date that is not written by ISO 8601; "none": nothing that can be used.
 Form = Literal["empty", "none", "list", "time", "odd date", "whole", "real", "text"]
 _ISO = r"^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?$"
+_BINARY = {"0", "1", "false", "true"}
 _MONTH = r"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _ODD_DATE = (
     r"^(?:\d{1,2}[/.-]\d{1,2}[/.-](?:\d{2}|\d{4})|\d{4}/\d\d?/\d\d?|(?:\w{3},? )?\d{1,2}[ -]"
@@ -92,8 +93,7 @@ def column_facts(
         return ColumnFacts(name, "empty", rows, 0, 0)
     if kind.is_temporal() and kind != pl.Time:
         return ColumnFacts(name, "time", rows, len(present), distinct)
-    label = to_label(column, rules=rules)[0]
-    binary = label if label.null_count() == text.null_count() else None
+    binary = to_label(text)[0] if distinct <= len(_BINARY) and _is_binary(present) else None
     numbers = read_numbers(column, text, rules) if kind != pl.Time else None
 
     def facts(form: Form, **more: object) -> ColumnFacts:
@@ -125,6 +125,10 @@ def column_facts(
     grouped = are_grouped(plain.unique()) if len(plain) else False
     note = "numbers with a comma between thousands: write them without to make it numeric"
     return facts("text", note=note if grouped else "")
+
+
+def _is_binary(present: pl.Series) -> bool:
+    return set(present.unique().to_list()) <= _BINARY
 
 
 def unusable(kind: pl.DataType) -> str:
