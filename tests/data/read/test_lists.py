@@ -94,6 +94,12 @@ def test_brackets_that_no_separator_takes_off_are_found(text: str) -> None:
     assert {kind: bad.rows for kind, _, bad in found if bad.rows} == {BRACKETS: 1}
 
 
+@pytest.mark.parametrize("text", ["(no genres listed)", "a (b)", "7,8", "o'neil"])
+def test_a_value_with_parentheses_is_no_list(text: str) -> None:
+    _, found = to_bag(pl.Series([text, "7,8"]), None, MultiCategorical(name="h", separator=","))
+    assert not any(bad.rows for _, _, bad in found)
+
+
 def test_text_without_a_separator() -> None:
     with pytest.raises(InputError, match=r"separator .* or set brackets: true"):
         bag(pl.Series(["[7, 20]"]))

@@ -16,6 +16,7 @@ from postclick.data.schema.reading import ReadSettings
 from postclick.errors import InputError
 
 JSON_BLOCK_BYTES = 16 << 20
+_LONG_INTEGER = r"^-?\d{16,}$"
 # The columns are those of the lines in these first bytes.
 HEAD_BYTES = 4 << 20
 MEND = "write one object a line, such as with jq -c '.[]' {name} > {stem}.jsonl"
@@ -148,6 +149,9 @@ def _typed(column: pl.Series, kind: pl.DataType) -> pl.Series:
     wanted = next((t for t in (pl.Int64(), pl.Float64()) if inner == t), None)
     if wanted is None:
         return column
+    flat = column.list.explode() if isinstance(kind, pl.List) else column
+    if wanted == pl.Float64() and bool(flat.str.contains(_LONG_INTEGER).any()):
+        return column  # ids among decimals, which would round them
     try:
         return column.cast(pl.List(wanted) if isinstance(kind, pl.List) else wanted)
     except pl.exceptions.InvalidOperationError:

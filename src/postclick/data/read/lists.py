@@ -165,8 +165,11 @@ def _escaped(characters: str) -> str:
 
 
 def _written_as_lists(column: pl.Series) -> BadValues:
-    """Rows whose text has the brackets or quotes of a list, which no separator takes off."""
-    pattern = r"^\s*(?:\[.*\]|\(.*\)|\{.*\}|\".*\"|'.*')\s*$"
+    """Rows whose text has the brackets or quotes of a list, which no separator takes off.
+
+    Parentheses alone are no list of Python's, which writes (7,): "(none)" is a value.
+    """
+    pattern = r"^\s*(?:\[.*\]|\((?:.*[,;|].*)?\)|\{.*\}|\".*\"|'.*')\s*$"
     return BadValues.of(column, column.str.contains(pattern).fill_null(False))
 
 

@@ -118,6 +118,11 @@ def _numbers(name: str, values: Sequence[Any]) -> pl.Series:
         numbers = [None if value is None else float(value) for value in values]
     except OverflowError:
         raise _wrong(name, "has a number that is too large: send one below 1e308") from None
+    rounded = next((v for v in values if type(v) is int and int(float(v)) != v), None)
+    if rounded is not None:
+        if all(number is None or number.is_integer() for number in numbers):
+            return _integers(name, [None if value is None else int(value) for value in values])
+        raise _wrong(name, f"has {rounded} among decimals, which round it: send it as text")
     column = pl.Series(name, numbers, dtype=pl.Float64)
     check_finite(column)
     return column
