@@ -26,5 +26,5 @@ def test_a_hashed_feature_is_cut_by_bucket(log: PreparedLog) -> None:
 def test_a_vector_has_no_value_to_cut_by(log: PreparedLog) -> None:
     with pytest.raises(InputError, match="'embedding' has several values for each impression"):
         feature_values(log, "embedding")
-    with pytest.raises(InputError, match="device"):
+    with pytest.raises(InputError, match="no feature 'none' to judge by; there are: .*device"):
         feature_values(log, "none")

@@ -14,6 +14,7 @@ MAX_VALUES = 2_000_000
 MANY = 0.25
 # With buckets for so many times the values, about one value in ten shares its bucket.
 ROOM = 10
+MOST_BUCKETS = 2**31 - 2
 
 
 class BucketCounts:
@@ -22,7 +23,7 @@ class BucketCounts:
     >>> counts = BucketCounts(buckets=2)
     >>> counts.add(pl.Series(["a", "b", "a", None])); counts.add(pl.Series(["c"]))
     >>> counts.values(), counts.shared(), round(counts.expected(), 3)
-    (3, 0.6666666666666666, 0.75)
+    (3, 1.0, 0.75)
     """
 
     def __init__(self, buckets: int, max_values: int = MAX_VALUES) -> None:
@@ -75,6 +76,15 @@ def collision_findings(feature: Hashed, counts: BucketCounts) -> list[Finding]:
         f"({expected:.1%} expected)"
     )
     if severity == "warning":
-        more = 10 ** int(np.ceil(np.log10(ROOM * values)))
-        message += f": set buckets: {min(more, 2**31 - 2)}, or more"
+        message += f": set buckets: {min(_round_up(ROOM * values), MOST_BUCKETS)}, or more"
     return [Finding("bucket-collisions", severity, feature.name, 0, message)]
+
+
+def _round_up(number: int) -> int:
+    """The next of 1, 2, 5, 10, 20, 50 ...
+
+    >>> _round_up(146_870), _round_up(20), _round_up(21)
+    (200000, 20, 50)
+    """
+    power: int = 10 ** (len(str(number)) - 1)
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= number)

@@ -198,8 +198,13 @@ def _groupings(column: pl.Series, sample: LabelledSample) -> list[tuple[Ints, bo
     if isinstance(column.dtype, pl.List):
         lengths = column.list.len().fill_null(0).to_numpy().astype(np.int64)
         return [(lengths, True), (_list_groups(column, sample), False)]
-    codes = column.rank("dense").fill_null(0).to_numpy().astype(np.int64)
-    return [(codes, False)]
+    return [(_codes(column), False)]
+
+
+def _codes(hashes: pl.Series) -> Ints:
+    """int64 [n]: a number for each hash; faster than `rank`."""
+    found = np.unique(hashes.fill_null(0).to_numpy(), return_inverse=True)[1]
+    return found.reshape(-1).astype(np.int64)
 
 
 def _list_groups(column: pl.Series, sample: LabelledSample) -> Ints:
@@ -207,7 +212,7 @@ def _list_groups(column: pl.Series, sample: LabelledSample) -> Ints:
     values, offsets = flatten(column)
     if len(values) == 0:
         return np.zeros(len(column), dtype=np.int64)
-    codes = values.rank("dense").fill_null(0).to_numpy().astype(np.int64)
+    codes = _codes(values)
     rows = np.repeat(np.arange(len(column)), np.diff(offsets))
     fit = sample.fit[rows]
     label = (sample.click + sample.conversion)[rows]

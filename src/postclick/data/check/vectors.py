@@ -1,13 +1,9 @@
-"""Findings on vectors, and what a column looks like that holds them."""
+"""Findings on vectors: their lengths, elements that are missing, text that is none."""
 
 from collections.abc import Mapping
 
-import numpy as np
-import polars as pl
-
 from postclick.data.check.findings import Finding, share
 from postclick.data.read.canonical import Issues
-from postclick.data.read.lists import flatten
 from postclick.data.read.vectors import GAPS, LENGTH, TEXT
 from postclick.data.schema import LogSchema
 
@@ -60,28 +56,3 @@ def vector_findings(
             as_what = " as their training mean" if vector.standardize else " as 0"
             find("vector-gaps", name, count, text + as_what)
     return found
-
-
-def vector_size(column: pl.Series) -> int | None:
-    """How long the vectors of a raw column are, None if it does not look like vectors.
-
-    It does if it is of a fixed-size type of numbers, or holds lists of floats, all of one length
-    of 2 or more, of which some are not whole. Lists must not have been cut before.
-
-    >>> vector_size(pl.Series([[0.5, 1.0], None, [2.0, 0.25]]))
-    2
-    >>> vector_size(pl.Series([[7, 20], [8, 3]])), vector_size(pl.Series([[0.5], [1.5, 2.0]]))
-    (None, None)
-    """
-    kind = column.dtype
-    if isinstance(kind, pl.Array):
-        return kind.size if kind.inner.is_numeric() and kind.size > 1 else None
-    if not isinstance(kind, pl.List) or not kind.inner.is_float():
-        return None
-    values, offsets = flatten(column)
-    lengths = np.diff(offsets)
-    known = np.unique(lengths[lengths > 0])
-    if len(known) != 1 or known[0] < 2:
-        return None
-    fractions = values.drop_nulls().to_numpy() % 1
-    return int(known[0]) if bool((fractions > 0).any()) else None

@@ -134,8 +134,12 @@ class VocabularyCounter:
         self._counts = grown
 
     def ids_of_codes(self, vocabulary: Vocabulary) -> Int32s:
-        """int32 [codes]: the id of each code."""
-        return vocabulary.encode(self._values())
+        """int32 [codes]: the id of each code, 0 where the vocabulary has it not."""
+        ids = np.zeros(self._size, dtype=np.int32)
+        codes = vocabulary.table["value"].cast(self._dtype).to_physical().to_numpy()
+        seen = codes < self._size
+        ids[codes[seen]] = vocabulary.table["id"].to_numpy()[seen]
+        return ids
 
     def _values(self) -> pl.Series:
         codes = pl.Series("value", np.arange(self._size, dtype=np.uint32))

@@ -86,12 +86,11 @@ def slow_frames(
     """
     places = [form.names.index(name) for name in columns]
     rows: list[list[str | None]] = []
-    null = {"": None}
     for number, (lines, cells) in enumerate(_records(stream, form)):
         if len(cells) != len(form.names):
             raise InputError(f"{path} cannot be read to its end: {_ragged(lines, cells, form)}")
         if number >= skip:
-            rows.append([null.get(cells[k], cells[k]) for k in places])
+            rows.append([cells[k] or None for k in places])
         if len(rows) == log_source.CHUNK_ROWS:
             yield _frame(rows, columns)
             rows = []

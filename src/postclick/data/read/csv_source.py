@@ -129,7 +129,7 @@ class CsvSource(FileSource):
             convert_options=pa_csv.ConvertOptions(
                 column_types=dict.fromkeys(columns, pa.string()),
                 include_columns=list(columns) or None,
-                null_values=[""],  # other texts are for the schema to tell
+                null_values=[""],
                 strings_can_be_null=True,
             ),
         )

@@ -12,9 +12,6 @@ from postclick.data.read.places.listing import Place
 from postclick.data.read.tables.arrow_frame import frame_of as frame_of
 from postclick.errors import InputError
 
-# What stands for a missing value in text of public logs; of others their schema tells.
-NULL_TEXT = ["", "NULL", "null", "NaN", "nan"]
-
 
 class FileSource(LogSource):
     """One file, which has to stay as it was when it was opened for as long as it is read."""

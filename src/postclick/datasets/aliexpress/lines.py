@@ -4,10 +4,11 @@ import gzip
 import re
 from pathlib import Path
 
-from postclick.data.read.file_source import NULL_TEXT
 from postclick.datasets.aliexpress.columns import CATEGORICAL, LABEL, WIDTH, Table
 from postclick.errors import InputError
 
+# What stands for a missing value.
+NULL_TEXT = ["", "NULL", "null", "NaN", "nan"]
 _NULL = {text.encode() for text in NULL_TEXT}
 _INTEGER = re.compile(rb"-?\d{1,18}")
 _WHOLE = re.compile(rb"-?\d{1,9}(\.0*)?")

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 from numpy.typing import NDArray
 
-from postclick.data.read.file_source import NULL_TEXT
 from postclick.data.read.opening import LogSource
 from postclick.datasets.aliexpress.columns import (
     CATEGORICAL,
@@ -24,7 +23,7 @@ from postclick.datasets.aliexpress.columns import (
     WIDTH,
     Table,
 )
-from postclick.datasets.aliexpress.lines import malformed
+from postclick.datasets.aliexpress.lines import NULL_TEXT, malformed
 from postclick.errors import InputError
 
 BLOCK_BYTES = 16 << 20

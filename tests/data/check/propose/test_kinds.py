@@ -208,8 +208,8 @@ def test_lists_of_one_length_that_hold_ids_are_no_vectors() -> None:
         ("session_id", RNG.integers(0, 500, ROWS), "does not come again"),
         ("requestid", RNG.integers(0, 500, ROWS), "does not come again"),
         ("us", [f"{m:02d}/05/2026" for m in 1 + SHOP % 12], "not written as ISO 8601"),
-        ("raw", pl.Series([b"a", b"b"] * 1000), "holds bytes: cast it to text"),
-        ("device", pl.Series([{"os": "a"}, {"os": "b"}] * 1000), "such as 'device.os',"),
+        ("raw", pl.Series([b"\xff", b"\xfe"] * 1000), "holds bytes: cast it to text"),
+        ("none", pl.Series([{}] * ROWS, dtype=pl.Struct({})), "holds records without fields"),
         ("tags", pl.Series([[{"key": "a", "value": 1}]] * ROWS), "holds maps: write the keys"),
         ("pairs", pl.Series([[[1, 2]]] * ROWS), "holds lists of records or of lists"),
         ("json", ['{"a": 1}', '{"a": 2}'] * 1000, "holds JSON records"),
@@ -250,6 +250,13 @@ def test_the_finest_time_is_chosen_and_partitions_are_left_out() -> None:
     assert schema.time == "shown_at"
     assert set(schema.ignore) == {"dt", "hour", "paid_at"}
     assert draft(hour=26_010_100 + 100 * days + SHOP % 24)[0].time == "hour"
+
+
+def test_records_are_features_by_their_fields() -> None:
+    device = pl.Series([{"os": "a", "geo": {"city": f"c{k}"}} for k in SHOP])
+    schema, text = draft(device=device)
+    assert kind(schema, "device.geo.city") == "categorical"
+    assert "is the same in every row" in line(text, "device.os")
 
 
 def test_weights_of_other_lengths_are_no_weights() -> None:

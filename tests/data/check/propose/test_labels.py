@@ -148,6 +148,21 @@ def test_candidates_are_offered_and_the_command_works(tmp_path: Path) -> None:
     assert {"y", "paid_at"} <= set(schema.ignore)
 
 
+def test_the_command_says_again_how_the_log_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    columns = {"x": CLICK.astype(int), "y": BUY.astype(int), "z": SHOP}
+    pl.DataFrame(columns).write_csv(path, separator="|", include_header=False)
+    reads = ["--read", "separator=|", "--read", "header=seen,z 1,z"]
+    message = run("check", "--propose", path, *reads).err
+    command = re.search(r"go on with postclick (check .*?), or with", message)
+    assert command is not None
+    again = run(*shlex.split(command[1]))
+    assert again.code == 0, again.err
+    schema = LogSchema.parse(yaml.safe_load(again.out))
+    assert (schema.click.column, schema.conversion.column) == ("seen", "z 1")
+    assert schema.read.header == ("seen", "z 1", "z")
+
+
 def test_one_name_is_enough_where_the_other_can_be_told() -> None:
     frame = pl.DataFrame({"seen": CLICK, "buy": BUY, "shop": SHOP})
     with pytest.raises(InputError, match="cannot tell the conversion column"):

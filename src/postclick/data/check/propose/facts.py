@@ -25,6 +25,7 @@ from postclick.errors import InputError
 # "odd date": a date that is not written by ISO 8601; "none": nothing that can be used.
 Form = Literal["empty", "none", "list", "time", "odd date", "whole", "real", "text"]
 _ISO = r"^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?$"
+_BINARY = {"0", "1", "false", "true"}
 _MONTH = r"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _ODD_DATE = (
     r"^(?:\d{1,2}[/.-]\d{1,2}[/.-](?:\d{2}|\d{4})|\d{4}/\d\d?/\d\d?|(?:\w{3},? )?\d{1,2}[ -]"
@@ -81,7 +82,7 @@ def column_facts(
     name, rows, kind = column.name, len(column), column.dtype
     if isinstance(kind, pl.List):
         return _of_lists(column, column.list.len() if lengths is None else lengths, rules)
-    why = unusable(name, kind)
+    why = unusable(kind)
     if why:
         return ColumnFacts(name, "none", rows, rows - column.null_count(), 0, note=why)
     read = read_text(column, rules)
@@ -92,8 +93,7 @@ def column_facts(
         return ColumnFacts(name, "empty", rows, 0, 0)
     if kind.is_temporal() and kind != pl.Time:
         return ColumnFacts(name, "time", rows, len(present), distinct)
-    label = to_label(column, rules=rules)[0]
-    binary = label if label.null_count() == text.null_count() else None
+    binary = to_label(text)[0] if distinct <= len(_BINARY) and _is_binary(present) else None
     numbers = read_numbers(column, text, rules) if kind != pl.Time else None
 
     def facts(form: Form, **more: object) -> ColumnFacts:
@@ -127,17 +127,18 @@ def column_facts(
     return facts("text", note=note if grouped else "")
 
 
-def unusable(name: str, kind: pl.DataType) -> str:
+def _is_binary(present: pl.Series) -> bool:
+    return set(present.unique().to_list()) <= _BINARY
+
+
+def unusable(kind: pl.DataType) -> str:
     """Why a column of a type cannot be a feature, "" if it can.
 
-    >>> unusable("token", pl.Binary()), unusable("shop", pl.Int64())
+    >>> unusable(pl.Binary()), unusable(pl.Int64())
     ('holds bytes: cast it to text to make it a feature', '')
-    >>> unusable("device", pl.Struct({"os": pl.String}))
-    "holds records: name their fields, such as 'device.os', to make them features"
     """
-    if isinstance(kind, pl.Struct):
-        such = f", such as {f'{name}.{kind.fields[0].name}'!r}," if kind.fields else ""
-        return f"holds records: name their fields{such} to make them features"
+    if isinstance(kind, pl.Struct):  # others are columns by their fields already
+        return "holds records without fields"
     if kind == pl.Binary:
         return "holds bytes: cast it to text to make it a feature"
     if kind == pl.Duration:

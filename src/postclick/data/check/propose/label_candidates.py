@@ -1,7 +1,9 @@
 """The error where labels cannot be told: what they might be, and the command to go on with."""
 
+import json
 import shlex
 from collections.abc import Sequence
+from typing import Any
 
 from postclick.data.check.propose.facts import ColumnFacts
 from postclick.data.check.propose.label_rules import Asked
@@ -13,6 +15,7 @@ from postclick.data.check.propose.names import (
     outcome_name,
 )
 from postclick.data.read.log_source import LogSource
+from postclick.data.schema import ReadSettings
 from postclick.errors import InputError
 
 NAMED = 5  # candidates for each label
@@ -20,9 +23,17 @@ SPARSE = 0.5  # of the rows, from which a column without a value may say that no
 
 
 def cannot_tell(
-    source: LogSource, others: Sequence[ColumnFacts], click: Asked | None, conversion: Asked | None
+    source: LogSource,
+    others: Sequence[ColumnFacts],
+    click: Asked | None,
+    conversion: Asked | None,
+    read: ReadSettings,
 ) -> InputError:
-    """The error that names candidates for the labels that were not given."""
+    """The error that names candidates for the labels that were not given.
+
+    Args:
+        read: how the log was said to be read, which the command has to say again.
+    """
     clicks = _ranked(others, CLICK_WORDS) if click is None else []
     best = clicks[0][0] if clicks else None
     rest = [f for f in others if f.name != best]
@@ -40,6 +51,8 @@ def cannot_tell(
     paths = [str(file) for file in source.files]
     log = shlex.quote(source.name) if source.name in paths else "LOG"
     command = f"postclick check --propose {log}"
+    told = read.model_dump(exclude_defaults=True, exclude_none=True)
+    command += "".join(f" --read {shlex.quote(_setting(*one))}" for one in told.items())
     command += "".join(
         f" --{option} {shlex.quote(name)}"
         for option, name in zip(("click", "conversion"), names, strict=True)
@@ -49,6 +62,12 @@ def cannot_tell(
         f"{source.name}: cannot tell the {' and '.join(wanted)} {which}: {'; '.join(listed)}: "
         f"go on with {command}, or with other columns that are 0/1, counts, amounts or times"
     )
+
+
+def _setting(key: str, value: Any) -> str:
+    if isinstance(value, bool):
+        value = "true" if value else "false"
+    return f"{key}={value if isinstance(value, str) else json.dumps(value)}"
 
 
 def _ranked(facts: Sequence[ColumnFacts], words: frozenset[str]) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from postclick.data.check.propose.label_rules import Asked, LabelDraft, ask, dra
 from postclick.data.check.propose.names import BEFORE_WORDS, CLICK_WORDS, CONVERSION_WORDS
 from postclick.data.read.log_source import LogSource
 from postclick.data.read.value_rules import ValueRules
+from postclick.data.schema import ReadSettings
 from postclick.errors import InputError
 
 MIN_FUNNEL = 20  # conversions that must all be clicked before a nameless column is believed
@@ -36,7 +37,7 @@ def find_labels(
     facts: Mapping[str, ColumnFacts],
     click: str | None,
     conversion: str | None,
-    rules: ValueRules,
+    read: ReadSettings,
 ) -> Labels:
     """The labels that `click` and `conversion` name, and for None those that can be told.
 
@@ -44,6 +45,7 @@ def find_labels(
         InputError: there is no such column, it cannot be a label, or a label cannot be told; the
             message then names candidates and a command to go on with.
     """
+    rules = ValueRules(decimal=read.decimal or ".")
     asked = [None if name is None else ask(name, source) for name in (click, conversion)]
     if asked[0] is not None and asked[0] == asked[1]:
         raise InputError(
@@ -57,7 +59,7 @@ def find_labels(
     if first is None or second is None:
         guessed = _guess(others, *(_known(one, facts) for one in asked))
         if guessed is None:
-            raise cannot_tell(source, others, first, second)
+            raise cannot_tell(source, others, first, second, read)
         names, why = guessed
         first = first or Asked(names[0])
         second = second or Asked(names[1])

@@ -62,7 +62,7 @@ def propose_schema(
     sample = draw_rows(source)
     frame = sample.frame
     facts = {n: column_facts(frame[n], rules, sample.lengths.get(n)) for n in frame.columns}
-    labels = find_labels(source, frame, facts, click, conversion, rules)
+    labels = find_labels(source, frame, facts, click, conversion, read)
     taken = {labels.click.label.column, labels.conversion.label.column}
     truth = [n for n in TRUTH_COLUMNS if n in facts and n not in taken and _is_truth(frame[n])]
     others = {n: f for n, f in facts.items() if n not in {*taken, *truth}}
