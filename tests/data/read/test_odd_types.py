@@ -42,9 +42,7 @@ def test_half_floats_keep_their_fraction() -> None:
 @pytest.mark.parametrize("column", SENTINELS)
 @pytest.mark.parametrize("read", [to_text, to_label])
 def test_dates_of_no_calendar(column: pl.Series, read: Callable[[pl.Series], Any]) -> None:
-    with pytest.raises(
-        InputError, match="'at' has 1 dates before the year 1 or after 9999"
-    ):
+    with pytest.raises(InputError, match="'at' has 1 dates before the year 1 or after 9999"):
         read(column)
 
 
