@@ -17,6 +17,7 @@ from postclick.data.read.log_source import LogSource
 from postclick.data.read.opening import open_log
 from postclick.data.read.tables.in_memory import as_source
 from postclick.serving.http.body.arrow_body import parse_arrow
+from postclick.serving.http.body.arrow_schema import arrow_layout
 from postclick.serving.http.body.json_body import parse_json
 from postclick.serving.http.body.limits import Limits
 from postclick.serving.http.body.user_and_rows import UserAndRows
@@ -106,9 +107,9 @@ def csv(log: LogicalLog, rng: Rng, folder: Path) -> Written:
 
 
 def _arrays(
-    log: LogicalLog, rng: Rng, *, labels: bool = True, text: float = 0.15
+    log: LogicalLog, rng: Rng, *, labels: bool = True, taken: bool = False
 ) -> tuple[pa.Table, dict[str, str]]:
-    """Arrays of drawn types; of text with probability `text`."""
+    """Arrays of drawn types, some of text; `taken`: of types that requests may have."""
     found, kinds = {}, {}
     for name, (kind, values) in columns_of(log, labels=labels).items():
         if kind is LABELS:
@@ -118,7 +119,13 @@ def _arrays(
             }
         else:
             ways = arrays(kind, values, "." if log.brackets else log.decimal)
-        if rng.random() < text and kind is not LABELS:
+        if taken:
+            ways = {
+                how: make
+                for how, make in ways.items()
+                if not how.endswith(" nan") and arrow_layout(make().type) is not None
+            }
+        if kind is not LABELS and (not ways or rng.random() < 0.15):
             spell, way = _pick(rng, spellings(kind, log, values))
             cells = text_gaps(kind, values, way, log, rng)
             gaps = [
@@ -231,7 +238,8 @@ def json_request(log: LogicalLog, rng: Rng, folder: Path) -> Written:
 
 def arrow_request(log: LogicalLog, rng: Rng, folder: Path) -> Written:
     """One stream in one or two batches."""
-    table, kinds = _arrays(log, rng, labels=False)
+    # Now and then as a log is, to be refused.
+    table, kinds = _arrays(log, rng, labels=False, taken=bool(rng.random() < 0.9))
     sink = io.BytesIO()
     with ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table, max_chunksize=int(rng.integers(8, 64)))
