@@ -51,7 +51,7 @@ class IdLikeNumbers:
         self._rows = dict.fromkeys(names, 0)
 
     def add(self, frame: pl.DataFrame) -> None:
-        """Take in a canonical frame."""
+        """Take in canonical columns."""
         for name in list(self._kept):
             column = frame[name].drop_nulls()
             if len(column) == 0:

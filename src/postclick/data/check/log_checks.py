@@ -89,7 +89,7 @@ class LogChecks:
         self._columns[log.split].add(chunk)
         if log.split == "train":
             self._sample.add(chunk)
-            self._id_like.add(chunk)
+            self._id_like.add(chunk.select(f.name for f in self._schema.numeric))
         about = [name for name in (CLICK, CONVERSION, SPLIT, KEY, TIME, GROUP) if name in chunk]
         about += [WEIGHT] if self._schema.weight else []
         about += self._buckets
