@@ -190,12 +190,14 @@ def draw_log(seed: int) -> LogicalLog:
     brackets = bool(rng.random() < 0.5)
     if not brackets:  # a separator cannot be told from one within quotes
         kinds = tuple(kind for kind in kinds if kind.name != "titles")
-    missing = ("-1", "?", "null") if rng.random() < 0.15 else None
+    missing = (("-1", "?", "null"), ("-1", "?"))[rng.integers(0, 2)] if rng.random() < 0.2 else None
     decimal = "," if rng.random() < 0.1 else "."
     columns: dict[str, Values] = {}
     weights: dict[str, Values] = {}
     for kind in kinds:
         pool = [value for value in kind.draw(rng) if not _is_token(value, missing)]
+        if kind.name == "shop" and missing == ("-1", "?"):
+            pool += ["null", "NULL", "NaN", "None"]  # no token says that these are missing
         gaps = rng.random() < 0.6
         values = [pool[k] for k in rng.integers(0, len(pool), rows)]
         columns[kind.name] = [None if gaps and rng.random() < 0.2 else value for value in values]

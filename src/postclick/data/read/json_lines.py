@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -150,8 +151,11 @@ def _typed(column: pl.Series, kind: pl.DataType) -> pl.Series:
     if wanted is None:
         return column
     flat = column.list.explode() if isinstance(kind, pl.List) else column
-    if wanted == pl.Float64() and bool(flat.str.contains(_LONG_INTEGER).any()):
-        return column  # ids among decimals, which would round them
+    if wanted == pl.Float64():
+        long = flat.filter(flat.str.contains(_LONG_INTEGER)).unique().to_list()
+        # Not what polars writes a float as, but an id among decimals, which would round it.
+        if any(format(Decimal(repr(float(text))).normalize(), "f") != text for text in long):
+            return column
     try:
         return column.cast(pl.List(wanted) if isinstance(kind, pl.List) else wanted)
     except pl.exceptions.InvalidOperationError:
