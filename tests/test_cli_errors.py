@@ -116,7 +116,7 @@ CASES: dict[str, Case] = {
     ),
     "conversions without a click": (
         lambda p: p.prepare(train=p.log(CONVERTED)),
-        ("without a click", "of 6,000 rows", "prepare with --on-bad-rows drop"),
+        ("without a click", "of 6,000 rows", "prepare with --on-bad-rows keep"),
     ),
     "a label of 2": (
         lambda p: p.prepare(train=p.log(pl.lit(2).alias("click"))),
@@ -128,7 +128,7 @@ CASES: dict[str, Case] = {
     ),
     "CSV with a ragged line": (
         lambda p: p.prepare(train=ragged(p)),
-        ("ragged.csv cannot be read", "Expected 14 columns, got 15"),
+        ("ragged.csv cannot be read", "line 8 has 15 columns, its header 14"),
     ),
     "empty CSV": (
         lambda p: p.prepare(train=p.text("empty.csv", "")),
@@ -152,7 +152,7 @@ CASES: dict[str, Case] = {
     ),
     "prepare: by a time that the schema does not name": (
         lambda p: [*p.prepare(), "--split-by", "time"],
-        ("split_by time: the schema names no time: add 'time: COLUMN' to it",),
+        ("--split-by time: the schema names no time: add 'time: COLUMN' to it",),
     ),
     "prepare: a purge of random splits": (
         lambda p: [*p.prepare(), "--purge", "7d"],

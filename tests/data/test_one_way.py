@@ -37,7 +37,7 @@ def imported(file: Path) -> set[str]:
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_imports_only_those_before_it(stage: str) -> None:
     allowed = {*SHARED, *STAGES[: STAGES.index(stage) + 1]}
-    files = sorted((ROOT / stage).glob("*.py"))
+    files = sorted((ROOT / stage).rglob("*.py"))
     assert len(files) > 2
     for file in files:
         # The verb returns an opened log.
@@ -48,7 +48,7 @@ def test_a_stage_imports_only_those_before_it(stage: str) -> None:
 @pytest.mark.parametrize("module", sorted(SHARED))
 def test_what_is_shared_knows_no_later_stage(module: str) -> None:
     folder = ROOT / module
-    files = sorted(folder.glob("*.py")) if folder.is_dir() else [ROOT / f"{module}.py"]
+    files = sorted(folder.rglob("*.py")) if folder.is_dir() else [ROOT / f"{module}.py"]
     assert files
     for file in files:
         assert not imported(file) & {"check", "encode", "write"}

@@ -6,9 +6,9 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postclick.data.read.canonical_text import to_text
-from postclick.data.read.numbers import to_number
-from postclick.data.read.value_rules import ValueRules
+from postclick.data.read.values.canonical_text import to_text
+from postclick.data.read.values.numbers import to_number
+from postclick.data.read.values.value_rules import ValueRules
 
 # Pieces that numbers, moments and missing values are made of, and any text.
 _PIECES = st.lists(

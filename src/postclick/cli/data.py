@@ -90,7 +90,7 @@ def check(
     Example: postclick check --propose log.csv > schema.yaml
 
     \b
-    Example: postclick check --propose log.csv --click clicked --conversion order_value
+    Example: postclick check --propose log.csv --click click --conversion "conversion > 0"
     """
     from postclick.console import BAD_INPUT, fail
     from postclick.data.check.check_log import check_log

@@ -7,11 +7,11 @@ import polars as pl
 import pytest
 
 from helpers.checked import BASE, ROWS, check, codes, log, only
-from postclick.data.check import columns as checks_columns
-from postclick.data.check import overlap
-from postclick.data.check.columns import ColumnChecks
-from postclick.data.check.labels import LabelCounts
-from postclick.data.check.overlap import KeySketch, TimeSpan
+from postclick.data.check.columns import whole_columns as checks_columns
+from postclick.data.check.columns.labels import LabelCounts
+from postclick.data.check.columns.whole_columns import ColumnChecks
+from postclick.data.check.splits import overlap
+from postclick.data.check.splits.overlap import KeySketch, TimeSpan
 from postclick.data.row_hash import row_hash
 from postclick.data.schema import LogSchema
 

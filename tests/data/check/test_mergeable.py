@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from helpers.checked import BASE
 from postclick.data import manifest as m
-from postclick.data.check.columns import ColumnChecks
-from postclick.data.check.groups import GroupCounts
-from postclick.data.check.labels import LabelCounts
+from postclick.data.check.columns.groups import GroupCounts
+from postclick.data.check.columns.labels import LabelCounts
+from postclick.data.check.columns.value_findings import value_findings
+from postclick.data.check.columns.whole_columns import ColumnChecks
 from postclick.data.check.leakage import LeakSample
-from postclick.data.check.overlap import KeySketch, TimeSpan
-from postclick.data.check.value_findings import value_findings
+from postclick.data.check.splits.overlap import KeySketch, TimeSpan
 from postclick.data.encode.scaling import EdgeSample
 from postclick.data.numbers.moments import Moments
 from postclick.data.read.canonical import ROW, Canonicalizer, Issues

@@ -11,7 +11,7 @@ import yaml
 from helpers.commands import run, succeed
 from postclick.data.check.check_log import check_log
 from postclick.data.prepared import PreparedLog
-from postclick.data.read.decimals import as_told
+from postclick.data.read.files.text.decimals import as_told
 from postclick.data.read.log_source import FrameSource
 from postclick.data.read.opening import open_log
 from postclick.data.schema import LogSchema

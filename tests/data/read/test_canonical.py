@@ -5,13 +5,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from postclick.data.read import bad_values as v
 from postclick.data.read.canonical import KEY, TIME, Canonicalizer, Issues, stored_names
-from postclick.data.read.canonical_text import to_text
-from postclick.data.read.labels import to_label
-from postclick.data.read.lists import flatten, rebuild
-from postclick.data.read.numbers import to_number
 from postclick.data.read.opening import open_log
+from postclick.data.read.values import bad_values as v
+from postclick.data.read.values.canonical_text import to_text
+from postclick.data.read.values.labels import to_label
+from postclick.data.read.values.lists import flatten, rebuild
+from postclick.data.read.values.numbers import to_number
 from postclick.data.schema import LogSchema
 from postclick.errors import InputError
 

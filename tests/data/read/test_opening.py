@@ -5,7 +5,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from postclick.data.read import csv_source as source_module
+from postclick.data.read.files.text import csv_source as source_module
 from postclick.data.read.opening import FrameSource, LogSource, open_log
 from postclick.errors import InputError
 

@@ -15,8 +15,9 @@ from postclick.data.encode.encoder import Encoder
 from postclick.data.encode.vocabulary import Vocabulary
 from postclick.data.manifest import VOCABULARIES, Manifest
 from postclick.data.prepared import PreparedLog
-from postclick.data.read import log_source, parquet_source, reader
+from postclick.data.read import log_source, reader
 from postclick.data.read.canonical import Canonicalizer, Issues
+from postclick.data.read.files import parquet_source
 from postclick.data.read.opening import FrameSource, LogSource, open_log
 from postclick.data.schema import LogSchema
 from postclick.data.splits import LogSplits

@@ -14,9 +14,9 @@ from postclick.data.encode.encoder import Encoder
 from postclick.data.manifest import GROUP, Manifest
 from postclick.data.prepared import PreparedLog
 from postclick.data.read.canonical import Canonicalizer, Issues
-from postclick.data.read.group_hash import group_hash
 from postclick.data.read.log_source import FrameSource
 from postclick.data.read.opening import open_log
+from postclick.data.read.values.group_hash import group_hash
 from postclick.data.schema import LogSchema
 from postclick.data.splits import LogSplits
 from postclick.data.write.prepare import prepare

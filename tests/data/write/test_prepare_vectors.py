@@ -14,10 +14,10 @@ from postclick.data.check.check_log import check_log
 from postclick.data.encode.encoder import Encoder
 from postclick.data.manifest import Manifest
 from postclick.data.prepared import PreparedLog
-from postclick.data.read.bucket_hash import bucket_ids
 from postclick.data.read.canonical import Canonicalizer, Issues
 from postclick.data.read.log_source import FrameSource
 from postclick.data.read.opening import open_log
+from postclick.data.read.values.bucket_hash import bucket_ids
 from postclick.data.schema import LogSchema
 from postclick.data.splits import LogSplits
 from postclick.data.write.prepare import prepare

@@ -6,7 +6,7 @@ import pytest
 
 from postclick.data.encode.encoder import scale
 from postclick.data.manifest import NumericColumn
-from postclick.data.read.numbers import to_number
+from postclick.data.read.values.numbers import to_number
 from postclick.errors import InputError
 from postclick.serving.lookup.numeric_scaling import NumericScaling, read_number
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postclick.data.encode.vocabulary import Vocabulary
-from postclick.data.read.canonical_text import to_text
+from postclick.data.read.values.canonical_text import to_text
 from postclick.errors import InputError
 from postclick.serving.lookup import text_lookup
 from postclick.serving.lookup.hash_table import HashTable

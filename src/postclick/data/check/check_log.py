@@ -2,16 +2,16 @@
 
 from collections.abc import Callable
 
-from postclick.data.check.extremes import extreme_findings
+from postclick.data.check.columns.extremes import extreme_findings
+from postclick.data.check.columns.labels import BadRows
 from postclick.data.check.findings import CheckReport, in_order
-from postclick.data.check.labels import BadRows
 from postclick.data.check.log_checks import LogChecks
 from postclick.data.numbers.summary import summaries_of
 from postclick.data.read.canonical import ROW
-from postclick.data.read.decimals import as_told
+from postclick.data.read.files.text.decimals import as_told
 from postclick.data.read.opening import LogLike, open_log
 from postclick.data.read.reader import LogReader
-from postclick.data.read.splitting import Draw
+from postclick.data.read.splitting.draw import Draw
 from postclick.data.row_hash import SAMPLE, hashes_of
 from postclick.data.schema import LogSchema
 

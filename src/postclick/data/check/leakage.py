@@ -11,8 +11,8 @@ import polars as pl
 from postclick.data import manifest as m
 from postclick.data.column_threads import in_threads
 from postclick.data.read.canonical import ROW
-from postclick.data.read.lists import flatten
-from postclick.data.read.vectors import matrix_of
+from postclick.data.read.values.lists import flatten
+from postclick.data.read.values.vectors import matrix_of
 from postclick.data.row_hash import SAMPLE, hashes_of
 from postclick.data.sample import HASH, HashSample
 from postclick.data.schema import LogSchema

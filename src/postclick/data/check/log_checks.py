@@ -4,13 +4,10 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from postclick.data.check.collisions import BucketCounts, collision_findings
-from postclick.data.check.columns import ColumnChecks, name_findings
-from postclick.data.check.drawn import drawn_findings, purge_findings
-from postclick.data.check.findings import CheckReport, Finding, Funnel, in_order
-from postclick.data.check.groups import GroupCounts, group_findings, shared_findings
-from postclick.data.check.id_like import IdLikeNumbers
-from postclick.data.check.labels import (
+from postclick.data.check.columns.collisions import BucketCounts, collision_findings
+from postclick.data.check.columns.groups import GroupCounts, group_findings, shared_findings
+from postclick.data.check.columns.id_like import IdLikeNumbers
+from postclick.data.check.columns.labels import (
     CLICKED_CONVERSION,
     RIGHT_LABELS,
     BadRows,
@@ -18,19 +15,22 @@ from postclick.data.check.labels import (
     label_findings,
     volume_findings,
 )
+from postclick.data.check.columns.times import mixed_findings, untimed_findings
+from postclick.data.check.columns.value_findings import value_findings
+from postclick.data.check.columns.vectors import vector_findings
+from postclick.data.check.columns.weights import WeightCounts, unusable_weights, weight_findings
+from postclick.data.check.columns.whole_columns import ColumnChecks, name_findings
+from postclick.data.check.findings import CheckReport, Finding, Funnel, in_order
 from postclick.data.check.leakage import MIN_POSITIVES, LeakSample, find_leaks
-from postclick.data.check.negatives import require_some, sampling_finding
-from postclick.data.check.overlap import KeySketch, TimeSpan, key_findings, time_findings
-from postclick.data.check.times import mixed_findings, untimed_findings
-from postclick.data.check.value_findings import value_findings
-from postclick.data.check.vectors import vector_findings
-from postclick.data.check.weights import WeightCounts, unusable_weights, weight_findings
+from postclick.data.check.splits.drawn import drawn_findings, purge_findings
+from postclick.data.check.splits.negatives import require_some, sampling_finding
+from postclick.data.check.splits.overlap import KeySketch, TimeSpan, key_findings, time_findings
 from postclick.data.manifest import CLICK, CONVERSION, GROUP, SPLITS, TRUTH_COLUMNS, WEIGHT
-from postclick.data.read.bad_values import NO_TRUTH
 from postclick.data.read.canonical import KEY, SPLIT, TIME, TIME_KIND
 from postclick.data.read.reader import LogReader
-from postclick.data.read.splitting import LEFT_OUT, PURGED, UNTIMED, by_place
-from postclick.data.read.time_counts import TimeKinds
+from postclick.data.read.splitting.draw import LEFT_OUT, PURGED, UNTIMED, by_place
+from postclick.data.read.splitting.time_counts import TimeKinds
+from postclick.data.read.values.bad_values import NO_TRUTH
 from postclick.data.schema import LogSchema
 
 
@@ -89,7 +89,7 @@ class LogChecks:
         self._columns[log.split].add(chunk)
         if log.split == "train":
             self._sample.add(chunk)
-            self._id_like.add(chunk)
+            self._id_like.add(chunk.select(f.name for f in self._schema.numeric))
         about = [name for name in (CLICK, CONVERSION, SPLIT, KEY, TIME, GROUP) if name in chunk]
         about += [WEIGHT] if self._schema.weight else []
         about += self._buckets

@@ -14,9 +14,9 @@ from postclick.data.encode.scaling import LARGEST_SCALED, hold_within, quantile_
 from postclick.data.encode.vectors import VectorScaling
 from postclick.data.encode.vocabulary import Vocabulary
 from postclick.data.numbers.moments import Floats, signed_log1p
-from postclick.data.read.bucket_hash import bucket_ids
-from postclick.data.read.lists import flatten, rebuild
-from postclick.data.read.vectors import matrix_of
+from postclick.data.read.values.bucket_hash import bucket_ids
+from postclick.data.read.values.lists import flatten, rebuild
+from postclick.data.read.values.vectors import matrix_of
 
 # From a feature's values to int32 ids [n], 0 where unknown or missing.
 Lookup = Callable[[pl.Series], npt.NDArray[np.int32]]

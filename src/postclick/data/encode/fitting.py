@@ -15,10 +15,10 @@ from postclick.data.encode.scaling import EdgeSample
 from postclick.data.encode.vectors import VectorMoments
 from postclick.data.encode.vocabulary import Vocabulary, VocabularyCounter
 from postclick.data.numbers.summary import NumberSummary, summaries_of
-from postclick.data.read.bucket_hash import bucket_ids
 from postclick.data.read.canonical import KEY, ROW, SPLIT, TIME, TIME_KIND
-from postclick.data.read.lists import flatten, rebuild
-from postclick.data.read.vectors import matrix_of
+from postclick.data.read.values.bucket_hash import bucket_ids
+from postclick.data.read.values.lists import flatten, rebuild
+from postclick.data.read.values.vectors import matrix_of
 from postclick.data.row_hash import SAMPLE, hashes_of
 from postclick.data.schema import LogSchema, Numeric, Vector
 

@@ -8,23 +8,23 @@ import polars as pl
 
 from postclick.data import manifest as m
 from postclick.data.column_threads import in_threads
-from postclick.data.read.bad_values import (
+from postclick.data.read.values.bad_values import (
     EXAMPLES,
     SAME_NUMBER,
     UNREADABLE_TIME,
     BadValues,
     Found,
 )
-from postclick.data.read.canonical_text import ReadText, read_text, to_text
-from postclick.data.read.group_hash import group_hash
-from postclick.data.read.labels import to_funnel
-from postclick.data.read.lists import to_bag
-from postclick.data.read.numbers import read_number_column, to_truth
-from postclick.data.read.rounded_ids import RoundedIds
-from postclick.data.read.sample_weight import BAD_WEIGHT, to_weight
-from postclick.data.read.times import to_time
-from postclick.data.read.value_rules import ValueRules
-from postclick.data.read.vectors import to_vector
+from postclick.data.read.values.canonical_text import ReadText, read_text, to_text
+from postclick.data.read.values.group_hash import group_hash
+from postclick.data.read.values.labels import to_funnel
+from postclick.data.read.values.lists import to_bag
+from postclick.data.read.values.numbers import read_number_column, to_truth
+from postclick.data.read.values.rounded_ids import RoundedIds
+from postclick.data.read.values.sample_weight import BAD_WEIGHT, to_weight
+from postclick.data.read.values.times import to_time
+from postclick.data.read.values.value_rules import ValueRules
+from postclick.data.read.values.vectors import to_vector
 from postclick.data.schema import Categorical, Hashed, LogSchema
 from postclick.errors import InputError
 
@@ -104,7 +104,7 @@ class Canonicalizer:
     (Float64), a hash of the group (Int64, 0 where missing), how many impressions a row stands for
     (`sample_weight`, Float64, null where it cannot be used), and for checks `__key` (a hash of
     `schema.key`), `__time` (Float64) and `__time_kind` (UInt8), as in
-    `postclick.data.read.times.Times`.
+    `postclick.data.read.values.times.Times`.
 
     Attributes:
         rules: how single values are read.

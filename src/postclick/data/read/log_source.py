@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from postclick.data.read.record_leaves import Leaves, leaves_of
+from postclick.data.read.files.record_leaves import Leaves, leaves_of
 from postclick.data.read.tables.arrow_frame import as_text
 from postclick.errors import InputError
 from postclick.suggest import meant

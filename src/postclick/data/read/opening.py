@@ -6,11 +6,12 @@ from typing import TypeAlias
 
 import polars as pl
 
-from postclick.data.read.csv_source import CsvSource
-from postclick.data.read.decimals import decimal_of
-from postclick.data.read.formats import LOG_SUFFIXES, open_file
+from postclick.data.read.files.formats import LOG_SUFFIXES, open_file
+from postclick.data.read.files.parquet_source import ParquetSource
+from postclick.data.read.files.record_fields import with_record_fields
+from postclick.data.read.files.text.csv_source import CsvSource
+from postclick.data.read.files.text.decimals import decimal_of
 from postclick.data.read.log_source import FrameSource, LogSource
-from postclick.data.read.parquet_source import ParquetSource
 from postclick.data.read.places.listing import (
     METADATA_END,
     InsideTables,
@@ -24,7 +25,6 @@ from postclick.data.read.places.partitions import (
     partition_of,
     require_same_partitions,
 )
-from postclick.data.read.record_fields import with_record_fields
 from postclick.data.read.tables.delta import open_delta
 from postclick.data.read.tables.duckdb_source import DuckDbFile, is_duckdb, split_table
 from postclick.data.read.tables.iceberg import open_iceberg

@@ -9,9 +9,9 @@ import polars as pl
 from postclick.data.manifest import GROUP
 from postclick.data.read.canonical import ROW, SPLIT, TIME, Canonicalizer, Issues
 from postclick.data.read.log_source import LogSource
-from postclick.data.read.splitting import Draw
-from postclick.data.read.time_counts import TimeCounts
-from postclick.data.read.times import to_time
+from postclick.data.read.splitting.draw import Draw
+from postclick.data.read.splitting.time_counts import TimeCounts
+from postclick.data.read.values.times import to_time
 from postclick.data.schema import LogSchema
 
 # Long lists are dealt with in portions, so that copies of them stay small.

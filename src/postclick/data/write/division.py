@@ -6,12 +6,12 @@ from datetime import date, timedelta
 from typing import Literal, get_args
 
 from postclick.data import manifest as m
-from postclick.data.check.labels import BadRows
-from postclick.data.check.times import require_times
-from postclick.data.read.boundaries import Boundaries, Moment, find_boundaries
-from postclick.data.read.durations import duration_micros, duration_text
+from postclick.data.check.columns.labels import BadRows
+from postclick.data.check.columns.times import require_times
 from postclick.data.read.reader import LogReader
-from postclick.data.read.splitting import Draw
+from postclick.data.read.splitting.boundaries import Boundaries, Moment, find_boundaries
+from postclick.data.read.splitting.draw import Draw
+from postclick.data.read.splitting.durations import duration_micros, duration_text
 from postclick.data.schema import LogSchema
 from postclick.errors import InputError
 from postclick.spelling import option

@@ -11,16 +11,16 @@ from typing import Any, get_args
 
 from postclick.data import manifest as m
 from postclick.data.check.check_log import Progress
-from postclick.data.check.extremes import extreme_findings
+from postclick.data.check.columns.extremes import extreme_findings
+from postclick.data.check.columns.labels import BadRows
 from postclick.data.check.findings import Funnel, in_order
-from postclick.data.check.labels import BadRows
 from postclick.data.check.log_checks import LogChecks
 from postclick.data.encode.fitting import FeatureFitter
 from postclick.data.prepared import PreparedLog
-from postclick.data.read.boundaries import Moment
-from postclick.data.read.decimals import as_told
+from postclick.data.read.files.text.decimals import as_told
 from postclick.data.read.reader import LogReader
-from postclick.data.read.splitting import Draw, by_place
+from postclick.data.read.splitting.boundaries import Moment
+from postclick.data.read.splitting.draw import Draw, by_place
 from postclick.data.schema import LogSchema
 from postclick.data.splits import LogSplits
 from postclick.data.write.division import Division, SplitBy

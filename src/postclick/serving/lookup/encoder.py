@@ -18,13 +18,13 @@ from postclick.data.manifest import (
     NumericColumn,
     VectorColumn,
 )
-from postclick.data.read.bad_values import LENGTHS, UNREADABLE
-from postclick.data.read.bucket_hash import bucket_ids
 from postclick.data.read.canonical import Canonicalizer, Issues
-from postclick.data.read.canonical_text import to_text
-from postclick.data.read.lists import flatten
-from postclick.data.read.value_rules import ValueRules
-from postclick.data.read.vectors import LENGTH, TEXT, matrix_of
+from postclick.data.read.values.bad_values import LENGTHS, UNREADABLE
+from postclick.data.read.values.bucket_hash import bucket_ids
+from postclick.data.read.values.canonical_text import to_text
+from postclick.data.read.values.lists import flatten
+from postclick.data.read.values.value_rules import ValueRules
+from postclick.data.read.values.vectors import LENGTH, TEXT, matrix_of
 from postclick.data.schema import Hashed, LogSchema, MultiCategorical, Vector
 from postclick.errors import InputError
 from postclick.serving.lookup.encoded_rows import (

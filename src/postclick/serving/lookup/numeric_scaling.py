@@ -9,8 +9,8 @@ import polars as pl
 from postclick.data.encode.scaling import LARGEST_SCALED, hold_within
 from postclick.data.manifest import NumericColumn
 from postclick.data.numbers.moments import Floats, signed_log1p
-from postclick.data.read.numbers import to_number
-from postclick.data.read.value_rules import DEFAULT_RULES, ValueRules
+from postclick.data.read.values.numbers import to_number
+from postclick.data.read.values.value_rules import DEFAULT_RULES, ValueRules
 from postclick.errors import InputError
 
 # Types that numpy has and whose missing values it makes NaN.

@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from postclick.data.read.canonical_text import to_text
-from postclick.data.read.spellings import VALUE
-from postclick.data.read.value_rules import DEFAULT_RULES, ValueRules
+from postclick.data.read.values.canonical_text import to_text
+from postclick.data.read.values.spellings import VALUE
+from postclick.data.read.values.value_rules import DEFAULT_RULES, ValueRules
 from postclick.errors import InputError
 from postclick.serving.lookup.hash_table import HashTable, Int32s, UInt64s
 

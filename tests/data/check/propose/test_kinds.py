@@ -10,9 +10,9 @@ import yaml
 from helpers.odd_columns import odd_log
 from postclick.data.check.check_log import check_log
 from postclick.data.check.propose import propose_schema
-from postclick.data.read.lists import to_bag
 from postclick.data.read.log_source import FrameSource
-from postclick.data.read.value_rules import DEFAULT_MISSING
+from postclick.data.read.values.lists import to_bag
+from postclick.data.read.values.value_rules import DEFAULT_MISSING
 from postclick.data.schema import LogSchema
 
 ROWS = 2000

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from postclick.data.read import log_source
-from postclick.data.read.canonical_text import to_text
 from postclick.data.read.opening import LogSource, open_log
+from postclick.data.read.values.canonical_text import to_text
 from postclick.errors import InputError
 
 duckdb = pytest.importorskip("duckdb", reason="needs postclick[duckdb]")

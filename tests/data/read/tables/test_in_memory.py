@@ -13,9 +13,9 @@ import pytest
 
 import postclick
 from postclick.data.read import log_source
-from postclick.data.read.canonical_text import to_text
 from postclick.data.read.opening import LogSource, open_log
 from postclick.data.read.tables.in_memory import frame_with
+from postclick.data.read.values.canonical_text import to_text
 from postclick.data.schema import LogSchema
 from postclick.errors import InputError
 

@@ -9,10 +9,10 @@ from postclick.data.check.leakage import LeakSample, find_leaks
 from postclick.data.check.propose.facts import ColumnFacts
 from postclick.data.check.propose.roles import OUTCOME, WEIGHT, role_of
 from postclick.data.check.propose.sample import RowSample
-from postclick.data.read.bad_values import BRACKETS
 from postclick.data.read.canonical import ROW, Canonicalizer, Issues
-from postclick.data.read.lists import to_bag
-from postclick.data.read.value_rules import DEFAULT_MISSING
+from postclick.data.read.values.bad_values import BRACKETS
+from postclick.data.read.values.lists import to_bag
+from postclick.data.read.values.value_rules import DEFAULT_MISSING
 from postclick.data.schema import Label, LogSchema, MultiCategorical
 from postclick.errors import InputError
 

@@ -15,11 +15,11 @@ from postclick.data.check.propose.list_form import (
 )
 from postclick.data.check.propose.names import words_of
 from postclick.data.check.propose.number_facts import Numbers, read_numbers
-from postclick.data.read.canonical_text import read_text, to_text
-from postclick.data.read.labels import to_label
-from postclick.data.read.lists import flatten
-from postclick.data.read.rounded_ids import RoundedIds
-from postclick.data.read.value_rules import DEFAULT_RULES, ValueRules
+from postclick.data.read.values.canonical_text import read_text, to_text
+from postclick.data.read.values.labels import to_label
+from postclick.data.read.values.lists import flatten
+from postclick.data.read.values.rounded_ids import RoundedIds
+from postclick.data.read.values.value_rules import DEFAULT_RULES, ValueRules
 from postclick.errors import InputError
 
 # "odd date": a date that is not written by ISO 8601; "none": nothing that can be used.

@@ -7,10 +7,10 @@ import polars as pl
 
 from postclick.data.check.propose.facts import ColumnFacts
 from postclick.data.check.propose.names import KEY_WORDS
-from postclick.data.read.canonical_text import to_text
-from postclick.data.read.labels import to_label
 from postclick.data.read.log_source import LogSource
-from postclick.data.read.value_rules import ValueRules
+from postclick.data.read.values.canonical_text import to_text
+from postclick.data.read.values.labels import to_label
+from postclick.data.read.values.value_rules import ValueRules
 from postclick.data.schema import Label
 from postclick.errors import InputError
 

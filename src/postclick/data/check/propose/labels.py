@@ -10,7 +10,7 @@ from postclick.data.check.propose.label_candidates import cannot_tell
 from postclick.data.check.propose.label_rules import Asked, LabelDraft, ask, draft_label
 from postclick.data.check.propose.names import BEFORE_WORDS, CLICK_WORDS, CONVERSION_WORDS
 from postclick.data.read.log_source import LogSource
-from postclick.data.read.value_rules import ValueRules
+from postclick.data.read.values.value_rules import ValueRules
 from postclick.data.schema import ReadSettings
 from postclick.errors import InputError
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from postclick.data.read.lists import flatten, split_brackets
+from postclick.data.read.values.lists import flatten, split_brackets
 
 # What may separate the elements of a list written as text.
 SEPARATORS = ("|", ";", "\x01", "\x02", "\x03", "^", ",", " ", "#", ":", "/")

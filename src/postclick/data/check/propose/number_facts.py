@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from postclick.data.check.id_like import Floats, is_skewed, look_like_ids
-from postclick.data.read.numbers import to_number
-from postclick.data.read.value_rules import ValueRules
+from postclick.data.check.columns.id_like import Floats, is_skewed, look_like_ids
+from postclick.data.read.values.numbers import to_number
+from postclick.data.read.values.value_rules import ValueRules
 
 MIN_SHARE = 0.5  # of the values, which have to be numbers
 MAX_TOKENS = 5  # different texts that may mean that there is no number

@@ -12,11 +12,11 @@ from postclick.data.check.propose.labels import Labels, find_labels
 from postclick.data.check.propose.sample import READ_ROWS, RowSample, draw_rows
 from postclick.data.check.propose.text import draft_lines, label_text, read_lines
 from postclick.data.manifest import POTENTIAL, TRUTH_COLUMNS
-from postclick.data.read.bad_values import NO_TRUTH
 from postclick.data.read.log_source import LogSource
-from postclick.data.read.numbers import to_truth
 from postclick.data.read.opening import LogLike, open_log
-from postclick.data.read.value_rules import ValueRules
+from postclick.data.read.values.bad_values import NO_TRUTH
+from postclick.data.read.values.numbers import to_truth
+from postclick.data.read.values.value_rules import ValueRules
 from postclick.data.schema import LogSchema, ReadSettings
 from postclick.errors import InputError
 

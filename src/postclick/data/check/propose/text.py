@@ -11,7 +11,7 @@ from postclick.data.check.propose.comments import MANY_VALUES, comment
 from postclick.data.check.propose.draft import KINDS, Draft
 from postclick.data.check.propose.facts import ColumnFacts
 from postclick.data.check.propose.roles import guess_group
-from postclick.data.read.value_rules import DEFAULT_MISSING
+from postclick.data.read.values.value_rules import DEFAULT_MISSING
 from postclick.data.schema import Label, ReadSettings
 
 WIDTH = 96

@@ -5,9 +5,9 @@ from urllib.parse import unquote
 
 import polars as pl
 
-from postclick.data.read.canonical_text import to_text
+from postclick.data.read.files.record_leaves import Leaves
 from postclick.data.read.log_source import LogSource
-from postclick.data.read.record_leaves import Leaves
+from postclick.data.read.values.canonical_text import to_text
 from postclick.data.read.wrapped_log import WrappedLog
 from postclick.errors import InputError
 

@@ -8,8 +8,8 @@ import polars as pl
 import pyarrow as pa
 
 from postclick.data.read import log_source
+from postclick.data.read.files.record_leaves import Leaves, leaves_of
 from postclick.data.read.log_source import LogSource
-from postclick.data.read.record_leaves import Leaves, leaves_of
 from postclick.data.read.tables.arrow_frame import as_text, frame_of, is_readable, rechunked
 from postclick.errors import InputError
 

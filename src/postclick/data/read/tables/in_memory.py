@@ -7,8 +7,8 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import polars as pl
 import pyarrow as pa
 
+from postclick.data.read.files.record_fields import with_record_fields
 from postclick.data.read.log_source import FrameSource, LogSource
-from postclick.data.read.record_fields import with_record_fields
 from postclick.data.read.tables.arrow_source import DatasetSource, LazySource, TableSource
 from postclick.data.read.tables.pandas_frame import PandasSource, is_pandas
 from postclick.errors import InputError

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from postclick.data.read.lists import rebuild
+from postclick.data.read.values.lists import rebuild
 from postclick.serving.http.refusal import Refusal, quoted
 
 _KINDS = {

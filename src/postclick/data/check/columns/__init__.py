@@ -1,0 +1,1 @@
+"""Findings on columns, kind by kind."""

@@ -1,0 +1,1 @@
+"""Findings on the splits beside each other."""

@@ -1,0 +1,1 @@
+"""Text files: how they are laid out and encoded, and reading them."""
