@@ -57,7 +57,7 @@ def test_what_each_kind_does() -> None:
 
 BAD: list[tuple[Any, str]] = [
     ([], "found list, not an object"),
-    ({}, "kind None is not one of none, temperature, platt, isotonic"),
+    ({}, "kind None (did you mean 'none'?) is not one of none, temperature, platt, isotonic"),
     ({"kind": "beta"}, "kind 'beta' is not one of"),
     ({"kind": "none", "slope": 1.0}, "'slope' is no parameter of none"),
     ({"kind": "platt", "slope": 1.0}, "'intercept' is missing"),

@@ -148,7 +148,7 @@ def test_too_few_of_a_class_are_refused(kind: Kind, conversions: int) -> None:
     z, v = np.linspace(-3, 1, 300), np.arange(300) < conversions
     with pytest.raises(InputError, match=f"there are {conversions} and {300 - conversions}: "):
         fit(kind, z, v)
-    with pytest.raises(InputError, match="prepare with a larger --valid-fraction"):
+    with pytest.raises(InputError, match="prepare with a larger valid_fraction"):
         cross_fitted(kind, z, v, np.ones(300))
 
 

@@ -23,5 +23,8 @@ def test_every_data_set_describes_itself(name: str) -> None:
 
 
 def test_unknown_name_lists_the_known() -> None:
-    with pytest.raises(InputError, match="'cota'; there are hillstrom, coat, aliccp, aliex"):
+    with pytest.raises(
+        InputError,
+        match=r"mean 'coat'\?\); there are hillstrom, coat, aliccp, al",
+    ):
         get_dataset("cota")

@@ -17,7 +17,7 @@ from postclick.methods import Method, Phase
 from postclick.methods.nise import LONGEST_DECAY
 from reference.population import random_batch
 
-from .helpers import PATTERNS, make_batch, make_method
+from .helpers import INPUTS, PATTERNS, make_batch, make_method
 from .tabular import settle
 from .test_spec import slopes, terms_of
 
@@ -132,10 +132,12 @@ def test_as_released_it_collapses_on_clicked_rows_too() -> None:
     x = batch.numeric[:, 0].numpy()
     click = torch.from_numpy(rng.random(n) < sigmoid(-2 + x)).float()
     conversion = click * torch.from_numpy(rng.random(n) < sigmoid(-1.2 + 0.5 * x)).float()
-    batch = replace(batch, click=click, conversion=conversion)
+    inputs = replace(INPUTS, vectors=())  # by which a network could know each row
+    numeric = batch.numeric[:, : inputs.numerics]
+    batch = replace(batch, numeric=numeric, click=click, conversion=conversion)
 
     def mean_clicked_cvr(pseudo: str) -> float:
-        method = make_method("nise", {"pseudo": pseudo})
+        method = make_method("nise", {"pseudo": pseudo}, inputs=inputs)
         optimizer = torch.optim.Adam(
             [p for name, p in method.named_parameters() if not name.endswith("table")], lr=0.01
         )

@@ -239,7 +239,7 @@ def test_what_is_no_metric_is_refused(registry: None) -> None:
 def test_unknown_names_are_refused_with_those_there_are() -> None:
     with pytest.raises(InputError, match=r"no metric 'accuracy'; there are: auc, nll, pcoc"):
         metric_named("accuracy")
-    with pytest.raises(InputError, match=r"no metric 'auc'; there are: ctr_auc"):
+    with pytest.raises(InputError, match=r"'auc' \(did you mean 'cvr_auc'\?\); there are: ctr_auc"):
         figure_named("auc")
     for name in ("auc", "ctr_auc "):
         with pytest.raises(KeyError):

@@ -186,8 +186,8 @@ def test_what_cannot_run_is_told_in_one_line(small_log: PreparedLog, tmp_path: P
         return str(error.value)
 
     assert refused("table1", small_log) == (
-        "there is no experiment 'table1'; there are choruscvr-table1, choruscvr-fig3, "
-        "evi-table1, evi-table2, evi-fig2, evi-fig3"
+        "there is no experiment 'table1' (did you mean 'evi-table1'?); there are choruscvr-table1, "
+        "choruscvr-fig3, evi-table1, evi-table2, evi-fig2, evi-fig3"
     )
     splits = dict(small_log.manifest.splits)
     no_valid = {name: split for name, split in splits.items() if name != "valid"}

@@ -148,7 +148,7 @@ def test_an_existing_out_is_refused_and_left_alone(small_log: PreparedLog, tmp_p
     out = tmp_path / "mine"
     out.mkdir()
     (out / "thesis.txt").write_text("precious")
-    with pytest.raises(InputError, match="mine exists: name another --out, or remove it"):
+    with pytest.raises(InputError, match="mine exists: name another out, or remove it"):
         train(small_log, small_settings("naive"), out)
     assert (out / "thesis.txt").read_text() == "precious"
     assert [p.name for p in tmp_path.iterdir()] == ["mine"]

@@ -361,7 +361,7 @@ def test_kinds_that_are_mixed(tmp_path: Path, make_log: Any, timed: LogSchema) -
     ("options", "says"),
     [
         ({"split_by": "day"}, "split_by is 'day': choose random, time or group"),
-        ({"purge": "7d"}, "purge is for splits by time: add --split-by time"),
+        ({"purge": "7d"}, 'purge is for splits by time: add split_by="time"'),
         ({"split_by": "group", "test_from": "2026-01-20"}, "test_from is for splits by time"),
         ({"split_by": "time", "purge": "soon"}, "purge is soon: give a duration"),
         (

@@ -63,7 +63,9 @@ def make(name: str, inputs: InputSpec = INPUTS, **network: Any) -> Method[Any]:
 def layout(inputs: InputSpec) -> Layout:
     sizes = len(inputs.field_sizes), inputs.numerics, len(inputs.bag_sizes)
     kinds = zip(("id", "number", "bag"), sizes, strict=True)
-    return Layout(*(tuple(f"{kind}_{k}" for k in range(size)) for kind, size in kinds))
+    ids, numbers, bags = (tuple(f"{kind}_{k}" for k in range(size)) for kind, size in kinds)
+    elements = (f"vector_{k}" for k, (size, _) in enumerate(inputs.vectors) for _ in range(size))
+    return Layout(ids, (*numbers, *elements), bags)
 
 
 def check(
@@ -200,7 +202,9 @@ def test_one_that_cannot_be_exported_is_refused_in_one_line(
 def test_too_many_rows_for_int32(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="2,147,483,650 embedding rows are more than int32"):
         inputs = InputSpec((2**31 - 1, 3), (), 0)
-        graph.ServingGraph(make("naive"), inputs, owners_of(layout(inputs), frozenset()))
+        graph.ServingGraph(
+            make("naive", SPECS["ids alone"]), inputs, owners_of(layout(inputs), frozenset())
+        )
 
 
 def test_the_command(mixed_run: Run, tmp_path: Path) -> None:

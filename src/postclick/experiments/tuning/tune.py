@@ -11,6 +11,7 @@ from postclick.errors import InputError
 from postclick.experiments.tuning.search_space import SearchSpace
 from postclick.extras import require
 from postclick.methods import Method
+from postclick.metrics.catalogue import METRICS
 from postclick.progress import Reporter, Silent
 from postclick.runs.build import build_method
 from postclick.runs.folder import partial_folder
@@ -119,10 +120,9 @@ def _space(
         raise InputError(f"timeout is {timeout:g}: give minutes above 0")
     if metric not in get_args(Monitor):
         known = ", ".join(get_args(Monitor))
-        raise InputError(
-            f"metric {metric!r}{meant(metric, get_args(Monitor))}"
-            f" cannot be tuned; there are {known}"
-        )
+        # Another metric was meant, not misspelled.
+        near = "" if metric in METRICS else meant(metric, get_args(Monitor))
+        raise InputError(f"metric {metric!r}{near} cannot be tuned; there are {known}")
     if any(text.partition("=")[0].strip() in ("monitor", "training.monitor") for text in overrides):
         raise InputError("training.monitor is what is tuned: give " + option("metric") + " instead")
     if "valid" not in log.manifest.splits:

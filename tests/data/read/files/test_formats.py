@@ -133,7 +133,7 @@ def test_a_folder_of_all_formats_is_one_log(tmp_path: Path) -> None:
         ("log.csv", b"PK\x03\x04 and more", "a zip archive or an Excel workbook, which is not"),
         ("log.pkl", pickle.dumps({"a": [1]}), "a Python pickle, which is not read"),
         ("log.data", b"SQLite format 3\0 and more", "an SQLite database, which is not read"),
-        ("log.db", b"SQLite format 3\0 and more", "is an SQLite file: export its table"),
+        ("log.db", b"SQLite format 3\0 and more", "an SQLite database, which is not read"),
         ("log.csv", b"<!DOCTYPE html><html>", "a web page, not the file it links to"),
         ("log.csv.xz", b"\xfd7zXZ\0 and more", "compressed with xz, which is not read: unpack"),
         ("log.csv.gz", packed(FILES["log.parquet"], ".gz"), "Parquet within gzip: unpack it"),

@@ -85,7 +85,7 @@ def test_drop_is_advised_only_where_every_kind_of_row_stays() -> None:
     assert "on_bad_rows" in check(log(few))["label-not-binary"]
     wrong = [1] * 3000
     message = check(log(wrong))["conversion-without-click"]
-    assert "'drop'" not in message and "'keep'" in message
+    assert '"drop"' not in message and '"keep"' in message
 
 
 def test_a_label_in_python_and_in_a_schema() -> None:
