@@ -37,10 +37,7 @@ def open_splits(
     >>> list(open_splits(schema, log).sources())
     ['train']
     """
-    if isinstance(schema, str | Path):
-        schema = LogSchema.load(schema)
-    parsed = schema if isinstance(schema, LogSchema) else LogSchema.parse(schema)
-    parsed = with_read(parsed, read)
+    parsed = with_read(LogSchema.of(schema), read)
     return LogSplits(parsed, train, test=_given(test), valid=_given(valid))
 
 

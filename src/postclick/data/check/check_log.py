@@ -1,6 +1,8 @@
 """`check_log`: one pass over each split, and every finding on the funnel, the columns and leaks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 from postclick.data.check.columns.extremes import extreme_findings
 from postclick.data.check.columns.labels import BadRows
@@ -19,7 +21,7 @@ Progress = Callable[[str, int, int | None], None]
 
 
 def check_log(
-    schema: LogSchema,
+    schema: LogSchema | Mapping[str, Any] | str | Path,
     train: LogLike,
     test: LogLike | None = None,
     valid: LogLike | None = None,
@@ -32,6 +34,7 @@ def check_log(
     Leakage is judged on at most 120,000 rows of train, drawn by a hash of the row number.
 
     Args:
+        schema: a schema, a mapping with its content, or a YAML file.
         train, test, valid: anything that `open_log` takes: paths, frames, opened logs.
         on_bad_rows: as in `prepare`; under "drop" and "keep" wrong labels are warnings.
         progress: called with a stage, rows done and rows in all (None: unknown).
@@ -43,6 +46,7 @@ def check_log(
     >>> report.errors[0].code, report.funnel["train"]
     ('conversion-without-click', Funnel(rows=3, clicks=1, conversions=2))
     """
+    schema = LogSchema.of(schema)
     given = {"train": train, "valid": valid, "test": test}
     sources = {
         name: open_log(log, read=schema.read) for name, log in given.items() if log is not None

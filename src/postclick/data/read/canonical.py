@@ -10,16 +10,16 @@ from postclick.data import manifest as m
 from postclick.data.column_threads import in_threads
 from postclick.data.read.values.bad_values import (
     EXAMPLES,
-    SAME_NUMBER,
     UNREADABLE_TIME,
     BadValues,
     Found,
 )
 from postclick.data.read.values.canonical_text import ReadText, read_text, to_text
-from postclick.data.read.values.group_hash import group_hash
+from postclick.data.read.values.group_hash import read_group, text_hash
 from postclick.data.read.values.labels import to_funnel
 from postclick.data.read.values.lists import to_bag
-from postclick.data.read.values.numbers import read_number_column, to_truth
+from postclick.data.read.values.number_spellings import NumberSpellings
+from postclick.data.read.values.numbers import read_number_column, to_truth, widened
 from postclick.data.read.values.rounded_ids import RoundedIds
 from postclick.data.read.values.sample_weight import BAD_WEIGHT, to_weight
 from postclick.data.read.values.times import to_time
@@ -42,12 +42,14 @@ class Issues:
         examples: a few of the values.
         like_missing: by column and text that looks like a missing value.
         rounded: ids in floating point by column.
+        spellings: how decimals are written, by column.
     """
 
     rows: Counter[tuple[str, str]] = field(default_factory=Counter)
     examples: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
     like_missing: Counter[tuple[str, str]] = field(default_factory=Counter)
     rounded: dict[str, RoundedIds] = field(default_factory=dict)
+    spellings: dict[str, NumberSpellings] = field(default_factory=dict)
 
     def add(self, kind: str, column: str, bad: BadValues) -> None:
         if bad.rows:
@@ -57,7 +59,8 @@ class Issues:
 
     def add_text(self, column: str, read: ReadText) -> None:
         """Take in what was odd about a column of categories."""
-        self.add(SAME_NUMBER, column, read.same_number)
+        if read.spellings.written:
+            self.spellings.setdefault(column, NumberSpellings()).merge(read.spellings)
         for token, rows in read.like_missing.items():
             self.like_missing[column, token] += rows
         if read.rounded.rows:
@@ -67,6 +70,8 @@ class Issues:
         self.like_missing += other.like_missing
         for column, rounded in other.rounded.items():
             self.rounded.setdefault(column, RoundedIds()).merge(rounded)
+        for column, spellings in other.spellings.items():
+            self.spellings.setdefault(column, NumberSpellings()).merge(spellings)
         for (kind, column), rows in other.rows.items():
             self.add(kind, column, BadValues(rows, other.examples[kind, column]))
 
@@ -133,6 +138,8 @@ class Canonicalizer:
         self._schema = schema
         self._labels = labels
         self.rules = ValueRules.of(schema)
+        named: tuple[Categorical | Hashed, ...] = (*schema.categorical, *schema.hashed)
+        self._verbatim = {feature.name for feature in named if feature.verbatim}
         have = set(columns)
         features = [*schema.feature_names, *schema.weight_columns]
         others = [schema.click.column, schema.conversion.column, *schema.key]
@@ -165,12 +172,15 @@ class Canonicalizer:
             columns.append(text.text)
             issues.add_text(feature.name, text)
         for number in schema.numeric:
-            values, odd = read_number_column(frame[number.name], rules)
+            raw = frame[number.name]
+            raw = widened(raw) if number.transform == "quantile" else raw
+            values, odd = read_number_column(raw, rules)
             columns.append(values)
             found += odd
         for multi in schema.multi:
             weights = frame[multi.weights] if multi.weights is not None else None
-            bags, bad_bags = to_bag(frame[multi.name], weights, multi, rules)
+            bags, bad_bags, text = to_bag(frame[multi.name], weights, multi, rules)
+            issues.add_text(multi.name, text)
             names = (multi.name, multi.name + m.WEIGHTS_SUFFIX)
             columns += [bag.alias(name) for name, bag in zip(names, bags, strict=False)]
             found += bad_bags
@@ -178,19 +188,25 @@ class Canonicalizer:
             values, bad_vectors = to_vector(frame[vector.name], vector, rules)
             columns.append(values)
             found += bad_vectors
-        for name, raw in self._truth.items():
-            values, bad_truth = to_truth(frame[raw], name == m.POTENTIAL, rules)
+        for name, column in self._truth.items():
+            values, bad_truth = to_truth(frame[column], name == m.POTENTIAL, rules)
             columns.append(values.alias(name))
             found += bad_truth
         if self._labels and schema.key:
-            keys = pl.DataFrame([to_text(frame[name], rules) for name in schema.key])
+            keys = pl.DataFrame(
+                to_text(frame[name], rules, verbatim=name in self._verbatim) for name in schema.key
+            )
             columns.append(keys.hash_rows(seed=0).alias(KEY))
         if self._labels and schema.time:
             times = to_time(frame[schema.time], rules)
             columns += [times.time.alias(TIME), times.kind.alias(TIME_KIND)]
             found.append((UNREADABLE_TIME, schema.time, times.unreadable))
         if self._labels and schema.group:
-            columns.append(pl.Series(m.GROUP, group_hash(frame[schema.group], rules)))
+            verbatim = schema.group in self._verbatim
+            group = read_group(frame[schema.group], rules, verbatim=verbatim)
+            columns.append(pl.Series(m.GROUP, text_hash(group.text)))
+            if schema.group not in schema.feature_names:
+                issues.add_text(schema.group, group)
         if self._labels and schema.weight:
             weight, bad = to_weight(frame[schema.weight], rules)
             columns.append(weight.alias(m.WEIGHT))

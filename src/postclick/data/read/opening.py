@@ -149,10 +149,21 @@ def _at(name: str | Path, read: ReadSettings | None) -> Iterator[LogSource]:
         elif kind == "Iceberg" or place.name.endswith(METADATA_END):
             yield open_iceberg(place)
         elif place.is_dir():
-            yield from (_partitioned(file, read) for file in files_in(place, _is_log))
+            files = files_in(place, _is_log)
+            for one in files:
+                inside.refuse(one)
+            yield from (_partitioned(one, read) for one in files)
         else:
+            _refuse_pipe(place)
             inside.refuse(place)
             yield _partitioned(place, read)
+
+
+def _refuse_pipe(place: Place) -> None:
+    if isinstance(place, Path) and not place.is_file():
+        raise InputError(
+            f"{place} is a pipe or a device, and a log is read more than once: write it to a file"
+        )
 
 
 def _is_log(name: str) -> bool:

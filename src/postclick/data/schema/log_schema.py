@@ -1,6 +1,7 @@
 """What the columns of a log mean: `LogSchema`, as YAML and as Python."""
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -188,6 +189,17 @@ class LogSchema(Strict):
             return cls.model_validate(data)
         except ValidationError as error:
             raise InputError(f"{where}: {first_message(error, cls)}") from None
+
+    @classmethod
+    def of(cls, schema: "LogSchema | Mapping[str, Any] | str | Path") -> "LogSchema":
+        """A schema, a mapping with its content, or a YAML file, as a schema.
+
+        Raises:
+            InputError: the mapping or the file is no schema.
+        """
+        if isinstance(schema, str | Path):
+            return LogSchema.load(schema)
+        return schema if isinstance(schema, LogSchema) else LogSchema.parse(schema)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

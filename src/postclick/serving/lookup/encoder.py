@@ -19,10 +19,11 @@ from postclick.data.manifest import (
     VectorColumn,
 )
 from postclick.data.read.canonical import Canonicalizer, Issues
-from postclick.data.read.values.bad_values import LENGTHS, UNREADABLE
+from postclick.data.read.values.bad_values import BRACKETS, LENGTHS, UNREADABLE
 from postclick.data.read.values.bucket_hash import bucket_ids
 from postclick.data.read.values.canonical_text import to_text
 from postclick.data.read.values.lists import flatten
+from postclick.data.read.values.numbers import widened
 from postclick.data.read.values.value_rules import ValueRules
 from postclick.data.read.values.vectors import LENGTH, TEXT, matrix_of
 from postclick.data.schema import Hashed, LogSchema, MultiCategorical, Vector
@@ -42,6 +43,8 @@ from postclick.suggest import meant
 
 _TROUBLE = {
     UNREADABLE: "values are not numbers: mend them, or leave them empty",
+    BRACKETS: "rows have text with the brackets or quotes of a list, which training did not have: "
+    "send lists, or text as in training",
     LENGTHS: "rows have lists and weights of different lengths: mend them",
     TEXT: "values are not numbers: mend them, or leave the vector empty",
 }
@@ -156,7 +159,7 @@ class ServingEncoder:
                 continue
             if column.edges is not None:
                 ids[:, k] = quantile_ids(
-                    read_number(rows.column(column.name), self._rules), column.edges
+                    read_number(widened(rows.column(column.name)), self._rules), column.edges
                 )
             elif column.hashed:
                 texts = self._read_apart(rows, column.name)

@@ -9,7 +9,7 @@ import polars as pl
 from postclick.data.encode.scaling import LARGEST_SCALED, hold_within
 from postclick.data.manifest import NumericColumn
 from postclick.data.numbers.moments import Floats, signed_log1p
-from postclick.data.read.values.numbers import to_number
+from postclick.data.read.values.numbers import numbers_in, to_number
 from postclick.data.read.values.value_rules import DEFAULT_RULES, ValueRules
 from postclick.errors import InputError
 
@@ -35,7 +35,7 @@ def read_number(column: pl.Series, rules: ValueRules = DEFAULT_RULES) -> Floats:
         if infinite.any():
             numbers[infinite] = np.nan
         if rules.numbers:
-            numbers[np.isin(numbers, rules.numbers)] = np.nan
+            numbers[np.isin(numbers, numbers_in(column.dtype, rules))] = np.nan
         return numbers
     number, unreadable, _ = to_number(column, rules)
     if unreadable.rows:

@@ -134,6 +134,13 @@ def test_missing_as_the_schema_says() -> None:
     assert to_text(pl.Series([date(2026, 1, 1)]), rules).to_list() == [None]
 
 
+@pytest.mark.parametrize("token", ["-1.0", "-1e0", "-1"])
+def test_a_missing_number_in_any_writing(token: str) -> None:
+    rules = ValueRules(missing=(token,))
+    for values in (["-1", "-1.0", "2"], [-1, -1, 2], [-1.0, -1.0, 2.0]):
+        assert to_text(pl.Series(values), rules).to_list() == [None, None, "2"]
+
+
 def test_decimal_commas() -> None:
     rules = ValueRules(decimal=",")
     raw = ["2,50", "-0,0", "1,5e3", "3,", "1.500", "1,2,3", "7"]
@@ -146,12 +153,6 @@ def test_texts_that_look_missing_are_counted() -> None:
     assert read.like_missing == {"NA": 2, "?": 1}
     assert read.text.to_list() == ["NA", "NA", "?", "shop", None]
     assert read_text(pl.Series(["NA"]), ValueRules(("NA",))).like_missing == {}
-
-
-def test_versions_that_become_one_are_told() -> None:
-    found = read_text(pl.Series(["10.1", "10.10", "10.10", "9.50", "3.0", "3"])).same_number
-    assert (found.rows, found.examples) == (2, ("'10.10'",))
-    assert read_text(pl.Series(["2.50", "3.10", "3.10"])).same_number.rows == 0
 
 
 @pytest.mark.parametrize(

@@ -101,3 +101,30 @@ def test_a_label_in_python_and_in_a_schema() -> None:
     ruled = LogSchema.parse({"click": "c", "conversion": {"column": "t"}, "categorical": ["x"]})
     assert ruled.conversion.positive == "present"
     assert LogSchema.parse(ruled.model_dump(mode="json")) == ruled
+
+
+@pytest.mark.parametrize("values", [[0, 1, None], [False, True, None], ["0", "1", ""]])
+def test_present_is_not_said_of_0(values: list[Any]) -> None:
+    label, bad = to_label(pl.Series("x", values), Label(column="x", positive="present"))
+    assert (label.to_list(), bad.rows) == ([0, 1, 0], 0)
+
+
+def test_infinity_is_no_amount() -> None:
+    rule = Label(column="x", positive="> 0")
+    for values in ([5.0, float("inf")], ["5", "inf"]):
+        label, bad = to_label(pl.Series("x", values), rule)
+        assert label.to_list() == [1, None] and bad.rows == 1
+
+
+@pytest.mark.parametrize("operand", ["1", "true"])
+@pytest.mark.parametrize("values", [[1, 0], [True, False], ["1", "0"], ["True", "False"]])
+def test_1_and_true_are_one_label(values: list[Any], operand: str) -> None:
+    rule = Label(column="x", positive=f"== {operand}")
+    assert to_label(pl.Series("x", values), rule)[0].to_list() == [1, 0]
+
+
+def test_every_click_a_conversion_is_an_error() -> None:
+    n = np.arange(3000)
+    assert (
+        "every one of 1,000 clicks" in check(log((n % 3 == 0).astype(int)))["no-unconverted-clicks"]
+    )

@@ -13,7 +13,7 @@ from postclick.errors import InputError
 
 
 def bag(column: pl.Series, **role: Any) -> list[Any]:
-    bags, _ = to_bag(column, None, MultiCategorical(name="h", **role))
+    bags, *_ = to_bag(column, None, MultiCategorical(name="h", **role))
     return [one.to_list() for one in bags]
 
 
@@ -30,6 +30,8 @@ def bag(column: pl.Series, **role: Any) -> list[Any]:
         ("['7', '20', '7']", {"brackets": True}),
         ('"7","20","7"', {"brackets": True}),
         ("[7, null, 20, \\N, 7]", {"brackets": True}),
+        ("[ 7 20  7]", {"brackets": True}),
+        ("[np.int64(7), np.float64(20.0), np.str_('7')]", {"brackets": True}),
     ],
 )
 def test_a_list_in_any_writing(text: str, role: dict[str, Any]) -> None:
@@ -66,7 +68,7 @@ def test_no_elements_and_one_blank_element() -> None:
     """So that lists of no elements are as long as their weights, in any writing."""
     ids, weights = pl.Series(["[]", " [ ] ", "[7]"]), pl.Series("w", [[], [], [0.5]])
     role = MultiCategorical(name="h", brackets=True, weights="w")
-    bags, found = to_bag(ids, weights, role)
+    bags, found, _ = to_bag(ids, weights, role)
     assert [one.to_list() for one in bags] == [[[], [], ["7"]], [[], [], [0.5]]]
     assert not any(bad.rows for _, _, bad in found)
 
@@ -74,7 +76,7 @@ def test_no_elements_and_one_blank_element() -> None:
 def test_numbers_in_brackets_have_points_in_files_with_decimal_commas() -> None:
     text = pl.Series(["[1.0, 2.50]"])
     role = MultiCategorical(name="h", brackets=True)
-    bags, _ = to_bag(text, None, role, ValueRules(decimal=","))
+    bags, *_ = to_bag(text, None, role, ValueRules(decimal=","))
     assert bags[0].to_list() == [["1", "2.5"]]
 
 
@@ -84,19 +86,19 @@ def test_an_apostrophe_is_no_quote() -> None:
 
 def test_weights_beside_lists_in_brackets() -> None:
     ids, weights = pl.Series(["[7, 20]", "[]"]), pl.Series("w", ["[0.5, 2]", "[]"])
-    bags, _ = to_bag(ids, weights, MultiCategorical(name="h", brackets=True, weights="w"))
+    bags, *_ = to_bag(ids, weights, MultiCategorical(name="h", brackets=True, weights="w"))
     assert [one.to_list() for one in bags] == [[["7", "20"], []], [[0.5, 2.0], []]]
 
 
 @pytest.mark.parametrize("text", ["[7, 20, 7]", '["a","b"]', "('a', 'b')", '"a","b"', "{1,2}"])
 def test_brackets_that_no_separator_takes_off_are_found(text: str) -> None:
-    _, found = to_bag(pl.Series([text, "7,8"]), None, MultiCategorical(name="h", separator=","))
+    _, found, _ = to_bag(pl.Series([text, "7,8"]), None, MultiCategorical(name="h", separator=","))
     assert {kind: bad.rows for kind, _, bad in found if bad.rows} == {BRACKETS: 1}
 
 
 @pytest.mark.parametrize("text", ["(no genres listed)", "a (b)", "7,8", "o'neil"])
 def test_a_value_with_parentheses_is_no_list(text: str) -> None:
-    _, found = to_bag(pl.Series([text, "7,8"]), None, MultiCategorical(name="h", separator=","))
+    _, found, _ = to_bag(pl.Series([text, "7,8"]), None, MultiCategorical(name="h", separator=","))
     assert not any(bad.rows for _, _, bad in found)
 
 

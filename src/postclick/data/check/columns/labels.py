@@ -1,5 +1,6 @@
 """Findings on the labels: are they 0/1, do conversions follow clicks, are there enough?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,7 @@ from postclick.spelling import option
 
 # Fewer clicks or conversions than this in a split: figures on it are mostly noise.
 FEW_CLICKS, FEW_CONVERSIONS = 100, 100
+YES = frozenset(("yes", "y", "t", "on", "paid", "converted", "clicked"))
 # What to do with rows whose labels are wrong.
 BadRows = Literal["error", "drop", "keep"]
 # In canonical frames: rows that "drop" leaves, and the conversion that "keep" records.
@@ -84,7 +86,8 @@ def label_findings(
     severity: Severity = "warning" if policy == "drop" else "error"
     for label in (schema.click, schema.conversion):
         name = label.column
-        mend = "those rows are left out" if policy == "drop" else _mend(label, raw)
+        examples = issues.examples.get((NOT_BINARY, name), ())
+        mend = "those rows are left out" if policy == "drop" else _mend(label, raw, examples)
         rows = issues.rows[NOT_BINARY, name]
         if rows:
             values = ", ".join(issues.examples[NOT_BINARY, name])
@@ -112,13 +115,30 @@ def label_findings(
     return found
 
 
-def _mend(label: Label, raw: LabelCounts) -> str:
+def _rule(examples: Sequence[str]) -> str:
+    """A rule that fits what was found: "> 0", or one with a word that may mean 1."""
+    words = [text.strip("'\"") for text in examples if text != "missing"]
+    if not words or all(_is_number(word) for word in words):
+        return "> 0"
+    yes = [word for word in words if word.strip().lower() in YES]
+    return f"== {(yes or words)[0].strip()}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _mend(label: Label, raw: LabelCounts, examples: Sequence[str]) -> str:
     if label.positive is not None:
         return "mend them, or write another rule for the label"
     ways = ["write 0 or 1 in every row"]
     ways += [
         f"say what counts as 1 in the schema (such as {{column: {label.column}, positive: "
-        "'> 0'}; what is missing is then 0)"
+        f"'{_rule(examples)}'}}; what is missing is then 0)"
     ]
     if raw.drop_keeps_all:
         ways += [f"leave those rows out with {option('on_bad_rows', 'drop')}"]
@@ -150,6 +170,14 @@ def volume_findings(schema: LogSchema, split: str, funnel: Funnel) -> list[Findi
                 f"{few}: figures on it are mostly noise: use more rows"
             )
             found.append(Finding(f"few-{word}s", "warning", column, count, message))
+    if 0 < funnel.clicks == funnel.conversions:
+        message = (
+            f"{split}: every one of {funnel.clicks:,} clicks has a conversion "
+            f"({schema.conversion.column!r}): there is no rate to learn or to judge: correct the "
+            "labels, or the rule for them"
+        )
+        column = schema.conversion.column
+        found.append(Finding("no-unconverted-clicks", hard, column, funnel.clicks, message))
     if funnel.clicks == funnel.rows:
         message = (
             f"{split}: every one of {funnel.rows:,} rows is clicked ({schema.click.column!r}): "

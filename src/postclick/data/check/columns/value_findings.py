@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from postclick.data.check.findings import Finding, Severity, share
+from postclick.data.check.findings import Finding, Severity
 from postclick.data.read.canonical import Issues
 from postclick.data.read.values import bad_values as v
+from postclick.data.read.values.number_spellings import NumberSpellings
 from postclick.data.read.values.rounded_ids import RoundedIds
 from postclick.data.schema import LogSchema
 
@@ -17,12 +18,6 @@ _ISSUES: dict[str, tuple[str, Severity, str]] = {
     ),
     v.INFINITE: ("infinite-number", "warning", "values are infinite and count as missing"),
     v.NO_NUMBER: ("missing-number", "info", "values are no numbers and count as missing"),
-    v.SAME_NUMBER: (
-        "same-number",
-        "warning",
-        "values differ from others in the zeros behind the point alone and count as the same "
-        "number: set verbatim: true for the column if they are names, such as versions",
-    ),
     v.BRACKETS: (
         "list-as-text",
         "error",
@@ -76,6 +71,8 @@ def value_findings(schema: LogSchema, split: str, issues: Issues, rows: int) -> 
     for column in places:
         tokens = {t: n for (name, t), n in issues.like_missing.items() if name == column}
         found += [_like_missing(split, column, tokens, rows)] if tokens else []
+    for column, spellings in ((c, issues.spellings[c]) for c in places if c in issues.spellings):
+        found += [_same_number(split, column, spellings)] if spellings.rows else []
     rounded = issues.rounded
     found += [_rounded(split, c, rounded[c], rows) for c in places if c in rounded]
     return found
@@ -90,13 +87,23 @@ def _columns(schema: LogSchema) -> Iterator[str]:
     yield from schema.columns
 
 
+def _same_number(split: str, column: str, spellings: NumberSpellings) -> Finding:
+    such = ", ".join(map(repr, spellings.examples))
+    message = (
+        f"{split}: column {column!r}: {spellings.rows:,} values are numbers that other rows write "
+        f"in another way, and count as the same (such as {such}): set verbatim: true for the "
+        "column if they are names, such as versions or codes"
+    )
+    return Finding("same-number", "warning", column, spellings.rows, message)
+
+
 def _like_missing(split: str, column: str, tokens: dict[str, int], rows: int) -> Finding:
     most: Sequence[tuple[str, int]] = sorted(tokens.items(), key=lambda item: (-item[1], item[0]))
     named = ", ".join(f"{token!r} in {count:,}" for token, count in most[:TOKENS])
     more = f" and {len(most) - TOKENS} more" if len(most) > TOKENS else ""
     count = sum(tokens.values())
     message = (
-        f"{split}: column {column!r}: {share(count, rows)} look like a missing value and count as "
+        f"{split}: column {column!r}: {count:,} values look like a missing one and count as "
         f"a category ({named}{more}): list what is missing under missing in the schema"
     )
     return Finding("like-missing", "warning", column, count, message)
@@ -110,7 +117,7 @@ def _rounded(split: str, column: str, ids: RoundedIds, rows: int) -> Finding:
         else "ids that lie close together would become one"
     )
     message = (
-        f"{split}: column {column!r}: {share(ids.rows, rows)} hold whole numbers in floating point "
+        f"{split}: column {column!r}: {ids.rows:,} values are whole numbers in floating point "
         f"from {ids.steps:,.0f} on, which has lost their last digits (such as {ids.example}): "
         f"{what}: write the column as integers or text"
     )

@@ -9,7 +9,7 @@ EXAMPLES = 3
 NOT_BINARY, UNREADABLE, INFINITE = "not-binary", "unreadable", "infinite"
 LENGTHS, NO_WEIGHT = "lengths", "no-weight"
 TRUTH_RANGE, NO_TRUTH, UNREADABLE_TIME = "truth-range", "no-truth", "unreadable-time"
-NO_NUMBER, LIKE_MISSING, SAME_NUMBER = "no-number", "like-missing", "same-number"
+NO_NUMBER = "no-number"
 BRACKETS, LOST_DIGITS = "brackets", "lost-digits"
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from postclick.data.read.values.bad_values import BadValues
 from postclick.data.read.values.not_one_value import not_one_value
+from postclick.data.read.values.number_spellings import NumberSpellings
 from postclick.data.read.values.rounded_ids import RoundedIds
 from postclick.data.read.values.spellings import (
     candidates,
-    is_value,
+    missing_values,
     plain_float,
     shortest_moments,
     value_texts,
@@ -34,13 +34,13 @@ class ReadText:
     Attributes:
         text: String, null where missing.
         like_missing: rows of each text that looks like a missing value and was not taken for one.
-        same_number: rows of decimals that differ from another value in zeros alone.
+        spellings: how decimals and exponents are written.
         rounded: whole numbers in floating point too large to be exact.
     """
 
     text: pl.Series
     like_missing: Counter[str] = field(default_factory=Counter)
-    same_number: BadValues = field(default_factory=BadValues)
+    spellings: NumberSpellings = field(default_factory=NumberSpellings)
     rounded: RoundedIds = field(default_factory=RoundedIds)
 
 
@@ -170,7 +170,7 @@ def _of_text(column: pl.Series, rules: ValueRules, verbatim: bool) -> ReadText:
     read = ReadText(column)
     if not verbatim:
         values = value_texts(text, rules.decimal)
-        read.same_number = _same_number(raw, distinct, text, values)
+        _add_spellings(read.spellings, column, raw, bare, values)
         _add_rounded(read.rounded, raw, distinct, bare)
         text = _without_tokens(values, rules)
     read.text = _replaced(column, candidate, distinct, text)
@@ -181,15 +181,26 @@ def _of_text(column: pl.Series, rules: ValueRules, verbatim: bool) -> ReadText:
     return read
 
 
-def _same_number(
-    raw: pl.Series, distinct: pl.Series, text: pl.Series, values: pl.Series
-) -> BadValues:
-    """Decimals that lost zeros and became another text of the column."""
-    shorter = (values != text) & values.str.contains(".", literal=True)
-    twins = shorter & values.is_in(text.drop_nulls().to_list())
-    if not bool(twins.any()):
-        return BadValues()
-    return BadValues.of(raw, raw.is_in(distinct.filter(twins.fill_null(False)).to_list()))
+def _add_spellings(
+    spellings: NumberSpellings, column: pl.Series, raw: pl.Series, bare: pl.Series, value: pl.Series
+) -> None:
+    """Take in decimals and exponents, and the digits that an exponent may be confused with."""
+    exponents = bare.str.contains(r"^-?\d[\d.,]*[eE][+-]?\d+$") & (bare != value)
+    several = exponents | (value.str.contains(r"^-?\d+\.\d+$") & bare.str.contains("[.,]"))
+    if not bool(several.any()):
+        return
+    numbers = dict(
+        zip(bare.filter(several).to_list(), value.filter(several).to_list(), strict=True)
+    )
+    plain = {number: number for number in value.filter(exponents.fill_null(False)).to_list()}
+    texts = raw.str.strip_chars()
+    counted = texts.filter(texts.is_in(list(numbers))).value_counts()
+    if plain:
+        digits = column.filter(column.is_in(list(plain)).fill_null(False))
+        counted = pl.concat([counted, digits.rename(texts.name).value_counts()])
+    numbers |= plain
+    written = counted[texts.name].to_list()
+    spellings.add(written, [numbers[text] for text in written], counted["count"].to_list())
 
 
 def _add_rounded(rounded: RoundedIds, raw: pl.Series, distinct: pl.Series, bare: pl.Series) -> None:
@@ -202,11 +213,8 @@ def _add_rounded(rounded: RoundedIds, raw: pl.Series, distinct: pl.Series, bare:
 
 def _without_tokens(text: pl.Series, rules: ValueRules) -> pl.Series:
     """Without those missing values that are written as a number, a date or so."""
-    tokens = [token for token in rules.texts if is_value(token)]
-    if not tokens:
-        return text
-    missing = value_texts(pl.Series(tokens), rules.decimal).to_list()
-    return text.set(text.is_in(missing).fill_null(False), None)
+    missing = missing_values(rules)
+    return text.set(text.is_in(missing).fill_null(False), None) if missing else text
 
 
 def _replaced(column: pl.Series, where: pl.Series, old: pl.Series, new: pl.Series) -> pl.Series:

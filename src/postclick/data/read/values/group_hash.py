@@ -6,11 +6,30 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from postclick.data.read.values.canonical_text import to_text
+from postclick.data.read.values.canonical_text import ReadText, read_text
 from postclick.data.read.values.value_rules import DEFAULT_RULES, ValueRules
 from postclick.errors import InputError
 
 MISSING = 0
+
+
+def read_group(
+    column: pl.Series, rules: ValueRules = DEFAULT_RULES, *, verbatim: bool = False
+) -> ReadText:
+    """The canonical text of each row's group, and what is odd about it.
+
+    Raises:
+        InputError: the column holds lists or records.
+
+    >>> read_group(pl.Series("user", [7.0, None])).text.to_list()
+    ['7', None]
+    """
+    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
+        raise InputError(
+            f"group column {column.name!r} holds {column.dtype}, not one value per row: "
+            "name another column under group, or take group out of the schema"
+        )
+    return read_text(column, rules, verbatim=verbatim)
 
 
 def group_hash(column: pl.Series, rules: ValueRules = DEFAULT_RULES) -> npt.NDArray[np.int64]:
@@ -22,12 +41,7 @@ def group_hash(column: pl.Series, rules: ValueRules = DEFAULT_RULES) -> npt.NDAr
     >>> group_hash(pl.Series("user", [7.0, None])).tolist()
     [-9038873097560174361, 0]
     """
-    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
-        raise InputError(
-            f"group column {column.name!r} holds {column.dtype}, not one value per row: "
-            "name another column under group, or take group out of the schema"
-        )
-    return text_hash(to_text(column, rules))
+    return text_hash(read_group(column, rules).text)
 
 
 def text_hash(values: pl.Series) -> npt.NDArray[np.int64]:

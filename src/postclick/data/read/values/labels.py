@@ -9,11 +9,13 @@ import polars as pl
 from postclick.data.read.values.bad_values import NOT_BINARY, BadValues, Found
 from postclick.data.read.values.canonical_text import to_text
 from postclick.data.read.values.numbers import to_number
-from postclick.data.read.values.value_rules import DEFAULT_RULES, ValueRules
+from postclick.data.read.values.value_rules import DEFAULT_RULES, LIKE_MISSING, ValueRules
 from postclick.data.schema import Label, LogSchema
 from postclick.errors import InputError
 
 _WRITTEN = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
+# Booleans are written as numbers, and numbers as booleans.
+_TWINS = {"1": "true", "true": "1", "0": "false", "false": "0"}
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
@@ -100,20 +102,31 @@ def _by_rule(column: pl.Series, label: Label, rules: ValueRules) -> tuple[pl.Ser
         return _present(column, rules).cast(pl.Int8), BadValues()
     compare, operand = label.rule
     if compare in _COMPARE:
-        number, unreadable, _ = to_number(column, rules)
+        number, unreadable, infinite = to_number(column, rules)
         positive = _COMPARE[compare](number, float(operand)).fill_null(False).cast(pl.Int8)
-        if not unreadable.rows:
+        if not unreadable.rows and not infinite.rows:
             return positive, unreadable
-        lost = number.is_null() & _present(column, rules)
-        return positive.set(lost, None), unreadable
+        lost = number.is_null() & to_text(column, rules).is_not_null() & ~_like_missing(column)
+        return positive.set(lost, None), BadValues.of(column, lost)
     text = to_text(column, rules)
     wanted = to_text(pl.Series([operand]), rules)[0]
-    equal = (text == wanted).fill_null(False)
+    equal = text.is_in([wanted, _TWINS.get(wanted, wanted)]).fill_null(False)
     if compare == "!=":
         equal = ~equal & text.is_not_null()
     return equal.cast(pl.Int8), BadValues()
 
 
 def _present(column: pl.Series, rules: ValueRules) -> pl.Series:
-    """Where there is a value."""
-    return to_text(column, rules).is_not_null()
+    """Where there is a value; in a column of nothing but 0/1 or true/false where it is 1."""
+    text = to_text(column, rules)
+    if bool(text.drop_nulls().is_in(["0", "1", "false", "true"]).all()):
+        return text.is_in(["1", "true"]).fill_null(False)
+    return text.is_not_null()
+
+
+def _like_missing(column: pl.Series) -> pl.Series:
+    """Texts that a number takes for a missing one."""
+    if column.dtype != pl.String:
+        return pl.repeat(False, len(column), eager=True)
+    words = [word.lower() for word in LIKE_MISSING]
+    return column.str.strip_chars().str.to_lowercase().is_in(words).fill_null(False)

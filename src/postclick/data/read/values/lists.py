@@ -18,13 +18,14 @@ from postclick.data.read.values.bad_values import (
     BadValues,
     Found,
 )
-from postclick.data.read.values.canonical_text import to_text
+from postclick.data.read.values.canonical_text import ReadText, read_text, to_text
 from postclick.data.read.values.numbers import to_number
 from postclick.data.read.values.value_rules import DEFAULT_RULES, ValueRules
 from postclick.data.schema import MultiCategorical
 from postclick.errors import InputError
 
 _OPEN, _CLOSE = "[({", "])}"
+_SPACED = r"^-?\d[\d.eE+-]*(?:\s+-?\d[\d.eE+-]*)+$"
 _QUOTES = "\"'"
 _ESCAPE = re.compile(r"\\x[0-9a-fA-F]{2}|\\.|\"", re.DOTALL)
 
@@ -34,8 +35,9 @@ def to_bag(
     weights: pl.Series | None,
     role: MultiCategorical,
     rules: ValueRules = DEFAULT_RULES,
-) -> tuple[list[pl.Series], Found]:
-    """A multi-valued column as lists of text and, where it has weights, of numbers beside it.
+) -> tuple[list[pl.Series], Found, ReadText]:
+    """A multi-valued column as lists of text and, where it has weights, of numbers beside it; and
+    what is odd about its elements.
 
     Missing and blank elements are left out, and so are all of a row whose lists differ in length.
 
@@ -60,7 +62,8 @@ def to_bag(
         if bool(differ.any()):
             lists, weights = lists.set(differ, None), weights.set(differ, None)
     values, offsets = flatten(lists)
-    text = to_text(values, rules, verbatim=role.verbatim)
+    read = read_text(values, rules, verbatim=role.verbatim)
+    text = read.text
     keep = text.is_not_null()
     if not bool(keep.all()):  # a trailing separator, say
         offsets = np.concatenate(([0], np.cumsum(keep.to_numpy(), dtype=np.int64)))[offsets]
@@ -74,7 +77,7 @@ def to_bag(
         bags.append(rebuild(number.filter(keep).fill_null(0.0), offsets))
     if role.max_length is not None:
         bags = [bag.list.head(role.max_length) for bag in bags]
-    return bags, found
+    return bags, found, read
 
 
 def to_lists(
@@ -115,6 +118,11 @@ def split_brackets(text: pl.Series, separator: str = ",") -> pl.Series:
     """
     inner = text.str.strip_chars().str.replace(rf"^[{_escaped(_OPEN)}]\s*", "")
     inner = inner.str.replace(rf"\s*[{_escaped(_CLOSE)}]$", "")
+    # As numpy prints arrays and its own numbers.
+    inner = inner.str.replace_all(r"\bnp\.\w+\(([^()]*)\)", "${1}")
+    spaced = inner.str.contains(_SPACED).fill_null(False)
+    if bool(spaced.any()):
+        inner = inner.set(spaced, None).fill_null(inner.str.replace_all(r"\s+", separator))
     split = inner.str.split(separator)
     quoted = inner.str.contains(rf"(?:^|{_escaped(separator)})\s*[{_QUOTES}]").fill_null(False)
     if bool(quoted.any()):

@@ -64,8 +64,31 @@ def read_number_column(
         found.append((INFINITE, name, BadValues.of(column, infinite.fill_null(False))))
         number = number.set(infinite.fill_null(False), None)
     if rules.numbers:
-        number = number.set(number.is_in(list(rules.numbers)).fill_null(False), None)
+        missing = numbers_in(kind, rules)
+        number = number.set(number.is_in(missing).fill_null(False), None)
     return number.fill_nan(None), found
+
+
+def widened(column: pl.Series) -> pl.Series:
+    """A column of 32 bits with the numbers that its values print as; any other as it is.
+
+    Where numbers are compared, 0.7 has to be 0.7 in every type.
+
+    >>> widened(pl.Series([0.7], dtype=pl.Float32)).to_list()
+    [0.7]
+    """
+    return column.cast(pl.String).cast(pl.Float64) if column.dtype == pl.Float32 else column
+
+
+def numbers_in(kind: pl.DataType, rules: ValueRules) -> list[float]:
+    """The numbers that stand for a missing one, as a column of this type can hold them.
+
+    >>> numbers_in(pl.Float32(), ValueRules(("-99.9",)))
+    [-99.9000015258789]
+    """
+    if kind in (pl.Float32, pl.Float16):
+        return pl.Series(rules.numbers, dtype=kind).cast(pl.Float64).to_list()
+    return list(rules.numbers)
 
 
 def _of_text(column: pl.Series, rules: ValueRules) -> tuple[pl.Series, Found]:

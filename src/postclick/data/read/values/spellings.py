@@ -36,8 +36,21 @@ def _numbers(decimal: str) -> str:
 def candidates(rules: ValueRules, verbatim: bool) -> str:
     """A pattern of all texts that need a second look: the others are canonical."""
     tokens = [re.escape(token) for token in (*rules.texts, *rules.suspicious)]
+    if not verbatim:  # 1 is missing where 1.0 is
+        tokens += [re.escape(token) for token in missing_values(rules)]
     forms = [] if verbatim else [_numbers(rules.decimal), _WORD, _MOMENT, _CLOCK]
     return rf"^(?:{'|'.join([*tokens, *forms])})?$|^\s|\s$"
+
+
+@lru_cache(maxsize=64)
+def missing_values(rules: ValueRules) -> tuple[str, ...]:
+    """The missing values that are written as a number, a date or so, in canonical text.
+
+    >>> missing_values(ValueRules(missing=("-1.0", "?", "2026-01-01T00:00")))
+    ('-1', '2026-01-01')
+    """
+    tokens = [token for token in rules.texts if is_value(token)]
+    return tuple(value_texts(pl.Series(tokens, dtype=pl.String), rules.decimal).to_list())
 
 
 def is_value(text: str) -> bool:

@@ -6,10 +6,11 @@ from typing import Literal
 
 from postclick.data.schema import LogSchema
 
-# Nobody means anything else by them: what Hive, pandas, SQL, Excel and Python write.
+# Nobody means anything else by them: what Hive, pandas, SQL, Excel, Python and MySQL write.
 DEFAULT_MISSING = (
     *("null", "NULL", "Null", "<null>", "(null)", "\\N", "nil", "None"),
     *("nan", "NaN", "NAN", "-nan", "NaT", "<NA>", "N/A", "n/a", "#N/A"),
+    *("0000-00-00", "0000-00-00 00:00:00"),
 )
 # May mean a missing value, or something: Namibia, no brand. As a number they can mean nothing else.
 LIKE_MISSING = (
