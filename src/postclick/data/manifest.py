@@ -94,14 +94,19 @@ class BagColumn(Strict):
 class VectorColumn(Strict):
     """`size` float32 per row: (x - mean) / std of each element, 0 where missing.
 
-    Without `mean` and `std` the elements are as in the log. `project` is the number of outputs of
-    the linear map that a network learns of them, None without one.
+    Without `mean` and `std` the elements are as in the log. An element below its `low` counts as
+    `low`, above its `high` as `high`; without them there are no limits. `project` is the number
+    of outputs of the linear map that a network learns of them, None without one.
     """
+
+    _silent: ClassVar[tuple[str, ...]] = ("low", "high")
 
     name: str
     size: int
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
     project: int | None = None
 
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from postclick.data.check.columns.extremes import extreme_findings
+from postclick.data.check.columns.extremes import extreme_findings, extreme_vector_findings
 from postclick.data.check.columns.labels import BadRows
 from postclick.data.check.findings import CheckReport, in_order
 from postclick.data.check.log_checks import LogChecks
+from postclick.data.encode.vector_summary import vector_summaries_of
 from postclick.data.numbers.summary import summaries_of
 from postclick.data.read.canonical import ROW
 from postclick.data.read.files.text.decimals import as_told
@@ -57,7 +58,7 @@ def check_log(
     names = checks.names()
     if names.errors:
         return names
-    numbers = summaries_of(schema)
+    numbers, vectors = summaries_of(schema), vector_summaries_of(schema)
     for log in logs:
         before = checks.rows
         for chunk in log.chunks():
@@ -66,8 +67,11 @@ def check_log(
                 hashes = hashes_of(checked[ROW].to_numpy(), 0, SAMPLE)
                 for name, summary in numbers.items():
                     summary.add(checked[name].to_numpy(), hashes)
+                for name, of_vectors in vectors.items():
+                    of_vectors.add(checked[name], hashes)
             if progress is not None:
                 progress(f"check {log.split}", checks.rows - before, None)
     report = checks.report()
     found = [*names.findings, *report.findings, *extreme_findings(numbers)]
+    found += extreme_vector_findings(vectors)
     return CheckReport(in_order(found), report.funnel)

@@ -12,13 +12,12 @@ from postclick.data import manifest as m
 from postclick.data.column_threads import in_threads
 from postclick.data.encode.encoder import Encoder, Lookup
 from postclick.data.encode.scaling import EdgeSample
-from postclick.data.encode.vectors import VectorMoments
+from postclick.data.encode.vector_summary import vector_summaries_of
 from postclick.data.encode.vocabulary import Vocabulary, VocabularyCounter
 from postclick.data.numbers.summary import NumberSummary, summaries_of
 from postclick.data.read.canonical import KEY, ROW, SPLIT, TIME, TIME_KIND
 from postclick.data.read.values.bucket_hash import bucket_ids
 from postclick.data.read.values.lists import flatten, rebuild
-from postclick.data.read.values.vectors import matrix_of
 from postclick.data.row_hash import SAMPLE, hashes_of
 from postclick.data.schema import LogSchema, Numeric, Vector
 
@@ -48,6 +47,7 @@ class FeatureFitter:
 
     Attributes:
         numbers: what is known of each number that is standardized, by name.
+        vectors: what is known of each column of vectors, by name.
     """
 
     def __init__(self, schema: LogSchema, seed: int) -> None:
@@ -56,8 +56,7 @@ class FeatureFitter:
         names = [f.name for f in (*schema.categorical, *schema.multi)]
         self._counters = {name: VocabularyCounter() for name in names}
         self.numbers = summaries_of(schema)
-        self._vectors = {f.name: VectorMoments(f.size) for f in schema.vector}
-        self._missing = dict.fromkeys(self._vectors, 0)
+        self.vectors = vector_summaries_of(schema)
         self._edges = {f.name: EdgeSample() for f in schema.numeric if f.transform == "quantile"}
 
     def add(self, chunk: pl.DataFrame) -> pl.DataFrame:
@@ -68,8 +67,9 @@ class FeatureFitter:
             self._schema.categorical,
         )
         numeric = [(f.name, chunk[f.name].to_numpy()[counted]) for f in self._schema.numeric]
-        if numeric:
+        if numeric or self.vectors:
             hashes = hashes_of(chunk[ROW].to_numpy(), self._seed, SAMPLE)[counted]
+        if numeric:
             learners: dict[str, NumberSummary | EdgeSample] = {**self.numbers, **self._edges}
             in_threads(lambda column: learners[column[0]].add(column[1], hashes), numeric)
         for bag in self._schema.multi:
@@ -79,11 +79,8 @@ class FeatureFitter:
         for hashed in self._schema.hashed:
             ids = bucket_ids(chunk[hashed.name], hashed.buckets)
             coded.append(pl.Series(hashed.name, ids))
-        for vector in self._schema.vector:
-            column = chunk[vector.name].filter(pl.Series(counted))
-            self._missing[vector.name] += column.null_count()
-            if vector.standardize:
-                self._vectors[vector.name].add(matrix_of(column, vector.size))
+        for name, vectors in self.vectors.items():
+            vectors.add(chunk[name].filter(pl.Series(counted)), hashes)
         return chunk.drop(KEY, TIME, TIME_KIND, strict=False).with_columns(coded)
 
     def result(self) -> Fitted:
@@ -122,7 +119,7 @@ class FeatureFitter:
         for hashed in schema.hashed:
             ids.append(m.IdColumn(name=hashed.name, size=hashed.buckets + 1, hashed=True))
             lookups[hashed.name] = _as_they_are
-        numerics += [self._flag(f.name) for f in schema.vector if self._missing[f.name]]
+        numerics += [self._flag(f.name) for f in schema.vector if self.vectors[f.name].missing]
         vectors = tuple(map(self._vector, schema.vector))
         encoder = Encoder(tuple(ids), tuple(numerics), tuple(bags), lookups, vectors)
         return Fitted(encoder, vocabularies)
@@ -153,13 +150,15 @@ class FeatureFitter:
         return m.NumericColumn(name=name, source=source, transform="missing_flag")
 
     def _vector(self, vector: Vector) -> m.VectorColumn:
-        moments = self._vectors[vector.name]
+        scale, _ = self.vectors[vector.name].result()
         scales = vector.standardize
         return m.VectorColumn(
             name=vector.name,
             size=vector.size,
-            mean=tuple(moments.mean.tolist()) if scales else (),
-            std=tuple(moments.std.tolist()) if scales else (),
+            mean=tuple(scale.mean.tolist()) if scales else (),
+            std=tuple(scale.std.tolist()) if scales else (),
+            low=tuple(scale.low.tolist()),
+            high=tuple(scale.high.tolist()),
             project=vector.project,
         )
 

@@ -3,13 +3,13 @@
 import numpy as np
 import numpy.typing as npt
 
-from postclick.data.encode.scaling import LARGEST_SCALED
+from postclick.data.encode.scaling import LARGEST_SCALED, hold_within
 from postclick.data.manifest import VectorColumn
-from postclick.data.numbers.moments import Floats
+from postclick.data.numbers.moments import LARGEST, Floats, Moments
 
 
 class VectorMoments:
-    """`postclick.data.encode.scaling.Moments` of each element of a vector, missing ones left out.
+    """`postclick.data.numbers.moments.Moments` of each element of a vector, missing ones left out.
 
     Attributes:
         count: int64 [size], how often each element was there.
@@ -33,13 +33,16 @@ class VectorMoments:
         new = VectorMoments(values.shape[1])
         there = ~np.isnan(values)
         whole = bool(there.all())
+        new._low = (values if whole else np.where(there, values, np.inf)).min(axis=0)
+        new._high = (values if whole else np.where(there, values, -np.inf)).max(axis=0)
+        if ((new._low < -LARGEST) | (new._high > LARGEST)).any():
+            self.add(values.clip(-LARGEST, LARGEST))
+            return
         new.count[:] = there.sum(axis=0)
         known = np.maximum(new.count, 1)
         new.mean = (values if whole else np.where(there, values, 0.0)).sum(axis=0) / known
         apart = values - new.mean
         new._squares = np.square(apart if whole else np.where(there, apart, 0.0)).sum(axis=0)
-        new._low = (values if whole else np.where(there, values, np.inf)).min(axis=0)
-        new._high = (values if whole else np.where(there, values, -np.inf)).max(axis=0)
         self.merge(new)
 
     def merge(self, other: "VectorMoments") -> None:
@@ -52,6 +55,16 @@ class VectorMoments:
         self.count = total
         self._low = np.minimum(self._low, other._low)
         self._high = np.maximum(self._high, other._high)
+
+    def of(self, element: int) -> Moments:
+        """Those of one element."""
+        return Moments(
+            int(self.count[element]),
+            float(self.mean[element]),
+            float(self._squares[element]),
+            float(self._low[element]),
+            float(self._high[element]),
+        )
 
     @property
     def std(self) -> Floats:
@@ -74,10 +87,15 @@ class VectorScaling:
         # None of a vector that is taken as it is.
         self._mean = np.array(column.mean) if column.mean else None
         self._std = np.array(column.std)
+        # None of a vector of an earlier version, which has no limits.
+        self._limits = (np.array(column.low), np.array(column.high)) if column.low else None
 
     def scale(self, values: Floats) -> npt.NDArray[np.float32]:
         """float32 [n, size] of float64 [n, size]; 0 where an element is missing."""
         missing = np.isnan(values)
+        if self._limits is not None:
+            values = values.copy()
+            hold_within(values, *self._limits)
         with np.errstate(over="ignore"):
             scaled = values if self._mean is None else (values - self._mean) / self._std
         scaled = np.where(missing, 0.0, scaled)

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from postclick.data import manifest as m
 from postclick.data.check.check_log import Progress
-from postclick.data.check.columns.extremes import extreme_findings
+from postclick.data.check.columns.extremes import extreme_findings, extreme_vector_findings
 from postclick.data.check.columns.labels import BadRows
 from postclick.data.check.findings import Funnel, in_order
 from postclick.data.check.log_checks import LogChecks
@@ -131,7 +131,8 @@ def prepare(
                     tell("read", checks.rows, None)
         report = checks.report()
         report.raise_errors()
-        found = in_order([*report.findings, *extreme_findings(fitter.numbers)])
+        extremes = extreme_findings(fitter.numbers) + extreme_vector_findings(fitter.vectors)
+        found = in_order([*report.findings, *extremes])
         fitted = fitter.result()
         fitted.save(folder / m.VOCABULARIES)
         encoder, truth = fitted.encoder, checks.truth()

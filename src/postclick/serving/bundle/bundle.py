@@ -10,6 +10,7 @@ import polars as pl
 
 from postclick.data.manifest import VOCABULARIES
 from postclick.data.read.tables.in_memory import FrameLike, frame_with
+from postclick.data.schema import LogSchema
 from postclick.errors import InputError
 from postclick.serving.bundle.bundle_files import BUNDLE, MODEL, read_info, verify_files
 from postclick.serving.bundle.column_owners import owners_of
@@ -40,14 +41,7 @@ class Bundle:
         if MODEL not in self.info.files:
             raise InputError(f"{self.folder / BUNDLE} lists no {MODEL}: export the run again")
         info = self.info
-        self._encoder = ServingEncoder(
-            info.log_schema,
-            info.ids,
-            info.numerics,
-            info.bags,
-            self.folder / VOCABULARIES,
-            info.vectors,
-        )
+        self._encoder = self._encoder_for(info.log_schema)
         users = info.user_features
         met = [bag.name for bag in info.bags if bag.target is not None and bag.target not in users]
         self._model = OnnxModel(self.folder / MODEL, threads or os.cpu_count() or 1, users, met)
@@ -79,14 +73,13 @@ class Bundle:
             return self
         read = schema.read.model_copy(update={"decimal": decimal})
         other = copy(self)
-        other._encoder = ServingEncoder(
-            schema.model_copy(update={"read": read}),
-            self.info.ids,
-            self.info.numerics,
-            self.info.bags,
-            self.folder / VOCABULARIES,
-        )
+        other._encoder = self._encoder_for(schema.model_copy(update={"read": read}))
         return other
+
+    def _encoder_for(self, schema: LogSchema) -> ServingEncoder:
+        """An encoder of rows that are written as `schema` says."""
+        info, folder = self.info, self.folder / VOCABULARIES
+        return ServingEncoder(schema, info.ids, info.numerics, info.bags, folder, info.vectors)
 
     @property
     def method(self) -> str:

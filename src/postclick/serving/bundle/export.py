@@ -97,8 +97,8 @@ def export(
                 f"probability, more than {LIMIT}: nothing was written; this is a defect of "
                 "postclick or of the ONNX exporter, please report it"
             )
-        (folder / VOCABULARIES).mkdir()
         for feature, _ in vocabulary_sizes(manifest.ids, manifest.bags):
+            (folder / VOCABULARIES).mkdir(exist_ok=True)
             part = Path(VOCABULARIES) / file_name(feature)
             shutil.copyfile(trained.folder / part, folder / part)
         write_info(

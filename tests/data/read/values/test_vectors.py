@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from postclick.data.read.values.lists import flatten
+from postclick.data.read.values.value_rules import ValueRules
 from postclick.data.read.values.vectors import GAPS, TEXT, matrix_of, to_vector
 from postclick.data.schema import Vector
 from postclick.errors import InputError
@@ -122,3 +123,17 @@ def test_other_columns_are_refused(column: pl.Series, mend: str) -> None:
     with pytest.raises(InputError, match="vector column 'e' holds") as refused:
         to_vector(column, PLAIN)
     assert mend in str(refused.value)
+
+
+def test_brackets_have_decimal_points_whatever_the_file_has() -> None:
+    """JSON in a file of decimal commas; where another separator stands, commas are decimals."""
+    commas, expected = ValueRules(decimal=","), [[0.5, -2.25, 1e-3], None, [4.0, 5.0, 6.0]]
+    json = pl.Series("e", ["[0.5, -2.25, 1e-3]", None, "[4, 5, 6]"])
+    vector, found = to_vector(json, role(brackets=True), commas)
+    assert vector.to_list() == expected and counts(found) == {}
+    bars = pl.Series("e", ["0,5|-2,25|0,001", None, "4|5|6"])
+    vector, found = to_vector(bars, role(separator="|"), commas)
+    assert vector.to_list() == expected and counts(found) == {}
+    both = pl.Series("e", ["[0,5|-2,25|0,001]", None, "[4|5|6]"])
+    vector, found = to_vector(both, role(separator="|", brackets=True), commas)
+    assert vector.to_list() == expected and counts(found) == {}

@@ -9,11 +9,14 @@ import pyarrow.parquet as pq
 
 from postclick.data.read import log_source
 from postclick.data.read.files.file_source import FileSource, frame_of, require_different
-from postclick.data.read.files.fixed_size_lists import has_fixed_size_lists, read_in_slices
+from postclick.data.read.files.fixed_size_lists import (
+    has_fixed_size_lists,
+    local_copy,
+    read_in_slices,
+)
 from postclick.data.read.files.record_leaves import Leaves, leaves_of
 from postclick.data.read.places.listing import Place
 from postclick.data.read.places.remote_path import RemotePath, random_access
-from postclick.data.read.tables.arrow_frame import as_text
 from postclick.errors import InputError
 
 CHUNK_BYTES = 256 << 20
@@ -47,14 +50,30 @@ class ParquetSource(FileSource):
             with random_access(self._path) as raw, pq.ParquetFile(raw, pre_buffer=ahead) as file:
                 rows = _batch_rows(file.metadata)
                 if has_fixed_size_lists(file.schema_arrow, columns):
-                    place = self._path if isinstance(self._path, Path) else raw
-                    slices = read_in_slices(place, columns, rows, file.metadata.num_rows)
-                    yield from map(as_text, slices)
+                    if isinstance(self._path, Path):
+                        total = file.metadata.num_rows
+                        yield from read_in_slices(self._path, columns, rows, total)
+                    else:
+                        yield from self._fixed_size_lists(file, list(columns), rows)
                     return
                 for batch in _batches(file, rows, list(columns)):
                     yield frame_of(pa.Table.from_batches([batch])).select(list(columns))
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{self.name} breaks off or is damaged: {error}") from None
+
+    def _fixed_size_lists(
+        self, file: pq.ParquetFile, columns: list[str], rows: int
+    ) -> Iterator[pl.DataFrame]:
+        """The columns of a file in a store, which is copied to a disk only if it must be."""
+        done = 0
+        try:
+            for batch in _batches(file, rows, columns):
+                yield frame_of(pa.Table.from_batches([batch])).select(columns)
+                done += batch.num_rows
+        except pa.ArrowInvalid:  # a list is missing, or the file is damaged: polars tells
+            with random_access(self._path) as raw, local_copy(raw) as copy:
+                total = file.metadata.num_rows
+                yield from read_in_slices(copy, columns, rows, total, first=done)
 
 
 def _batches(file: pq.ParquetFile, rows: int, columns: list[str]) -> Iterator[pa.RecordBatch]:

@@ -2,7 +2,6 @@
 
 import json
 import re
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -50,8 +49,7 @@ def to_bag(
     [['7', 'a b'], [], []]
     """
     found: Found = []
-    if role.brackets and "," in (role.separator or ","):
-        rules = replace(rules, decimal=".")  # a comma parts the elements
+    rules = rules.of_elements(role)
     lists = to_lists(column, role, rules)
     if role.separator is not None and not role.brackets and column.dtype == pl.String:
         found.append((BRACKETS, column.name, _written_as_lists(column)))

@@ -1,10 +1,10 @@
 """What a schema says on single values: which stand for a missing one, what separates decimals."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-from postclick.data.schema import LogSchema
+from postclick.data.schema import LogSchema, MultiCategorical, Vector
 
 # Nobody means anything else by them: what Hive, pandas, SQL, Excel, Python and MySQL write.
 DEFAULT_MISSING = (
@@ -40,6 +40,17 @@ class ValueRules:
     def of(cls, schema: LogSchema) -> "ValueRules":
         """The rules of a schema."""
         return cls(schema.missing, schema.read.decimal or ".")
+
+    def of_elements(self, role: MultiCategorical | Vector) -> "ValueRules":
+        """The rules of the elements of a column: within brackets where commas part elements, as in
+        JSON and Python, decimals are separated by a point whatever the rest of the file does.
+
+        >>> rules = ValueRules(decimal=",")
+        >>> rules.of_elements(Vector(name="e", size=2, brackets=True)).decimal
+        '.'
+        """
+        commas = role.brackets and "," in (role.separator or ",")
+        return replace(self, decimal=".") if commas else self
 
     @cached_property
     def texts(self) -> tuple[str, ...]:

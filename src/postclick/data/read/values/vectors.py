@@ -38,7 +38,7 @@ def to_vector(
     >>> to_vector(text, Vector(name="e", size=2, brackets=True))[0].to_list()
     [[0.5, 2.0], None]
     """
-    name, size = column.name, role.size
+    name, size, rules = column.name, role.size, rules.of_elements(role)
     lists, unbracketed = _lists(column, role, rules)
     flat, offsets = flatten(lists)
     if flat.dtype.is_nested() or flat.dtype.is_temporal():
