@@ -135,5 +135,7 @@ def _is_json_lines(head: bytes) -> bool:
     line, newline, _ = start.partition(b"\n")
     try:
         return isinstance(json.loads(line), dict)
+    except RecursionError:
+        return True  # told where it is read
     except ValueError:
         return not newline and len(head) >= HEAD_BYTES and line[1:].lstrip().startswith(b'"')
