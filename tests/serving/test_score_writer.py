@@ -16,13 +16,14 @@ KEPT = {
     "records of bytes": pl.Series("kept", [{"x": b"\xff"}, {"x": b""}]),
     "spans": pl.Series("kept", [timedelta(hours=1), None]),
     "lists": pl.Series("kept", [[1], [2, 3]]),
+    "large": pl.Series("kept", [1, 2], dtype=pl.Int128),
     "whole": pl.Series("kept", [1, 2]),
 }
 REFUSED = {
-    **{end: {*KEPT} - {"whole"} for end in (".csv", ".tsv", ".csv.gz")},
+    **{end: {*KEPT} - {"whole", "large"} for end in (".csv", ".tsv", ".csv.gz")},
     **{end: {what for what in KEPT if "bytes" in what} for end in (".jsonl", ".jsonl.gz")},
-    ".parquet": set(),
-    ".arrow": set(),
+    ".parquet": {"large"},
+    ".arrow": {"large"},
 }
 
 

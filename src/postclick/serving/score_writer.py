@@ -33,7 +33,13 @@ class _Format(Protocol):
 class _Binary:
     @staticmethod
     def refuse(schema: pl.Schema) -> None:
-        """Takes columns of every type."""
+        """Raise `InputError` for a column that Arrow has no type for."""
+        for name, kind in schema.items():
+            if kind in (pl.Int128, pl.UInt128):
+                raise InputError(
+                    f"column {name!r} holds {kind}, which Arrow cannot: keep other columns, or "
+                    "write .csv or .jsonl"
+                )
 
 
 class _Parquet(_Binary):
