@@ -22,12 +22,27 @@ class _Format(Protocol):
 
     def __init__(self, file: IO[bytes]) -> None: ...
 
+    @property
+    def refuse(self) -> Callable[[pl.Schema], None]: ...
+
     def write(self, frame: pl.DataFrame) -> None: ...
 
     def close(self) -> None: ...
 
 
-class _Parquet:
+class _Binary:
+    @staticmethod
+    def refuse(schema: pl.Schema) -> None:
+        """Raise `InputError` for a column that Arrow has no type for."""
+        for name, kind in schema.items():
+            if kind in (pl.Int128, pl.UInt128):
+                raise InputError(
+                    f"column {name!r} holds {kind}, which Arrow cannot: keep other columns, or "
+                    "write .csv or .jsonl"
+                )
+
+
+class _Parquet(_Binary):
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._writer: pq.ParquetWriter | None = None
@@ -47,7 +62,7 @@ class _Parquet:
             self._writer.close()
 
 
-class _Arrow:
+class _Arrow(_Binary):
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._writer: pa.RecordBatchWriter | None = None
@@ -66,17 +81,22 @@ class _Arrow:
 class _Csv:
     separator = ","
 
+    @staticmethod
+    def refuse(schema: pl.Schema) -> None:
+        """Raise `InputError` for a column that CSV cannot hold."""
+        for name, kind in schema.items():
+            if kind.is_nested() or kind in (pl.Binary, pl.Duration, pl.Object):
+                others = ".parquet" if _has_binary(kind) else ".parquet or .jsonl"
+                raise InputError(
+                    f"column {name!r} holds {kind}, which CSV cannot: keep other columns, or "
+                    f"write {others}"
+                )
+
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._begun = False
 
     def write(self, frame: pl.DataFrame) -> None:
-        nested = next((n for n, kind in frame.schema.items() if kind.is_nested()), None)
-        if nested is not None:
-            raise InputError(
-                f"column {nested!r} holds {frame[nested].dtype}, which CSV cannot: keep other "
-                "columns, or write .parquet or .jsonl"
-            )
         frame.write_csv(self._file, include_header=not self._begun, separator=self.separator)
         self._begun = True
 
@@ -89,6 +109,16 @@ class _Tsv(_Csv):
 
 
 class _JsonLines:
+    @staticmethod
+    def refuse(schema: pl.Schema) -> None:
+        """Raise `InputError` for a column that JSON cannot hold."""
+        for name, kind in schema.items():
+            if _has_binary(kind):
+                raise InputError(
+                    f"column {name!r} holds {kind}, which JSON cannot: keep other columns, or "
+                    "write .parquet"
+                )
+
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
 
@@ -105,12 +135,22 @@ class _Packed:
     def __init__(self, file: IO[bytes], text: Callable[[IO[bytes]], _Format]) -> None:
         self._packed = gzip.GzipFile("", "wb", 6, file, mtime=0)
         self._text = text(self._packed)  # type: ignore[arg-type]
+        self.refuse = self._text.refuse
 
     def write(self, frame: pl.DataFrame) -> None:
         self._text.write(frame)
 
     def close(self) -> None:
         self._packed.close()
+
+
+def _has_binary(kind: pl.DataType) -> bool:
+    """Whether bytes lie in values of a type."""
+    if isinstance(kind, pl.Struct):
+        return any(_has_binary(field.dtype) for field in kind.fields)  # type: ignore[arg-type]
+    if isinstance(kind, pl.List | pl.Array):
+        return _has_binary(kind.inner)  # type: ignore[arg-type]
+    return kind in (pl.Binary, pl.Object)
 
 
 _TEXT: dict[str, type[_Format]] = {".csv": _Csv, ".tsv": _Tsv, ".jsonl": _JsonLines}
@@ -158,7 +198,9 @@ class ScoreWriter(AbstractContextManager["ScoreWriter"]):
         self._format.close()
 
     def add(self, frame: pl.DataFrame) -> None:
-        self._schema = self._schema or frame.schema
+        if self._schema is None:
+            self._format.refuse(frame.schema)
+            self._schema = frame.schema
         if frame.schema != self._schema:
             raise InputError(
                 f"{self._name}: files of the log hold different types in the columns to keep: "

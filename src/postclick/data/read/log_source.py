@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from postclick.data.read.files.record_leaves import Leaves, leaves_of
+from postclick.data.read.files.record_leaves import Leaves, leaves_in
 from postclick.data.read.tables.arrow_frame import as_text
 from postclick.errors import InputError
 from postclick.suggest import meant
@@ -94,7 +94,7 @@ class FrameSource(LogSource):
 
     @property
     def records(self) -> Leaves:
-        return leaves_of(self._frame.head(0).to_arrow().schema)
+        return leaves_in(self._frame.schema)
 
     def state(self) -> tuple[str, ...]:
         rows = self._frame.hash_rows(seed=0).cast(pl.String).str.join("").hash()

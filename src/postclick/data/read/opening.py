@@ -1,6 +1,7 @@
 """Opening raw logs: files, folders, globs and URLs of them, tables, and what is in memory."""
 
 from collections.abc import Iterator, Sequence
+from os.path import isfile  # false where a name is too long
 from pathlib import Path
 from typing import TypeAlias
 
@@ -138,7 +139,7 @@ def _sources(log: LogLike, read: ReadSettings | None) -> Iterator[LogSource]:
 def _at(name: str | Path, read: ReadSettings | None) -> Iterator[LogSource]:
     """What a path, a URL or a glob names."""
     file, table = split_table(str(name))
-    if table is not None and Path(file).is_file():
+    if table is not None and isfile(file):
         yield DuckDbFile(Path(file), table)
         return
     inside = InsideTables()

@@ -1,8 +1,12 @@
 """Numbers that look like ids: named by `check`, whatever the order of the chunks."""
 
+from itertools import pairwise
+
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from postclick.data.check.check_log import check_log
 from postclick.data.check.columns.id_like import IdLikeNumbers
@@ -61,3 +65,20 @@ def test_chunks_in_any_order_say_the_same() -> None:
         messages |= {f.message for one in (parts[0], whole) for f in one.findings()}
         assert len(parts[0].findings()) == len(whole.findings()) == 1
     assert len(messages) == 1
+
+
+@given(data=st.data(), fractions=st.sampled_from([0, 1, 200]), small=st.sampled_from([0, 300, 999]))
+@settings(max_examples=40)
+def test_chunks_of_any_size_say_the_same(data: st.DataObject, fractions: int, small: int) -> None:
+    parts = [HASHES[:200].astype(float), np.arange(fractions) + 0.5, np.arange(float(small))]
+    values = np.concatenate([parts[k] for k in data.draw(st.permutations(range(3)))])
+    cuts = data.draw(st.lists(st.integers(0, len(values)), max_size=4))
+    edges = sorted({0, *cuts, len(values)})
+    whole, chunks = IdLikeNumbers(["x"]), IdLikeNumbers(["x"])
+    whole.add(pl.DataFrame({"x": values}))
+    for start, end in pairwise(edges):
+        one = IdLikeNumbers(["x"])
+        one.add(pl.DataFrame({"x": values[start:end]}))
+        chunks.merge(one)
+    assert [f.message for f in chunks.findings()] == [f.message for f in whole.findings()]
+    assert len(whole.findings()) == (fractions == 0)

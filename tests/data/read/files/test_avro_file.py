@@ -77,3 +77,30 @@ def test_damage_and_what_polars_cannot(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=says) as caught:
             list(open_log(path).frames(["id", "shop"]))
         assert "\n" not in str(caught.value)
+
+
+def with_schema(schema: bytes) -> bytes:
+    return b"Obj\x01" + number(1) + text(b"avro.schema") + text(schema) + b"\0" + MARK
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"Obj\x01" + number(1) + number(2**40), "it ends within a block"),
+        (b"Obj\x01" + number(1) + text(b"avro.schema") + number(2**62), "it ends within a block"),
+        (avro([], 1) + number(1) + number(2**40) + b"x", "it ends within a block"),
+        (with_schema(b'{"type": "record", "name": "row"}'), "a field without a name"),
+        (with_schema(b'{"type": "record", "fields": {"name": "id"}}'), "a field without a name"),
+        (with_schema(b'{"type": "record", "fields": [3]}'), "a field without a name"),
+        (with_schema(b'{"type": "record", "fields": [{"type": "int"}]}'), "a field without a name"),
+        (with_schema(b'{"type": "record", "fields": [{"name": "i"}]}'), "a field without a name"),
+        (with_schema(b"[" * 100_000), "is nested too deeply"),
+    ],
+)
+def test_lengths_and_schemas_that_cannot_be(tmp_path: Path, data: bytes, says: str) -> None:
+    path = tmp_path / "log.avro"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=says) as caught:
+        log = open_log(path)
+        list(log.frames(log.columns))
+    assert "\n" not in str(caught.value)

@@ -83,3 +83,11 @@ def test_files_of_a_table_are_not_the_table(tmp_path: Path, mark: str, kind: str
     for name in ("t/data/dt=1/hour=2/x.parquet", "t/*/*/*/x.parquet"):
         with pytest.raises(InputError, match=f"is a file of {where}, perhaps one"):
             open_log(tmp_path / name)
+
+
+@pytest.mark.parametrize("end", [".csv", "*.csv", "/*/b.csv"])
+def test_a_name_that_is_too_long(end: str, tmp_path: Path) -> None:
+    for name in ("x" * 5000 + end, f"{tmp_path}/*/{'x' * 5000}", f"{tmp_path}/{'x' * 5000}::t"):
+        with pytest.raises(InputError) as caught:
+            open_log(name)
+        assert len(str(caught.value)) < 400 and "\n" not in str(caught.value)

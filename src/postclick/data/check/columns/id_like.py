@@ -59,10 +59,10 @@ class IdLikeNumbers:
             beyond = int((column.abs() > BEYOND).sum())
             self._rows[name] += len(column)
             self._beyond[name] += beyond
-            # Before a number is beyond it is cheap to go by: nothing is kept of such chunks.
-            if beyond and bool((column.floor() != column).any()):
+            # All chunks count, those without a number beyond too, or it would depend on them.
+            if bool((column.floor() != column).any()):
                 del self._kept[name]
-            elif beyond:
+            else:
                 self._keep(name, column)
 
     def merge(self, other: "IdLikeNumbers") -> None:

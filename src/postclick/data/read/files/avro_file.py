@@ -14,6 +14,8 @@ from postclick.errors import InputError
 MAGIC = b"Obj\x01"
 MARK_BYTES = 16
 AVRO_BLOCK_BYTES = 32 << 20
+# Bytes beyond which a length is compared with what is left of the file.
+LARGE = 1 << 20
 CODECS = ("null", "deflate", "snappy")
 
 
@@ -33,6 +35,11 @@ class AvroSource(FileSource):
                 schema = json.loads(meta.get("avro.schema", b"null"))
         except (OSError, EOFError, ValueError) as error:
             raise InputError(f"{path} is not a readable Avro file: {error}") from None
+        except RecursionError:
+            raise InputError(
+                f"{path} is not a readable Avro file: its schema is nested too deeply: write it "
+                "as Parquet"
+            ) from None
         codec = meta.get("avro.codec", b"null").decode("utf-8", "replace")
         if codec not in CODECS:
             raise InputError(
@@ -41,7 +48,14 @@ class AvroSource(FileSource):
             )
         if not isinstance(schema, dict) or schema.get("type") != "record":
             raise InputError(f"{path} holds no records: write one record a row, or Parquet")
-        self._columns = require_different([str(f["name"]) for f in schema["fields"]], self.name)
+        fields = schema.get("fields")
+        names = [_name_of(field) for field in fields] if isinstance(fields, list) else [None]
+        if None in names:
+            raise InputError(
+                f"{path} is not a readable Avro file: its schema has a field without a name: "
+                "write it again, or as Parquet"
+            )
+        self._columns = require_different([str(name) for name in names], self.name)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -62,6 +76,11 @@ class AvroSource(FileSource):
             raise InputError(
                 f"{self.name} holds Avro that is not read ({text}): write it as Parquet"
             ) from None
+
+
+def _name_of(field: object) -> str | None:
+    name = field.get("name") if isinstance(field, dict) else None
+    return name if isinstance(name, str) and "type" in field else None  # type: ignore[operator]
 
 
 def _header(file: IO[bytes]) -> tuple[bytes, dict[str, bytes]]:
@@ -116,6 +135,11 @@ def _long(file: IO[bytes]) -> int:
 
 
 def _exactly(file: IO[bytes], size: int) -> bytes:
+    if size > LARGE:  # a damaged length may be more than there is memory
+        at = file.tell()
+        left = file.seek(0, io.SEEK_END) - at
+        file.seek(at)
+        size = size if size <= left else -1
     data = file.read(size) if size >= 0 else b""
     if size < 0 or len(data) != size:
         raise EOFError("it ends within a block")

@@ -3,12 +3,14 @@
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from hashlib import blake2b
 from pathlib import Path
 
 import polars as pl
 
 from postclick.data.read.log_source import LogSource
 from postclick.data.read.places.listing import Place
+from postclick.data.read.places.store import told_by
 from postclick.data.read.tables.arrow_frame import frame_of as frame_of
 from postclick.errors import InputError
 
@@ -32,9 +34,11 @@ class FileSource(LogSource):
             for frame in self._read(columns):
                 self._require_same()
                 yield frame
-        except InputError:
+        except InputError as error:
             self._require_same()  # what a writer did is no damage
-            raise
+            if isinstance(self._path, Path):
+                raise
+            raise InputError(told_by(error)) from None
         self._require_same()
 
     @abstractmethod
@@ -44,7 +48,11 @@ class FileSource(LogSource):
     def state(self) -> tuple[str, ...]:
         facts = self._path.stat()
         told = (str(self._path.resolve()), str(facts.st_size), str(facts.st_mtime_ns))
-        return told if isinstance(self._path, Path) else (*told, str(facts.st_ino))
+        if isinstance(self._path, Path):
+            return told
+        # What the name leaves out may tell one file from another, but is not to be told.
+        address = blake2b(self._path.address.encode(), digest_size=16).hexdigest()
+        return (*told, address, str(facts.st_ino))
 
     def _identity(self) -> tuple[int, ...] | None:
         try:

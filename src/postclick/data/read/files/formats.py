@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -18,6 +19,7 @@ from postclick.data.read.files.text.byte_stream import (
 from postclick.data.read.files.text.csv_source import CsvSource
 from postclick.data.read.files.text.json_lines import JsonLinesSource
 from postclick.data.read.places.listing import Place
+from postclick.data.read.places.store import told_by
 from postclick.data.schema.reading import ReadSettings
 from postclick.errors import InputError
 
@@ -83,6 +85,15 @@ def open_file(path: Place, read: ReadSettings | None = None) -> FileSource:
     Raises:
         InputError: it is unreadable, or in a format that is not read.
     """
+    try:
+        return _opened(path, read)
+    except InputError as error:
+        if isinstance(path, Path):
+            raise
+        raise InputError(told_by(error)) from None
+
+
+def _opened(path: Place, read: ReadSettings | None) -> FileSource:
     compression = compression_of(path)
     head = _head(path, compression)
     name = path.name.lower()
@@ -135,5 +146,7 @@ def _is_json_lines(head: bytes) -> bool:
     line, newline, _ = start.partition(b"\n")
     try:
         return isinstance(json.loads(line), dict)
+    except RecursionError:
+        return True  # told where it is read
     except ValueError:
         return not newline and len(head) >= HEAD_BYTES and line[1:].lstrip().startswith(b'"')

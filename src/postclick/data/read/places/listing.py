@@ -33,9 +33,17 @@ def found_at(name: str | Path) -> list[Place]:
     by a pattern that does.
 
     Raises:
-        InputError: nothing is there.
+        InputError: nothing is there, or it cannot be looked at.
     """
     place = place_of(name)
+    try:
+        return _found(place)
+    except OSError as error:  # such as a name that is too long
+        text = f"{place}" if len(str(place)) <= 200 else f"{str(place)[:200]}..."
+        raise InputError(f"log {text} cannot be read: {error.strerror or error}") from None
+
+
+def _found(place: Place) -> list[Place]:
     if place.exists():
         return [place]
     pattern = place.parts

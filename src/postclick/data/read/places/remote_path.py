@@ -39,6 +39,11 @@ class RemotePath:
     def __str__(self) -> str:
         return self.store.url_of(self.path)
 
+    @property
+    def address(self) -> str:
+        """Its URL with what opens it, which is not to be told."""
+        return self.store.address_of(self.path)
+
     def __truediv__(self, name: str) -> "RemotePath":
         return RemotePath(self.store, f"{self.path.rstrip('/')}/{name}")
 

@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 
 from postclick.data.read import log_source
-from postclick.data.read.files.record_leaves import Leaves, leaves_of
+from postclick.data.read.files.record_leaves import Leaves, leaves_in, leaves_of
 from postclick.data.read.log_source import LogSource
 from postclick.data.read.tables.arrow_frame import as_text, frame_of, is_readable, rechunked
 from postclick.errors import InputError
@@ -97,7 +97,7 @@ class LazySource(LogSource):
 
     @property
     def records(self) -> Leaves:
-        return leaves_of(self._schema.to_frame().to_arrow().schema)
+        return leaves_in(self._schema)
 
     def frames(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         self.require(columns)

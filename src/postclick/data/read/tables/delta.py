@@ -13,7 +13,7 @@ import pyarrow.fs as pa_fs
 
 from postclick.data.read import log_source
 from postclick.data.read.places.listing import Place, place_of
-from postclick.data.read.places.store import endpoint_of, is_url
+from postclick.data.read.places.store import endpoint_of, is_url, told_by
 from postclick.data.read.tables.arrow_source import ArrowSource
 from postclick.errors import InputError
 from postclick.extras import require
@@ -102,7 +102,7 @@ def open_delta(place: Place) -> DeltaSource:
     from deltalake.exceptions import DeltaError
 
     options: dict[str, str] = {}
-    location = str(place.resolve()) if isinstance(place, Path) else str(place)
+    location = str(place.resolve()) if isinstance(place, Path) else place.address
     endpoint = endpoint_of(urlsplit(location).scheme)
     if endpoint is not None:
         options = {"AWS_ENDPOINT_URL": endpoint}
@@ -111,7 +111,7 @@ def open_delta(place: Place) -> DeltaSource:
     try:
         table = deltalake.DeltaTable(location, storage_options=options or None)
     except (DeltaError, OSError, ValueError) as error:
-        raise InputError(f"{place} cannot be opened as a Delta table: {error}") from None
+        raise InputError(f"{place} cannot be opened as a Delta table: {told_by(error)}") from None
     return DeltaSource(table, str(place))
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from postclick.data.read.places.listing import METADATA_END, METADATA_FOLDER, Place
-from postclick.data.read.places.store import endpoint_of
+from postclick.data.read.places.store import endpoint_of, told_by
 from postclick.data.read.tables.arrow_source import ArrowSource
 from postclick.errors import InputError
 from postclick.extras import require
@@ -63,11 +63,13 @@ def open_iceberg(place: Place) -> IcebergSource:
     from pyiceberg.table import StaticTable
 
     metadata = place if place.name.endswith(METADATA_END) else latest_metadata(place)
-    location = str(metadata.resolve()) if isinstance(metadata, Path) else str(metadata)
+    location = str(metadata.resolve()) if isinstance(metadata, Path) else metadata.address
     try:
         table = StaticTable.from_metadata(location, _properties(location))
     except (OSError, ValueError, ValidationError, ImportError) as error:
-        raise InputError(f"{place} cannot be opened as an Iceberg table: {error}") from None
+        raise InputError(
+            f"{place} cannot be opened as an Iceberg table: {told_by(error)}"
+        ) from None
     return IcebergSource(table, str(place))
 
 

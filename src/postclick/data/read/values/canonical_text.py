@@ -160,7 +160,7 @@ def _of_halves(column: pl.Series) -> pl.Series:
 
 
 def _of_text(column: pl.Series, rules: ValueRules, verbatim: bool) -> ReadText:
-    candidate = column.str.contains(candidates(rules, verbatim)).fill_null(False)
+    candidate = candidates(column, rules, verbatim)
     if not bool(candidate.any()):
         return ReadText(column)
     raw = column.filter(candidate)

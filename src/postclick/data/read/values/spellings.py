@@ -24,6 +24,8 @@ _CLOCK = r"\d\d:\d\d:\d\d\.\d{1,9}"
 _UTC = r"(?: ?(?:Z|UTC|[+-]00(?::?00)?))"
 
 
+# Tokens up to which one pattern finds all; larger ones take longer than a set, or do not compile.
+PATTERN_TOKENS = 64
 # Canonical text that has, or may have, other spellings.
 VALUE = rf"^(?:-?\d+(?:\.\d+)?|true|false|-?inf|\d{{4}}-\d\d-\d\d.*|{_CLOCK}|\d\d:\d\d:\d\d)$"
 
@@ -32,12 +34,21 @@ def _numbers(decimal: str) -> str:
     return f"{_DECIMAL}|{_EXPONENT}".replace("POINT", re.escape(decimal))
 
 
-@lru_cache(maxsize=64)
-def candidates(rules: ValueRules, verbatim: bool) -> str:
-    """A pattern of all texts that need a second look: the others are canonical."""
-    tokens = [re.escape(token) for token in (*rules.texts, *rules.suspicious)]
+def candidates(text: pl.Series, rules: ValueRules, verbatim: bool) -> pl.Series:
+    """Which texts need a second look: the others are canonical, null or not."""
+    tokens = (*rules.texts, *rules.suspicious)
     if not verbatim:  # 1 is missing where 1.0 is
-        tokens += [re.escape(token) for token in missing_values(rules)]
+        tokens += missing_values(rules)
+    if len(tokens) <= PATTERN_TOKENS:
+        return text.str.contains(_candidates(rules, verbatim, tokens)).fill_null(False)
+    found = text.str.contains(_candidates(rules, verbatim, ())) | text.is_in(list(tokens))
+    return found.fill_null(False)
+
+
+@lru_cache(maxsize=64)
+def _candidates(rules: ValueRules, verbatim: bool, words: tuple[str, ...]) -> str:
+    """A pattern of texts with spaces around them, `words`, and forms of values."""
+    tokens = [re.escape(token) for token in words]
     forms = [] if verbatim else [_numbers(rules.decimal), _WORD, _MOMENT, _CLOCK]
     return rf"^(?:{'|'.join([*tokens, *forms])})?$|^\s|\s$"
 

@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from shlex import quote
 from typing import Any
 
 import polars as pl
@@ -23,9 +24,15 @@ from postclick.errors import InputError
 
 JSON_BLOCK_BYTES = 16 << 20
 _LONG_INTEGER = r"^-?\d{16,}$"
+# Lists and objects in each other beyond which the readers give up, at depths of their own.
+DEPTH = 200
+DEEP = f"holds lists or objects more than {DEPTH} deep, which are not read"
 # The columns are those of the lines in these first bytes.
 HEAD_BYTES = 4 << 20
-MEND = "write one object a line, such as with jq -c '.[]' {name} > {stem}.jsonl"
+# The output has another name than the input, which the shell would empty first.
+MEND = "write one object a line, such as with jq -c {what} {name} > {stem}.lines.jsonl"
+# Text that a float would not keep: codes with zeros before them, signs, mantissas of many digits.
+_CODE = r"^(?:\+|-?0\d|-?\d\d+(?:\.\d*)?[eE])"
 
 
 class JsonLinesSource(FileSource):
@@ -63,28 +70,44 @@ class JsonLinesSource(FileSource):
 
     def _found(self) -> dict[str, pl.DataType]:
         """The columns and their kinds in the first lines."""
+        if self._is_array():  # perhaps all in one line
+            raise self._not_lines(".[]")
         block = next(self._blocks(HEAD_BYTES), b"")
         if not block.strip():
             raise InputError(f"{self.name} is empty: expected one JSON object a line")
         start = block.lstrip()
         try:
             found = pl.read_ndjson(block, infer_schema_length=None).schema
-        except pl.exceptions.PolarsError as error:
-            if start.startswith(b"[") or b"\n" in start.split(b"{", 1)[-1].split(b":", 1)[0]:
-                raise self._not_lines() from None
+            for line in start.split(b"\n", 100)[:100]:
+                if line.strip():
+                    json.loads(line, object_pairs_hook=lambda pairs: self._one_each(pairs))
+        except (pl.exceptions.PolarsError, RecursionError) as error:
+            if b"\n" in start.split(b"{", 1)[-1].split(b":", 1)[0]:
+                raise self._not_lines(".") from None
             raise self._damage(str(error)) from None
-        for line in start.split(b"\n", 100)[:100]:
-            if line.strip():
-                json.loads(line, object_pairs_hook=lambda pairs: self._one_each(pairs))
         return dict(found)
+
+    def _is_array(self) -> bool:
+        try:
+            with self._stream() as stream:
+                while not (start := stream.read(4096)).strip():
+                    if not start:
+                        return False
+        except UnicodeError:
+            raise self._not_encoded() from None
+        except (OSError, pa.ArrowException) as error:
+            raise InputError(f"{self.name} cannot be read: {error}") from None
+        return start.lstrip().startswith(b"[")
 
     def _one_each(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         require_different([key for key, _ in pairs], self.name)
         return dict(pairs)
 
-    def _not_lines(self) -> InputError:
+    def _not_lines(self, objects: str) -> InputError:
+        """What to do with a file that jq finds `objects` in."""
         path = self._path
-        mend = MEND.format(name=path.name, stem=path.name.split(".")[0])
+        name, stem = quote(path.name), quote(path.name.removesuffix(path.suffix))
+        mend = MEND.format(what=f"'{objects}'", name=name, stem=stem)
         return InputError(f"{path} is JSON, but not one object a line: {mend}")
 
     def _stream(self) -> Utf8Stream:
@@ -116,7 +139,7 @@ class JsonLinesSource(FileSource):
                 continue
             try:
                 frame = pl.read_ndjson(block, schema={name: self._schema[name] for name in columns})
-            except pl.exceptions.PolarsError as error:
+            except (pl.exceptions.PolarsError, RecursionError) as error:
                 raise self._damage(str(error)) from None
             yield pl.DataFrame([_typed(frame[name], self._kinds[name]) for name in columns])
 
@@ -157,14 +180,28 @@ def _typed(column: pl.Series, kind: pl.DataType) -> pl.Series:
         return column
     flat = column.list.explode() if isinstance(kind, pl.List) else column
     if wanted == pl.Float64():
+        if bool(flat.str.contains(_CODE).any()):
+            return column
         long = flat.filter(flat.str.contains(_LONG_INTEGER)).unique().to_list()
         # Not what polars writes a float as, but an id among decimals, which would round it.
         if any(format(Decimal(repr(float(text))).normalize(), "f") != text for text in long):
             return column
     try:
-        return column.cast(pl.List(wanted) if isinstance(kind, pl.List) else wanted)
+        numbers = column.cast(pl.List(wanted) if isinstance(kind, pl.List) else wanted)
     except pl.exceptions.InvalidOperationError:
         return column
+    if wanted == pl.Int64() and not numbers.cast(column.dtype).equals(column, null_equal=True):
+        return column  # "007" was text
+    return numbers
+
+
+def _depth_exceeds(value: Any, limit: int) -> bool:
+    """Whether lists or objects lie in each other, `limit` of them and more."""
+    level = [value]
+    for _ in range(limit):
+        nested = [v for v in level if isinstance(v, dict | list)]
+        level = [one for v in nested for one in (v.values() if isinstance(v, dict) else v)]
+    return any(isinstance(v, dict | list) for v in level)
 
 
 def _problem(line: bytes, lists: dict[str, bool]) -> str | None:
@@ -179,9 +216,13 @@ def _problem(line: bytes, lists: dict[str, bool]) -> str | None:
         raise
     except ValueError as error:
         return f"is not JSON ({error})"
+    except RecursionError:
+        return DEEP
     if not isinstance(record, dict):
         return "is not an object"
     for name, value in record.items():
+        if _depth_exceeds(value, DEPTH):
+            return DEEP
         if value is not None and lists.setdefault(name, isinstance(value, list)) != isinstance(
             value, list
         ):
