@@ -169,6 +169,7 @@ def prepare(
             fingerprint=_fingerprint(schema, seed, written, used),
             negative_rate=negative_rate,
             division=division.record(logs[0].draw.times),
+            canonical=True,
             vocabularies={
                 path.name: file_digest(path) for path in sorted((folder / m.VOCABULARIES).iterdir())
             },

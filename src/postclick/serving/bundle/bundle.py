@@ -47,6 +47,7 @@ class Bundle:
             info.bags,
             self.folder / VOCABULARIES,
             info.vectors,
+            canonical=info.canonical,
         )
         users = info.user_features
         met = [bag.name for bag in info.bags if bag.target is not None and bag.target not in users]
@@ -85,6 +86,8 @@ class Bundle:
             self.info.numerics,
             self.info.bags,
             self.folder / VOCABULARIES,
+            self.info.vectors,
+            canonical=self.info.canonical,
         )
         return other
 

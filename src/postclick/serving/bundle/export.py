@@ -104,7 +104,7 @@ def export(
         write_info(
             folder,
             BundleInfo(
-                format=format_of(manifest.ids, manifest.vectors),
+                format=format_of(manifest),
                 created_by=f"postclick {__version__}",
                 method=trained.settings.method,
                 settings=trained.settings.model_dump(mode="json"),

@@ -26,6 +26,7 @@ class ValueRules:
         missing: texts that stand for a missing value; None for `DEFAULT_MISSING`, and in numbers
             for `LIKE_MISSING` too. Empty text always does.
         decimal: what separates decimals in text.
+        earlier: categories are text as it was before values had one form, see `earlier_text`.
 
     >>> rules = ValueRules(missing=("-1", "?"))
     >>> rules.texts, rules.numbers, sorted(ValueRules().texts)[:3]
@@ -34,6 +35,7 @@ class ValueRules:
 
     missing: tuple[str, ...] | None = None
     decimal: Literal[".", ","] = "."
+    earlier: bool = False
 
     @classmethod
     def of(cls, schema: LogSchema) -> "ValueRules":
