@@ -180,7 +180,7 @@ def prepare(
 
 def _require_options(shard_rows: int, on_bad_rows: str, negative_rate: float) -> None:
     if shard_rows < 1:
-        raise InputError(f"shard_rows is {shard_rows}: give 1 or more")
+        raise InputError(f"{option('shard_rows')} is {shard_rows}: give 1 or more")
     if on_bad_rows not in get_args(BadRows):
         near = meant(on_bad_rows, get_args(BadRows))
         raise InputError(

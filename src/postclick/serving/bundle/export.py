@@ -64,7 +64,9 @@ def export(
     """
     require_exporter()
     if not 0 < negative_rate <= 1:
-        raise InputError(f"negative rate is {negative_rate}: give a share above 0 and at most 1")
+        raise InputError(
+            f"{option('negative_rate')} is {negative_rate}: give a share above 0 and at most 1"
+        )
     trained = run if isinstance(run, Run) else Run(run)
     calibrator = trained.calibration if calibrated else None
     reporter = reporter or Silent()
