@@ -71,7 +71,9 @@ def score(
         raise InputError(f"{option('threads')} is {threads}: give 1 or more")
     # Each thread scores pieces of its own: the model needs none beside it.
     model = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle, threads=1)
-    log = open_log(logs, read=read_settings(read, model.info.log_schema.read))
+    schema = model.info.log_schema
+    settings = read_settings(read, schema.read)
+    log = open_log(logs, read=schema.model_copy(update={"read": settings}).reading)
     model = model.reading(log.decimal)
     out, reporter = Path(out), reporter or Silent()
     clash = next((name for name in keep if name in PREDICTIONS), None)
