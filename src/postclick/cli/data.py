@@ -109,8 +109,8 @@ def check(
         if schema is None:
             fail("check needs --schema, or --propose to draft one")
         parsed = with_read(LogSchema.load(schema), reads)
-        log = open_log(*logs, read=parsed.read)
-        held_out = open_log(*test, read=parsed.read) if test else None
+        log = open_log(*logs, read=parsed.reading)
+        held_out = open_log(*test, read=parsed.reading) if test else None
         report = check_log(parsed, log, test=held_out)
     if json:
         print_json(report.to_dict())

@@ -161,9 +161,11 @@ class Manifest(Strict):
     `negative_rate` is the share of unclicked training rows that was kept; counts of the training
     split are of the rows that there are, and the other splits are always whole. `vocabularies`
     has the sha256 of each file. `division` is left out where splits were drawn at random or given.
+    `canonical` says that values of vocabularies have the one form that `to_text` gives them, which
+    earlier versions did not know; it is left out where they have not.
     """
 
-    _silent: ClassVar[tuple[str, ...]] = ("division", "vectors")
+    _silent: ClassVar[tuple[str, ...]] = ("division", "vectors", "canonical")
 
     format: int
     log_schema: LogSchema
@@ -179,6 +181,7 @@ class Manifest(Strict):
     negative_rate: float = Field(default=1.0, gt=0, le=1)
     vocabularies: dict[str, str] = {}
     division: Division | None = None
+    canonical: bool = False
 
     def split(self, name: str) -> Split:
         """The split called `name`; `InputError` if there is none."""

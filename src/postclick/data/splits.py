@@ -41,7 +41,7 @@ class LogSplits:
         """Raises `InputError` where a log cannot be opened."""
         given = {"train": train, "test": test, "valid": valid}
         opened = {
-            name: None if log is None else open_log(log, read=schema.read)
+            name: None if log is None else open_log(log, read=schema.reading)
             for name, log in given.items()
         }
         for name, value in {"schema": schema, **opened, "notes": notes}.items():

@@ -17,6 +17,7 @@ from postclick.progress import Reporter, Silent
 from postclick.serving.bundle.bundle import Bundle
 from postclick.serving.probabilities import PREDICTIONS
 from postclick.serving.score_writer import ScoreWriter, format_of
+from postclick.spelling import option
 from postclick.system.files import replacing
 
 # Rows that a thread encodes and scores at a time: few enough for the cache, and enough that
@@ -67,10 +68,12 @@ def score(
     """
     began = time.perf_counter()
     if threads is not None and threads < 1:
-        raise InputError(f"threads is {threads}: give 1 or more")
+        raise InputError(f"{option('threads')} is {threads}: give 1 or more")
     # Each thread scores pieces of its own: the model needs none beside it.
     model = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle, threads=1)
-    log = open_log(logs, read=read_settings(read, model.info.log_schema.read))
+    schema = model.info.log_schema
+    settings = read_settings(read, schema.read)
+    log = open_log(logs, read=schema.model_copy(update={"read": settings}).reading)
     model = model.reading(log.decimal)
     out, reporter = Path(out), reporter or Silent()
     clash = next((name for name in keep if name in PREDICTIONS), None)

@@ -26,6 +26,7 @@ from postclick.data.splits import LogSplits
 from postclick.data.write.prepare import prepare
 from postclick.data.write.request import request_hash
 from postclick.errors import InputError
+from postclick.spelling import command_line
 
 ROWS = 3000
 SECONDS = 1_767_225_600 + np.random.default_rng(0).integers(0, 30 * 86_400, ROWS)
@@ -253,9 +254,9 @@ def test_groups_in_train_and_test_are_told(tmp_path: Path, make_log: Any, timed:
         shared = frame["user"].gather(found[name]).is_in(list(known)).sum()
         assert (told["severity"], told["rows"]) == ("info", shared)
         assert told["message"].startswith(f"{name}: ")
-        assert "--split-by group" in told["message"]
+        assert 'split_by="group"' in told["message"]
     (overlap,) = finding(log, "time-overlap")
-    assert "draw them with --split-by time" in overlap["message"]
+    assert 'draw them with split_by="time"' in overlap["message"]
 
 
 def test_only_what_is_drawn_is_split(tmp_path: Path, make_log: Any, timed: LogSchema) -> None:
@@ -330,7 +331,7 @@ def test_rows_without_a_time(
     such = f", such as '{value}'," if value else ""
     says = rf"train: 5 of 3,000 rows \(0.167 %\) have no time{such} that can be read \('at'\), and"
     for policy in ("error", "keep"):
-        with pytest.raises(InputError, match=says + r".*--on-bad-rows drop") as caught:
+        with pytest.raises(InputError, match=says + r'.*on_bad_rows="drop"') as caught:
             run(timed, frame, tmp_path / "out", split_by="time", on_bad_rows=policy)
         assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
@@ -427,3 +428,15 @@ def test_too_few_times(tmp_path: Path, make_log: Any, timed: LogSchema) -> None:
         run(timed, frame, tmp_path / "out", split_by="time")
     log = run(timed, frame, tmp_path / "out", split_by="time", valid_fraction=0)
     assert log.split("test").rows == int((SECONDS % 2 == 1).sum())
+
+
+def test_messages_spell_options_for_the_command_line(
+    tmp_path: Path, make_log: Any, timed: LogSchema
+) -> None:
+    log, options = with_times(make_log()), {"split_by": "time", "test_from": "20/01/2026"}
+    with command_line(), pytest.raises(InputError, match="^--test-from is 20/01/2026: give"):
+        run(timed, log, tmp_path / "out", **options)
+    with command_line():
+        prepared = run(timed, log, tmp_path / "out")
+    (overlap,) = finding(prepared, "time-overlap")
+    assert "draw them with --split-by time" in overlap["message"]

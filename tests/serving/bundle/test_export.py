@@ -284,7 +284,7 @@ def test_what_is_needed_is_said(
     with pytest.raises(InputError, match="is not a finished run"):
         export(tmp_path, tmp_path / "bundle")
     for rate in (0.0, 1.5, float("nan")):
-        with pytest.raises(InputError, match=f"negative rate is {rate}: give a share above 0"):
+        with pytest.raises(InputError, match=f"negative_rate is {rate}: give a share above 0"):
             export(mixed_run, tmp_path / "bundle", negative_rate=rate)
     with pytest.raises(InputError, match="no feature 'zodiac' of the user; it has user, shop"):
         export(mixed_run, tmp_path / "bundle", user_features=["age", "zodiac"])

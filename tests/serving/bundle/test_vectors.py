@@ -230,3 +230,7 @@ def test_calibrated_scores_stay_probabilities(run: Run, data: PreparedLog, tmp_p
     scores = export(run, tmp_path / "bundle").score(TEST)
     assert scores.columns == list(PREDICTIONS)
     assert all(scores[name].is_between(0, 1).all() for name in PREDICTIONS)
+
+
+def test_rows_with_a_decimal_comma_keep_their_vectors(bundle: Bundle) -> None:
+    assert bundle.reading(",")._encoder.layout == bundle._encoder.layout

@@ -50,7 +50,7 @@ def check_log(
     schema = LogSchema.of(schema)
     given = {"train": train, "valid": valid, "test": test}
     sources = {
-        name: open_log(log, read=schema.read) for name, log in given.items() if log is not None
+        name: open_log(log, read=schema.reading) for name, log in given.items() if log is not None
     }
     schema = as_told(schema, sources.values())
     logs = [LogReader(schema, log, Draw(name)) for name, log in sources.items()]

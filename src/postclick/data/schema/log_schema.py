@@ -17,7 +17,7 @@ from postclick.data.schema.features import (
 )
 from postclick.data.schema.label import PRESENT, Label
 from postclick.data.schema.messages import first_message
-from postclick.data.schema.reading import ReadSettings
+from postclick.data.schema.reading import ReadSettings, SchemaReading
 from postclick.data.schema.strict import Strict
 from postclick.errors import InputError
 from postclick.suggest import meant
@@ -45,8 +45,8 @@ class LogSchema(Strict):
     metrics within groups use it, and it is a feature only if it is listed as one too. The numbers
     of the `weight` column say how many impressions a row stands for, in losses and metrics.
     `missing` are the texts (or numbers) that stand for a missing value, by default
-    `postclick.data.read.missing.DEFAULT_MISSING`; empty text always does. `read` says how text
-    files are written.
+    `postclick.data.read.values.value_rules.DEFAULT_MISSING`; empty text always does. `read` says
+    how text files are written.
 
     Raises `postclick.errors.InputError` from `parse` and `load` with one line per mistake.
 
@@ -111,6 +111,12 @@ class LogSchema(Strict):
             raise ValueError("missing is written twice, alone and under read: keep one of the two")
         read = {key: value for key, value in data["read"].items() if key != "missing"}
         return {**data, "read": read, "missing": data["read"]["missing"]}
+
+    @property
+    def reading(self) -> SchemaReading:
+        """How text files are read, beside which columns are lists."""
+        lists = (*(f.name for f in (*self.multi, *self.vector)), *self.weight_columns)
+        return SchemaReading(**{**dict(self.read), "lists": lists})
 
     @property
     def feature_names(self) -> tuple[str, ...]:

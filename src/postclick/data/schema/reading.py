@@ -66,3 +66,13 @@ class ReadSettings(Strict):
                     f"encoding {value!r} is not known: write one such as utf-8, utf-16 or latin-1"
                 ) from None
         return value
+
+
+class SchemaReading(ReadSettings):
+    """The settings of a schema, and which of its columns are lists.
+
+    Attributes:
+        lists: a comma in one of these columns parts elements, and says nothing of decimals.
+    """
+
+    lists: tuple[str, ...] = ()

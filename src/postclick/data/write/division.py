@@ -76,7 +76,8 @@ class Division:
         shares = _drawn(given, wanted, known)
         if purge is not None and not shares:
             raise InputError(
-                "purge: no split is drawn from train, so that none has a boundary: leave purge out"
+                f"{option('purge')}: no split is drawn from train, so that none has a boundary: "
+                "leave it out"
             )
         micros = 0 if purge is None else duration_micros(purge, "purge")
         return cls(by, shares, known, micros)

@@ -170,6 +170,7 @@ def prepare(
             fingerprint=_fingerprint(schema, seed, written, used),
             negative_rate=negative_rate,
             division=division.record(logs[0].draw.times),
+            canonical=True,
             vocabularies={
                 path.name: file_digest(path) for path in sorted((folder / m.VOCABULARIES).iterdir())
             },
@@ -180,7 +181,7 @@ def prepare(
 
 def _require_options(shard_rows: int, on_bad_rows: str, negative_rate: float) -> None:
     if shard_rows < 1:
-        raise InputError(f"shard_rows is {shard_rows}: give 1 or more")
+        raise InputError(f"{option('shard_rows')} is {shard_rows}: give 1 or more")
     if on_bad_rows not in get_args(BadRows):
         near = meant(on_bad_rows, get_args(BadRows))
         raise InputError(

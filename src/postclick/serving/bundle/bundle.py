@@ -20,6 +20,7 @@ from postclick.serving.lookup.encoded_rows import EncodedRows
 from postclick.serving.lookup.encoder import ServingEncoder
 from postclick.serving.lookup.raw_rows import RawRows
 from postclick.serving.probabilities import Probabilities, ServingCorrections
+from postclick.spelling import option
 
 
 class Bundle:
@@ -35,7 +36,7 @@ class Bundle:
         """As `open`."""
         self.folder = Path(folder)
         if threads is not None and threads < 1:
-            raise InputError(f"threads is {threads}: give 1 or more")
+            raise InputError(f"{option('threads')} is {threads}: give 1 or more")
         self.info, self.version = read_info(self.folder)
         verify_files(self.folder, self.info.files)
         if MODEL not in self.info.files:
@@ -78,8 +79,16 @@ class Bundle:
 
     def _encoder_for(self, schema: LogSchema) -> ServingEncoder:
         """An encoder of rows that are written as `schema` says."""
-        info, folder = self.info, self.folder / VOCABULARIES
-        return ServingEncoder(schema, info.ids, info.numerics, info.bags, folder, info.vectors)
+        info = self.info
+        return ServingEncoder(
+            schema,
+            info.ids,
+            info.numerics,
+            info.bags,
+            self.folder / VOCABULARIES,
+            info.vectors,
+            canonical=info.canonical,
+        )
 
     @property
     def method(self) -> str:

@@ -1,7 +1,6 @@
 """The files of a bundle: what `bundle.json` says, and that nothing else is there."""
 
 import stat
-from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -14,14 +13,15 @@ from pydantic import (
     model_serializer,
 )
 
-from postclick.data.manifest import BagColumn, IdColumn, NumericColumn, VectorColumn
+from postclick.data.manifest import BagColumn, IdColumn, Manifest, NumericColumn, VectorColumn
 from postclick.data.schema import LogSchema, first_message
 from postclick.errors import InputError
 from postclick.system.checksums import file_digest, json_digest
 from postclick.system.files import read_json, write_json
 
 FORMAT: Literal[3] = 3
-# Format 1 had no user features, format 2 neither vectors nor hashed values.
+# Format 1 had no user features, format 2 neither vectors nor hashed values, and neither of them
+# vocabularies of canonical values.
 READABLE = (1, 2, FORMAT)
 BUNDLE, MODEL = "bundle.json", "model.onnx"
 CHECKSUM = "checksum"
@@ -79,6 +79,11 @@ class BundleInfo(_Strict):
     parity: Parity
     files: dict[str, FileEntry]
 
+    @property
+    def canonical(self) -> bool:
+        """Whether values of the vocabularies are canonical."""
+        return self.format >= FORMAT
+
     @model_serializer(mode="wrap")
     def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         data: dict[str, Any] = dump(self)
@@ -87,9 +92,12 @@ class BundleInfo(_Strict):
         return data
 
 
-def format_of(ids: Sequence[IdColumn], vectors: Sequence[VectorColumn]) -> Literal[2, 3]:
-    """The first format that has all that a bundle needs: older versions read what they can."""
-    return FORMAT if vectors or any(column.hashed for column in ids) else 2
+def format_of(manifest: Manifest) -> Literal[2, 3]:
+    """Format 3, or 2 for a log that was prepared before values had one form.
+
+    Versions that read no more than format 2 would give values of format 3 other ids.
+    """
+    return FORMAT if manifest.canonical else 2
 
 
 def describe_files(folder: Path) -> dict[str, FileEntry]:

@@ -64,7 +64,9 @@ def export(
     """
     require_exporter()
     if not 0 < negative_rate <= 1:
-        raise InputError(f"negative rate is {negative_rate}: give a share above 0 and at most 1")
+        raise InputError(
+            f"{option('negative_rate')} is {negative_rate}: give a share above 0 and at most 1"
+        )
     trained = run if isinstance(run, Run) else Run(run)
     calibrator = trained.calibration if calibrated else None
     reporter = reporter or Silent()
@@ -104,7 +106,7 @@ def export(
         write_info(
             folder,
             BundleInfo(
-                format=format_of(manifest.ids, manifest.vectors),
+                format=format_of(manifest),
                 created_by=f"postclick {__version__}",
                 method=trained.settings.method,
                 settings=trained.settings.model_dump(mode="json"),

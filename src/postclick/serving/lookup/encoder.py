@@ -21,13 +21,13 @@ from postclick.data.manifest import (
 from postclick.data.read.canonical import Canonicalizer, Issues
 from postclick.data.read.values.bad_values import BRACKETS, LENGTHS, UNREADABLE
 from postclick.data.read.values.bucket_hash import bucket_ids
-from postclick.data.read.values.canonical_text import to_text
 from postclick.data.read.values.lists import flatten
 from postclick.data.read.values.numbers import widened
 from postclick.data.read.values.value_rules import ValueRules
 from postclick.data.read.values.vectors import LENGTH, TEXT, matrix_of
 from postclick.data.schema import Hashed, LogSchema, MultiCategorical, Vector
 from postclick.errors import InputError
+from postclick.serving.lookup.earlier_lookup import EarlierLookup, earlier
 from postclick.serving.lookup.encoded_rows import (
     BagRows,
     EncodedRows,
@@ -68,8 +68,14 @@ class ServingEncoder:
         bags: Sequence[BagColumn],
         vocabularies: Path,
         vectors: Sequence[VectorColumn] = (),
+        *,
+        canonical: bool = True,
     ) -> None:
-        """Raises `InputError` where a vocabulary is missing or is another one."""
+        """Raises `InputError` where a vocabulary is missing or is another one.
+
+        `canonical=False` is for vocabularies that were written before values had one form: what
+        they have as it was written keeps its id.
+        """
         self._ids, self._bags = tuple(ids), tuple(bags)
         self._scaling = NumericScaling(numerics)
         self._vectors = {column.name: VectorScaling(column) for column in vectors}
@@ -82,17 +88,17 @@ class ServingEncoder:
         self._rules = ValueRules.of(schema)
         verbatim = {f.name: f.verbatim for f in schema.categorical}
         verbatim |= {f.name: f.verbatim for f in schema.multi}
+        lookup = VocabularyLookup if canonical else EarlierLookup
         self._values = {
-            name: VocabularyLookup(
-                _load(vocabularies, name, size, None if verbatim[name] else self._rules),
-                self._rules,
-                verbatim=verbatim[name],
-            )
+            name: lookup(_load(vocabularies, name, size), self._rules, verbatim=verbatim[name])
             for name, size in vocabulary_sizes(ids, bags)
         }
         apart: tuple[MultiCategorical | Hashed | Vector, ...]
         apart = (*schema.multi, *schema.hashed, *schema.vector)
         self._canonical = {feature.name: _alone(schema, feature) for feature in apart}
+        if not canonical:
+            for bag in schema.multi:
+                self._canonical[bag.name].rules = earlier(self._rules)
 
     def warm(self) -> None:
         """Build now what the first rows of text or integers would build."""
@@ -221,7 +227,7 @@ class ServingEncoder:
         else:
             weights = np.ones(len(text), dtype=np.float32)
         weights = pooling_weights(weights, np.diff(offsets), bag.pooling)
-        return BagRows(self._values[bag.name].of_text(text), offsets, weights)
+        return BagRows(self._values[bag.name].of_elements(text), offsets, weights)
 
 
 def _alone(schema: LogSchema, feature: MultiCategorical | Hashed | Vector) -> Canonicalizer:
@@ -254,22 +260,11 @@ def vocabulary_sizes(ids: Sequence[IdColumn], bags: Sequence[BagColumn]) -> list
     return named + [(column.name, column.size) for column in bags]
 
 
-def _load(folder: Path, name: str, size: int, rules: ValueRules | None) -> pl.Series:
-    """`rules` by which text is written in other ways; None where it is taken by the letter."""
+def _load(folder: Path, name: str, size: int) -> pl.Series:
     vocabulary = Vocabulary.load(folder, name)
     ids = vocabulary.table["id"].to_numpy()
     if vocabulary.size != size or not np.array_equal(ids, np.arange(1, size)):
         raise InputError(
             f"the vocabulary of {name!r} in {folder} is another one: export the run again"
         )
-    values = vocabulary.table["value"]
-    return values if rules is None else _as_read_now(values, rules)
-
-
-def _as_read_now(values: pl.Series, rules: ValueRules) -> pl.Series:
-    """Values of a vocabulary, those rewritten that an earlier version spelled in another way."""
-    canonical = to_text(values, rules).fill_null(values)
-    free = (
-        (canonical != values) & canonical.is_first_distinct() & ~canonical.is_in(values.to_list())
-    )
-    return values.zip_with(~free, canonical)
+    return vocabulary.table["value"]

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from postclick.data.read.values.canonical_text import to_text
+from postclick.data.read.values.earlier_text import earlier_text
 from postclick.data.read.values.spellings import VALUE
 from postclick.data.read.values.value_rules import DEFAULT_RULES, ValueRules
 from postclick.errors import InputError
@@ -29,10 +30,19 @@ class TextLookup:
     """
 
     def __init__(
-        self, values: pl.Series, rules: ValueRules = DEFAULT_RULES, *, verbatim: bool = False
+        self,
+        values: pl.Series,
+        rules: ValueRules = DEFAULT_RULES,
+        *,
+        verbatim: bool = False,
+        now: "TextLookup | None" = None,
     ) -> None:
-        """`rules` and `verbatim` say how raw text is read, as in `to_text`."""
-        self.rules, self.verbatim = rules, verbatim
+        """`rules` and `verbatim` say how raw text is read, as in `to_text`.
+
+        `now` is there where the values were written before they had one form, and has them as
+        they are read now.
+        """
+        self.rules, self.verbatim, self.now = rules, verbatim, now
         for seed in range(_SEEDS):
             hashes = _hashes(values, seed)
             if len(np.unique(hashes)) == len(hashes):
@@ -47,6 +57,8 @@ class TextLookup:
     @cached_property
     def has_values(self) -> bool:
         """Whether there are numbers, moments or so, which may be written in several ways."""
+        if self.now is not None:
+            return self.now.has_values
         return bool(self.values.str.contains(VALUE).any())
 
 
@@ -85,9 +97,17 @@ def find_raw_texts(columns: Sequence[tuple[TextLookup, pl.Series]]) -> Int32s:
         written = _written_otherwise if texts.has_values and not texts.verbatim else _has_spaces
         other = [k for k, t in zip(lost.tolist(), raw, strict=True) if t and written(t)]
         if other:
-            canonical = to_text(text[other], texts.rules, verbatim=texts.verbatim)
-            found[other] = find_texts([(texts, canonical)])[0]
+            found[other] = _found_otherwise(texts, text[other])
     return ids
+
+
+def _found_otherwise(texts: TextLookup, raw: pl.Series) -> Int32s:
+    canonical = to_text(raw, texts.rules, verbatim=texts.verbatim)
+    found: Int32s = find_texts([(texts.now or texts, canonical)])[0]
+    if texts.now is not None:
+        earlier = find_texts([(texts, earlier_text(raw))])[0]
+        np.copyto(found, earlier, where=earlier != 0)
+    return found
 
 
 def _has_spaces(text: str) -> bool:

@@ -16,6 +16,7 @@ _FLOATS = {pl.Float64, pl.Float32}
 # Below it a whole float is an integer of 64 bits.
 _WHOLE_LIMIT = 2.0**63
 _SIGNED = {pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32}
+INTEGERS = {*_SIGNED, pl.UInt64}
 
 
 class VocabularyLookup:
@@ -67,6 +68,10 @@ class VocabularyLookup:
         """int32 [n]: `ids` of text that is canonical."""
         found: Int32s = find_texts([(self.texts, text)])[0]
         return found
+
+    def of_elements(self, text: pl.Series) -> Int32s:
+        """int32 [n]: ids of elements of lists, which are canonical text already."""
+        return self.of_text(text)
 
     def _of_floats(self, column: pl.Series) -> Int32s:
         numbers = column.to_numpy()

@@ -146,7 +146,7 @@ def test_ids_that_go_on_growing_may_be_hashed() -> None:
         ([str(x) for x in LISTS], None, True),
         ([json.dumps([f"i {k}" for k in x]) for x in LISTS], None, True),
         ([str(tuple(f"i{k}" for k in x)) for x in LISTS], None, True),
-        (["[" + " ".join(map(str, x)) + "]" for x in LISTS], " ", True),
+        (["[" + " ".join(map(str, x)) + "]" for x in LISTS], None, True),
         (["[" + "|".join(map(str, x)) + "]" for x in LISTS], "|", True),
         ([",".join(f'"{k}"' for k in x) for x in LISTS], ",", True),
         ([", ".join(map(str, x)) for x in LISTS], ",", False),

@@ -133,7 +133,7 @@ def test_conversions_without_a_click_are_mentioned() -> None:
     buy = np.array(columns["purchase_label"])
     buy[np.flatnonzero(np.array(columns["is_click"]) == 0)[:5]] = 1
     _, text = draft({**columns, "purchase_label": buy})
-    assert "5 without a click: correct them, or prepare with --on-bad-rows keep" in text
+    assert '5 without a click: correct them, or prepare with on_bad_rows="keep"' in text
 
 
 def test_what_is_assumed_is_said() -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postclick.data.read.values.canonical_text import to_text
 from postclick.data.read.values.times import DATES, KINDS, ORDINAL, time_text, to_time
 from postclick.data.read.values.value_rules import ValueRules
 from postclick.errors import InputError
@@ -215,3 +216,28 @@ def test_times_for_a_reader() -> None:
     assert time_text(micros(MOMENTS[0]), DATES) == "2026-01-05 13:30:07.250000"
     assert time_text(2.5, ORDINAL) == "2.5"
     assert time_text(1e19, DATES) == "1e+19 microseconds"
+
+
+SPELLINGS = tuple(
+    day + hour + second + zone
+    for day in ("2026-01-05T", "2026-01-05t", "2026-01-05 ")
+    for hour in ("10:00", "23:59", "25:00", "10:61")
+    for second in ("", ":07", ":07.5", ":07,5", ":60", ":07,")
+    for zone in ("", "Z", "z", " UTC", "+02:00", "-0230", "+25:00", "x")
+)
+
+
+@pytest.mark.parametrize("text", SPELLINGS)
+def test_categories_take_for_a_moment_just_what_times_do(text: str) -> None:
+    time = to_time(pl.Series([text])).time[0]
+    category = to_text(pl.Series([text]))
+    if time is None:
+        assert category[0] == text
+        return
+    assert micros(datetime.fromisoformat(category[0])) == time
+    assert to_text(category)[0] == category[0]
+
+
+def test_times_of_day_have_a_comma_before_fractions_too() -> None:
+    clocks = pl.Series(["10:00:00,5", "10:00:00.50", "10:00:00,0", "25:00:00,5"])
+    assert to_text(clocks).to_list() == ["10:00:00.5", "10:00:00.5", "10:00:00", "25:00:00,5"]

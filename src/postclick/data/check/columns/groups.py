@@ -8,6 +8,7 @@ import numpy.typing as npt
 from postclick.data.check.findings import Finding, Severity, share
 from postclick.data.check.splits.overlap import KeySketch
 from postclick.data.read.values.group_hash import MISSING
+from postclick.spelling import option
 
 
 class GroupCounts:
@@ -92,7 +93,7 @@ def shared_findings(
         if name == "train" or not shared:
             continue
         about = "" if followed == 1 else f" (estimated from {followed:.3%} of all groups)"
-        new = "--split-by group" if name in drawn else "a log of other groups"
+        new = option("split_by", "group") if name in drawn else "a log of other groups"
         message = (
             f"{name}: {share(shared, rows[name])} are of groups ({column!r}) that train has "
             f"too{about}: right where known ones return; to judge on new ones, use {new}"

@@ -8,6 +8,7 @@ from postclick.data.check.findings import CheckReport, Finding, Severity, in_ord
 from postclick.data.read.canonical import Issues
 from postclick.data.read.splitting.time_counts import TimeCounts, TimeKinds
 from postclick.data.read.values.bad_values import UNREADABLE_TIME
+from postclick.spelling import option
 
 
 def mixed_findings(
@@ -48,12 +49,13 @@ def untimed_findings(
     """Rows of train that cannot be split by time, because they have none that can be read."""
     such = ", ".join(issues.examples.get((UNREADABLE_TIME, column), ()))
     such = f", such as {such}," if such else ""
+    drop = option("on_bad_rows", "drop")
     dropped = policy == "drop" and untimed < rows
     mend = (
         "those rows are left out"
         if dropped
         else "write ISO 8601 dates or epochs"
-        + (", or leave those rows out with --on-bad-rows drop" if untimed < rows else "")
+        + (f", or leave those rows out with {drop}" if untimed < rows else "")
     )
     message = (
         f"train: {share(untimed, rows)} have no time{such} that can be read ({column!r}), and the "

@@ -19,6 +19,7 @@ from postclick.data.read.values.numbers import to_truth
 from postclick.data.read.values.value_rules import ValueRules
 from postclick.data.schema import LogSchema, ReadSettings
 from postclick.errors import InputError
+from postclick.spelling import option
 
 
 def propose_schema(
@@ -123,7 +124,7 @@ def _label_lines(labels: Labels, rows: int) -> Iterator[str]:
     said += f", {conversion.meaning}" if conversion.meaning else ""
     if labels.clickless:
         said += f", {labels.clickless:,} without a click: correct them, or prepare with "
-        said += "--on-bad-rows keep, which records no conversion in them"
+        said += f"{option('on_bad_rows', 'keep')}, which records no conversion in them"
     if labels.conversion.absent:
         said += f", missing in {labels.conversion.absent:,} rows without a click, where it is 0"
     yield f"conversion: {label_text(conversion.label)}  # {said}"

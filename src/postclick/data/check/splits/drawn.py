@@ -7,6 +7,7 @@ from postclick.data.read.splitting.boundaries import Boundaries
 from postclick.data.read.splitting.draw import Draw
 from postclick.data.read.splitting.durations import duration_text
 from postclick.data.schema import LogSchema
+from postclick.spelling import option
 
 
 def drawn_findings(schema: LogSchema, draw: Draw, rows: Mapping[str, int]) -> list[Finding]:
@@ -28,7 +29,7 @@ def drawn_findings(schema: LogSchema, draw: Draw, rows: Mapping[str, int]) -> li
         how = "by group" if draw.by_group else "at random"
         message = (
             f"{names}: drawn from train {how}, not by time ({schema.time}): draw them with "
-            "--split-by time, or give logs that are later than train"
+            f"{option('split_by', 'time')}, or give logs that are later than train"
         )
         found.append(Finding("time-overlap", "warning", schema.time, count, message))
     return found

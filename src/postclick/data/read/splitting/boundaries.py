@@ -11,6 +11,7 @@ from postclick.data.read.splitting.durations import duration_text
 from postclick.data.read.splitting.time_counts import TimeCounts
 from postclick.data.read.values.times import DATES, KINDS, ORDINAL, time_text, to_time
 from postclick.errors import InputError
+from postclick.spelling import option
 
 # A date or a time: ISO 8601 as text, of Python's types, or a number as in the column.
 Moment = str | date | datetime | int | float
@@ -78,8 +79,9 @@ def find_boundaries(
     kind = KINDS.index(next(iter(counts.kinds.present())))
     if purge and kind == ORDINAL:
         raise InputError(
-            f"purge: the times of {column!r} are ordinals, numbers of no known unit (such as "
-            f"{time_text(times[-1], kind)}): write them as dates or epochs, or leave purge out"
+            f"{option('purge')}: the times of {column!r} are ordinals, numbers of no known unit "
+            f"(such as {time_text(times[-1], kind)}): write them as dates or epochs, or leave "
+            f"{option('purge')} out"
         )
     if len(times) <= len(shares):
         raise InputError(
@@ -92,11 +94,11 @@ def find_boundaries(
     names = _in_time(shares)
     for k, name in enumerate(reversed(names)):
         if name in dates:
-            start = _moment(dates[name], name, kind, column)
+            start, given = _moment(dates[name], name, kind, column), option(f"{name}_from")
             if starts and start >= min(starts.values()):
                 after = time_text(min(starts.values()), kind)
                 raise InputError(
-                    f"{name}_from is {time_text(start, kind)}, not before test begins ({after}): "
+                    f"{given} is {time_text(start, kind)}, not before test begins ({after}): "
                     "validation comes before test"
                 )
             starts[name] = start
@@ -104,7 +106,7 @@ def find_boundaries(
             if end < len(names) - k:
                 low, high = (time_text(time, kind) for time in (times[0], times[-1]))
                 raise InputError(
-                    f"{name}_from is {time_text(start, kind)}: the times of {column!r} are {low} "
+                    f"{given} is {time_text(start, kind)}: the times of {column!r} are {low} "
                     f"to {high}, too few of them before it to train on: give a later one"
                 )
             continue
@@ -124,19 +126,19 @@ def _in_time(splits: Mapping[str, float]) -> list[str]:
 
 
 def _moment(value: Moment, split: str, kind: int, column: str) -> float:
-    option = f"{split}_from"
+    given = option(f"{split}_from")
     if isinstance(value, bool) or not isinstance(value, str | date | int | float):
-        raise InputError(f"{option} is {value!r}: give a date, such as 2026-01-20, or a number")
+        raise InputError(f"{given} is {value!r}: give a date, such as 2026-01-20, or a number")
     times = to_time(pl.Series([value]))
     time = times.time[0]
     if time is None:
         raise InputError(
-            f"{option} is {value}: give a date in ISO 8601, such as 2026-01-20 or "
+            f"{given} is {value}: give a date in ISO 8601, such as 2026-01-20 or "
             "2026-01-20T12:00:00, or a number"
         )
     if (times.kind[0] == ORDINAL) != (kind == ORDINAL):
         raise InputError(
-            f"{option} is {value}, but the times of {column!r} are {KINDS[kind]}: "
+            f"{given} is {value}, but the times of {column!r} are {KINDS[kind]}: "
             + ("give one of its numbers" if kind == ORDINAL else "give a date or an epoch")
         )
     return float(time)
@@ -159,7 +161,7 @@ def _require_rows(found: Boundaries, counts: TimeCounts, column: str) -> None:
             raise InputError(
                 f"{name}: all its rows ({column!r} {between}) are purged, being "
                 f"{duration_text(found.purge)} or less before the next split: give a shorter "
-                "purge, or other dates or shares"
+                f"{option('purge')}, or other dates or shares"
             )
         raise InputError(
             f"{name}: no row has a time ({column!r}) {between}, they are {low} to {high}: "

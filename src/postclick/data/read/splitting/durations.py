@@ -4,14 +4,15 @@ import re
 from datetime import timedelta
 
 from postclick.errors import InputError
+from postclick.spelling import option
 
 # Microseconds of each unit, the largest first.
 UNITS = {"w": 604_800_000_000, "d": 86_400_000_000, "h": 3_600_000_000, "m": 60_000_000}
 UNITS["s"] = 1_000_000
 
 
-def duration_micros(value: str | timedelta, option: str) -> int:
-    """A duration in microseconds; `option` names it in messages.
+def duration_micros(value: str | timedelta, name: str) -> int:
+    """A duration in microseconds; `name` is the option.
 
     Raises:
         InputError: it cannot be read, or is not above 0.
@@ -27,7 +28,9 @@ def duration_micros(value: str | timedelta, option: str) -> int:
         )
         micros = round(float(found[1]) * UNITS[found[2]]) if found else 0
     if micros <= 0:
-        raise InputError(f"{option} is {value}: give a duration above 0, such as 30m, 12h or 7d")
+        raise InputError(
+            f"{option(name)} is {value}: give a duration above 0, such as 30m, 12h or 7d"
+        )
     return micros
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
+from postclick.data.read.values.earlier_text import earlier_text
 from postclick.data.read.values.not_one_value import not_one_value
 from postclick.data.read.values.number_spellings import NumberSpellings
 from postclick.data.read.values.rounded_ids import RoundedIds
@@ -79,6 +80,8 @@ def read_text(
     Raises:
         InputError: as `to_text`.
     """
+    if rules.earlier:
+        return ReadText(earlier_text(column))
     kind = column.dtype
     if kind in (pl.Categorical, pl.Enum):
         column, kind = column.cast(pl.String), pl.String()

@@ -9,6 +9,8 @@ from functools import lru_cache, partial
 
 import polars as pl
 
+from postclick.data.read.values.moment_form import CLOCK, DATE, MOMENT, OFFSET
+from postclick.data.read.values.moment_form import UTC as UTC_FORM
 from postclick.data.read.values.value_rules import ValueRules
 
 # Digits alone are written right already, and digits with zeros before them, such as a postal
@@ -17,17 +19,11 @@ from postclick.data.read.values.value_rules import ValueRules
 _DECIMAL = r"-?(?:(?:0|[1-9]\d*)POINT\d*|POINT\d+)|-0"
 _EXPONENT = r"-?(?:[1-9](?:POINT\d+)?[eE][+-]?\d{1,3}|0(?:POINT0+)?[eE][+-]?0{1,3})"
 _WORD = r"(?i:true|false|[+-]?inf(?:inity)?)"
-_OFFSET = r"(?: ?(?:Z|UTC|[+-]\d\d(?::?\d\d)?))"
-_DATE = r"\d{4}-\d\d-\d\d"
-_MOMENT = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?" + _OFFSET + "?"
-_CLOCK = r"\d\d:\d\d:\d\d\.\d{1,9}"
-_UTC = r"(?: ?(?:Z|UTC|[+-]00(?::?00)?))"
-
 
 # Tokens up to which one pattern finds all; larger ones take longer than a set, or do not compile.
 PATTERN_TOKENS = 64
 # Canonical text that has, or may have, other spellings.
-VALUE = rf"^(?:-?\d+(?:\.\d+)?|true|false|-?inf|\d{{4}}-\d\d-\d\d.*|{_CLOCK}|\d\d:\d\d:\d\d)$"
+VALUE = rf"^(?:-?\d+(?:\.\d+)?|true|false|-?inf|\d{{4}}-\d\d-\d\d.*|{CLOCK}|\d\d:\d\d:\d\d)$"
 
 
 def _numbers(decimal: str) -> str:
@@ -49,7 +45,7 @@ def candidates(text: pl.Series, rules: ValueRules, verbatim: bool) -> pl.Series:
 def _candidates(rules: ValueRules, verbatim: bool, words: tuple[str, ...]) -> str:
     """A pattern of texts with spaces around them, `words`, and forms of values."""
     tokens = [re.escape(token) for token in words]
-    forms = [] if verbatim else [_numbers(rules.decimal), _WORD, _MOMENT, _CLOCK]
+    forms = [] if verbatim else [_numbers(rules.decimal), _WORD, MOMENT, CLOCK]
     return rf"^(?:{'|'.join([*tokens, *forms])})?$|^\s|\s$"
 
 
@@ -70,7 +66,7 @@ def is_value(text: str) -> bool:
     >>> [is_value(text) for text in ("-1", "1.50", "True", "n/a", "007")]
     [True, True, True, False, False]
     """
-    forms = (r"-?(?:0|[1-9]\d*)", _numbers("."), _numbers(","), _WORD, _DATE, _MOMENT, _CLOCK)
+    forms = (r"-?(?:0|[1-9]\d*)", _numbers("."), _numbers(","), _WORD, DATE, MOMENT, CLOCK)
     return re.fullmatch("|".join(f"(?:{form})" for form in forms), text) is not None
 
 
@@ -81,8 +77,8 @@ def value_texts(text: pl.Series, decimal: str = ".") -> pl.Series:
     ['2.5', '1000', '0', 'inf', '2026-01-05T10:00:00']
     """
     text = _changed(text, _WORD, _words)
-    text = _changed(text, _MOMENT, _moments)
-    text = _changed(text, _CLOCK, without_zeros_behind_seconds)
+    text = _changed(text, MOMENT, _moments)
+    text = _changed(text, CLOCK, _clocks)
     return _changed(text, _numbers(decimal), partial(_digits, decimal=decimal))
 
 
@@ -145,10 +141,15 @@ def _digits(text: pl.Series, decimal: str) -> pl.Series:
     return without_zeros(text)
 
 
+def _clocks(text: pl.Series) -> pl.Series:
+    return without_zeros_behind_seconds(text.str.replace(",", ".", literal=True))
+
+
 def _moments(text: pl.Series) -> pl.Series:
-    text = text.str.replace(r"^(.{10}) ", "${1}T").str.replace(_UTC + "$", "")
-    text = text.str.replace(r"^(.{10}T\d\d:\d\d)($|[ +\-Z])", "${1}:00${2}")
-    away = text.str.contains(_OFFSET + "$")
+    text = text.str.replace(",", ".", literal=True)
+    text = text.str.replace("^(.{10})[t ]", "${1}T").str.replace(UTC_FORM + "$", "")
+    text = text.str.replace(r"^(.{10}T\d\d:\d\d)($|[ +\-])", "${1}:00${2}")
+    away = text.str.contains(OFFSET + "$")
     if bool(away.any()):
         text = text.clone().scatter(
             away.arg_true(), pl.Series([_in_utc(t) for t in text.filter(away)])

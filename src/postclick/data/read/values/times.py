@@ -8,6 +8,7 @@ import numpy.typing as npt
 import polars as pl
 
 from postclick.data.read.values.bad_values import BadValues
+from postclick.data.read.values.moment_form import DATE, MOMENT
 from postclick.data.read.values.value_rules import DEFAULT_RULES, ValueRules
 from postclick.errors import InputError
 
@@ -23,9 +24,7 @@ ORDINAL, DATES = KINDS.index("ordinals"), KINDS.index("dates")
 SCALES = np.array([1e8, 1e11, 1e14, 1e17, 1e20])
 DAY = 86_400_000_000  # microseconds
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-_CLOCK = r"([01]\d|2[0-3]):[0-5]\d"
-_ZONE = r"( ?(Z|z|UTC|[+-]([01]\d|2[0-3])(:?[0-5]\d)?))"
-_ISO = rf"^\d{{4}}-\d\d-\d\d([Tt ]{_CLOCK}(:[0-5]\d([.,]\d{{1,9}})?)?{_ZONE}?)?$"
+_ISO = rf"^(?:{DATE}|{MOMENT})$"
 
 
 @dataclass(frozen=True)

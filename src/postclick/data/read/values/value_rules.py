@@ -27,6 +27,7 @@ class ValueRules:
         missing: texts that stand for a missing value; None for `DEFAULT_MISSING`, and in numbers
             for `LIKE_MISSING` too. Empty text always does.
         decimal: what separates decimals in text.
+        earlier: categories are text as it was before values had one form, see `earlier_text`.
 
     >>> rules = ValueRules(missing=("-1", "?"))
     >>> rules.texts, rules.numbers, sorted(ValueRules().texts)[:3]
@@ -35,6 +36,7 @@ class ValueRules:
 
     missing: tuple[str, ...] | None = None
     decimal: Literal[".", ","] = "."
+    earlier: bool = False
 
     @classmethod
     def of(cls, schema: LogSchema) -> "ValueRules":

@@ -12,7 +12,7 @@ import pytest
 from helpers.packing import packed
 from postclick.data.read.files.text import csv_lines, csv_source
 from postclick.data.read.opening import LogSource, open_log
-from postclick.data.schema import ReadSettings
+from postclick.data.schema import LogSchema, ReadSettings
 
 ROWS = pl.DataFrame(
     {
@@ -185,3 +185,16 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     path.write_bytes(packed(("a;b\n" + "1;xxxxxxxx\n" * 2_000_000).encode("utf-16"), ".gz"))
     heights = [frame.height for frame in open_log(path).frames(["a", "b"])]
     assert sum(heights) == 2_000_000 and max(heights) <= csv_source.CSV_BLOCK_BYTES / 11
+
+
+def test_commas_in_lists_of_a_schema_are_no_decimals(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("click;buy;tags;spot;price\n" + "1;0;7,8;1,5;2\n" * 9)
+    kinds = {"click": "click", "conversion": "buy", "numeric": ["price"]}
+    multi = [{"name": "tags", "separator": ","}]
+    vector = [{"name": "spot", "size": 2, "separator": ","}]
+    schema = LogSchema.parse({**kinds, "multi": multi, "vector": vector})
+    source = open_log(tmp_path / "log.csv", read=schema.reading)
+    assert source.decimal is None and "decimal" not in source.notes[0]
+    assert open_log(tmp_path / "log.csv", read=LogSchema.parse(kinds).reading).decimal == ","
+    (tmp_path / "log.csv").write_text("click;buy;tags;spot;price\n" + "1;0;7,8;1,5;2,5\n" * 9)
+    assert open_log(tmp_path / "log.csv", read=schema.reading).decimal == ","

@@ -1,12 +1,12 @@
 """What a text file looks like: told by settings, or from its first lines."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from postclick.data.read.files.text.text_cells import NEWLINE, Lines, split
 from postclick.data.read.places.listing import Place
-from postclick.data.schema.reading import ReadSettings
+from postclick.data.schema.reading import ReadSettings, SchemaReading
 from postclick.errors import InputError
 
 # Tried where none is told; what stands first is taken where two fit equally.
@@ -74,7 +74,8 @@ def sniff(path: Place, head: str, complete: bool, read: ReadSettings) -> TextFor
         return None
     names, header = _names(path, lines, separator, read)
     rows = lines.records[header:]
-    decimal = read.decimal or _decimal(rows, separator)
+    lists = read.lists if isinstance(read, SchemaReading) else ()
+    decimal = read.decimal or _decimal(_without(lists, names, rows), separator)
     seen = []
     if read.separator is None and separator != usual:
         seen.append(f"separator {spelled(separator)}")
@@ -197,6 +198,16 @@ def _is_data(records: Sequence[Sequence[str]]) -> bool:
         cell in {row[place] for row in rows if len(row) > place} for place, cell in enumerate(first)
     ]
     return len(first) > 1 and all(again)
+
+
+def _without(
+    lists: Collection[str], names: Sequence[str], rows: Sequence[Sequence[str]]
+) -> Sequence[Sequence[str]]:
+    """The rows without the columns of lists."""
+    kept = [place for place, name in enumerate(names) if name not in lists]
+    if len(kept) == len(names):
+        return rows
+    return [[row[place] for place in kept if place < len(row)] for row in rows]
 
 
 def _decimal(rows: Sequence[Sequence[str]], separator: str) -> str | None:
