@@ -29,7 +29,7 @@ def leaves_in(schema: pl.Schema) -> Leaves:
     return {name: paths for name, paths in found.items() if paths}
 
 
-def _paths_in(kind: pl.DataType | type[pl.DataType]) -> Iterator[tuple[str, ...]]:
+def _paths_in(kind: object) -> Iterator[tuple[str, ...]]:
     if isinstance(kind, pl.Struct):
         for field in kind.fields:
             yield from ((field.name, *rest) for rest in list(_paths_in(field.dtype)) or [()])
