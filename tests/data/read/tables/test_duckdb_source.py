@@ -1,6 +1,7 @@
 """DuckDB relations and files: order, projection, types, which table, refusals."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +126,12 @@ def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("postclick.extras.find_spec", none)
     with pytest.raises(InputError, match=r"needs duckdb: pip install 'postclick\[duckdb\]'"):
         open_log(path)
+
+
+def test_others_may_write_while_a_log_is_not_read(tmp_path: Path) -> None:
+    path = made(tmp_path / "log.duckdb", "create table log as select 1 as click")
+    source = open_log(path)
+    assert sum(frame.height for frame in source.frames(["click"])) == 1
+    with closing(duckdb.connect(str(path))) as writer:
+        writer.execute("insert into log values (0)")
+    assert sum(frame.height for frame in open_log(path).frames(["click"])) == 2

@@ -1,6 +1,6 @@
 """Raw logs in Arrow IPC files and streams (Feather), and in ORC files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import polars as pl
 import pyarrow as pa
@@ -11,6 +11,7 @@ from postclick.data.read.files.file_source import FileSource, frame_of, require_
 from postclick.data.read.files.record_leaves import Leaves, leaves_of
 from postclick.data.read.places.listing import Place
 from postclick.data.read.places.remote_path import random_access
+from postclick.data.read.tables.arrow_frame import rechunked
 from postclick.errors import InputError
 
 
@@ -42,8 +43,8 @@ class ArrowFileSource(FileSource):
                 random_access(self._path) as file,
                 pa.ipc.open_file(file, options=options) as reader,
             ):
-                for number in range(reader.num_record_batches):
-                    yield from _frames(reader.get_batch(number), columns)
+                batches = map(reader.get_batch, range(reader.num_record_batches))
+                yield from _frames(batches, columns)
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{self.name} breaks off or is damaged: {error}") from None
 
@@ -73,11 +74,7 @@ class ArrowStreamSource(FileSource):
         options = _only(self._columns, columns)
         try:
             with random_access(self._path) as file:
-                size = file.size()
-                while file.tell() < size:
-                    reader = pa.ipc.open_stream(file, options=options)
-                    for batch in reader:
-                        yield from _frames(batch, columns)
+                yield from _frames(_streamed(file, options), columns)
                 ended = _ends_with_mark(self._path)
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{self.name} breaks off or is damaged: {error}") from None
@@ -113,8 +110,9 @@ class OrcSource(FileSource):
         try:
             with random_access(self._path) as raw:
                 file = orc.ORCFile(raw)
-                for number in range(file.nstripes):
-                    yield from _frames(file.read_stripe(number, list(columns)), columns)
+                names = list(columns)
+                stripes = (file.read_stripe(number, names) for number in range(file.nstripes))
+                yield from _frames(stripes, columns)
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"{self.name} breaks off or is damaged: {error}") from None
 
@@ -123,9 +121,18 @@ def _only(have: Sequence[str], columns: Sequence[str]) -> pa.ipc.IpcReadOptions:
     return pa.ipc.IpcReadOptions(included_fields=sorted(have.index(name) for name in columns))
 
 
-def _frames(batch: pa.RecordBatch, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
-    frame = frame_of(pa.Table.from_batches([batch])).select(list(columns))
-    yield from frame.iter_slices(log_source.CHUNK_ROWS)
+def _streamed(file: pa.NativeFile, options: pa.ipc.IpcReadOptions) -> Iterator[pa.RecordBatch]:
+    """The batches of all streams in a file."""
+    size = file.size()
+    while file.tell() < size:
+        yield from pa.ipc.open_stream(file, options=options)
+
+
+def _frames(batches: Iterable[pa.RecordBatch], columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """Frames of `CHUNK_ROWS` rows however the batches come, for sums go by them."""
+    tables = (pa.Table.from_batches([batch]) for batch in batches)
+    for table in rechunked(tables, log_source.CHUNK_ROWS):
+        yield frame_of(table).select(list(columns))
 
 
 def _ends_with_mark(path: Place) -> bool:

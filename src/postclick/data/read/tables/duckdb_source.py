@@ -1,6 +1,7 @@
 """DuckDB relations and files as logs."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -46,17 +47,19 @@ class DuckDbFile(DuckDbSource):
     def __init__(self, path: Path, table: str | None = None) -> None:
         require("duckdb", "duckdb", f"{path}")
         self._path = path
-        self._connection = _connect(path)
-        known = _tables_in(self._connection)
-        if table is None and len(known) != 1:
-            have = ", ".join(known) or "none"
-            raise InputError(f"{path} has the tables {have}: name one as '{path}::TABLE'")
-        chosen = table if table is not None else known[0]
-        if chosen not in known:
-            raise InputError(f"{path} has no table {chosen!r}; it has {', '.join(known) or 'none'}")
-        quoted = ".".join('"' + part.replace('"', '""') + '"' for part in chosen.split("."))
-        self._opened = self._stamp()
-        super().__init__(self._connection.sql(f"select * from {quoted}"), f"{path}::{chosen}")
+        # Others may open the file while nobody reads this log.
+        with closing(_connect(path)) as connection:
+            chosen = _chosen(path, table, _tables_in(connection))
+            quoted = ".".join('"' + part.replace('"', '""') + '"' for part in chosen.split("."))
+            self._query = f"select * from {quoted}"
+            self._opened = self._stamp()
+            super().__init__(connection.sql(self._query), f"{path}::{chosen}")
+        self._relation = None
+
+    def _tables(self, columns: list[str]) -> Iterator[pa.Table]:
+        with closing(_connect(self._path)) as connection:
+            self._relation = connection.sql(self._query)
+            yield from super()._tables(columns)
 
     def frames(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         for frame in super().frames(columns):
@@ -85,6 +88,17 @@ class DuckDbFile(DuckDbSource):
                 facts = path.stat()
                 stamps += (facts.st_ino, facts.st_size, facts.st_mtime_ns)
         return stamps
+
+
+def _chosen(path: Path, table: str | None, known: Sequence[str]) -> str:
+    """The table to read among those there are."""
+    if table is None and len(known) != 1:
+        have = ", ".join(known) or "none"
+        raise InputError(f"{path} has the tables {have}: name one as '{path}::TABLE'")
+    chosen = table if table is not None else known[0]
+    if chosen not in known:
+        raise InputError(f"{path} has no table {chosen!r}; it has {', '.join(known) or 'none'}")
+    return chosen
 
 
 def is_duckdb(path: Path) -> bool:
