@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from postclick.data.encode.scaling import LARGEST_SCALED
-from postclick.data.encode.vectors import VectorMoments, VectorScaling
+from postclick.data.encode.vectors import VectorScaling
 from postclick.data.manifest import VectorColumn
 from postclick.data.numbers.moments import Moments
+from postclick.data.numbers.vector_moments import VectorMoments
 
 SIZE = 5
 

@@ -8,8 +8,8 @@ from postclick.data.check.columns.extremes import extreme_findings, extreme_vect
 from postclick.data.check.columns.labels import BadRows
 from postclick.data.check.findings import CheckReport, in_order
 from postclick.data.check.log_checks import LogChecks
-from postclick.data.encode.vector_summary import vector_summaries_of
 from postclick.data.numbers.summary import summaries_of
+from postclick.data.numbers.vector_summary import vector_summaries_of
 from postclick.data.read.canonical import ROW
 from postclick.data.read.files.text.decimals import as_told
 from postclick.data.read.opening import LogLike, open_log

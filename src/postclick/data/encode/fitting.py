@@ -12,9 +12,9 @@ from postclick.data import manifest as m
 from postclick.data.column_threads import in_threads
 from postclick.data.encode.encoder import Encoder, Lookup
 from postclick.data.encode.scaling import EdgeSample
-from postclick.data.encode.vector_summary import vector_summaries_of
 from postclick.data.encode.vocabulary import Vocabulary, VocabularyCounter
 from postclick.data.numbers.summary import NumberSummary, summaries_of
+from postclick.data.numbers.vector_summary import vector_summaries_of
 from postclick.data.read.canonical import KEY, ROW, SPLIT, TIME, TIME_KIND
 from postclick.data.read.values.bucket_hash import bucket_ids
 from postclick.data.read.values.lists import flatten, rebuild

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from postclick.data.check.findings import Finding, share
-from postclick.data.encode.vector_summary import ExtremeElements, VectorSummary
 from postclick.data.numbers.summary import ExtremeValues, NumberSummary
+from postclick.data.numbers.vector_summary import ExtremeElements, VectorSummary
 
 NAMED = 3  # values that a finding names
 

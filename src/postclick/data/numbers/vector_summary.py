@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from postclick.data.encode.vectors import VectorMoments
 from postclick.data.numbers.extremes import find_extremes, limits
 from postclick.data.numbers.moments import Floats
 from postclick.data.numbers.summary import SAMPLE_ROWS
+from postclick.data.numbers.vector_moments import VectorMoments
 from postclick.data.read.values.vectors import matrix_of
 from postclick.data.row_hash import UInt64s
 from postclick.data.sample import HashSample
