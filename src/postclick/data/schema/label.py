@@ -49,7 +49,7 @@ class Label(Strict):
                 f'"== paid", or {PRESENT}'
             )
         operator, operand = match.groups()
-        if operator not in ("==", "!=") and not _is_number(operand):
+        if operator not in ("==", "!=") and not is_number(operand):
             raise ValueError(f"{value!r} compares with no number: write one, as in '> 0'")
         return f"{operator} {operand.strip()}"
 
@@ -66,7 +66,8 @@ class Label(Strict):
         return self.column if self.positive is None else dump(self)
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a text is written as a number with a decimal point."""
     try:
         float(text)
     except ValueError:

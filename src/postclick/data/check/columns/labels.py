@@ -11,6 +11,7 @@ from postclick.data.manifest import CLICK, CONVERSION
 from postclick.data.read.canonical import Issues
 from postclick.data.read.values.bad_values import NOT_BINARY
 from postclick.data.schema import Label, LogSchema
+from postclick.data.schema.label import is_number
 from postclick.spelling import option
 
 # Fewer clicks or conversions than this in a split: figures on it are mostly noise.
@@ -118,18 +119,10 @@ def label_findings(
 def _rule(examples: Sequence[str]) -> str:
     """A rule that fits what was found: "> 0", or one with a word that may mean 1."""
     words = [text.strip("'\"") for text in examples if text != "missing"]
-    if not words or all(_is_number(word) for word in words):
+    if not words or all(is_number(word) for word in words):
         return "> 0"
     yes = [word for word in words if word.strip().lower() in YES]
     return f"== {(yes or words)[0].strip()}"
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _mend(label: Label, raw: LabelCounts, examples: Sequence[str]) -> str:
