@@ -6,115 +6,58 @@ import polars as pl
 import pyarrow as pa
 from pyarrow import orc
 
-from postclick.data.read import log_source
-from postclick.data.read.files.file_source import FileSource, frame_of, require_different
-from postclick.data.read.files.record_leaves import Leaves, leaves_of
+from postclick.data.read.files.schema_file import SchemaFile
 from postclick.data.read.places.listing import Place
-from postclick.data.read.places.remote_path import random_access
-from postclick.data.read.tables.arrow_frame import rechunked
+from postclick.data.read.tables.arrow_frame import frames_of
 from postclick.errors import InputError
 
 
-class ArrowFileSource(FileSource):
+class ArrowFileSource(SchemaFile):
     """One Arrow IPC file, also called Feather; memory holds one of its record batches."""
 
-    def __init__(self, path: Place) -> None:
-        super().__init__(path)
-        try:
-            with random_access(path) as file, pa.ipc.open_file(file) as reader:
-                schema = reader.schema
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(f"{path} is not a readable Arrow IPC file: {error}") from None
-        self._columns = require_different(schema.names, self.name)
-        self._records = leaves_of(schema)
+    format = "Arrow IPC file"
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self._columns
+    def _schema(self, file: pa.NativeFile) -> pa.Schema:
+        with pa.ipc.open_file(file) as reader:
+            return reader.schema
 
-    @property
-    def records(self) -> Leaves:
-        return self._records
-
-    def _read(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
-        options = _only(self._columns, columns)
-        try:
-            with (
-                random_access(self._path) as file,
-                pa.ipc.open_file(file, options=options) as reader,
-            ):
-                batches = map(reader.get_batch, range(reader.num_record_batches))
-                yield from _frames(batches, columns)
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(f"{self.name} breaks off or is damaged: {error}") from None
+    def _frames(self, file: pa.NativeFile, columns: list[str]) -> Iterator[pl.DataFrame]:
+        with pa.ipc.open_file(file, options=_only(self._columns, columns)) as reader:
+            batches = map(reader.get_batch, range(reader.num_record_batches))
+            yield from frames_of(_tables(batches), columns)
 
 
-class ArrowStreamSource(FileSource):
+class ArrowStreamSource(SchemaFile):
     """One Arrow IPC stream in a file, or several behind each other."""
 
-    def __init__(self, path: Place) -> None:
-        super().__init__(path)
-        try:
-            with random_access(path) as file, pa.ipc.open_stream(file) as reader:
-                schema = reader.schema
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(f"{path} is not a readable Arrow IPC stream: {error}") from None
-        self._columns = require_different(schema.names, self.name)
-        self._records = leaves_of(schema)
+    format = "Arrow IPC stream"
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self._columns
+    def _schema(self, file: pa.NativeFile) -> pa.Schema:
+        with pa.ipc.open_stream(file) as reader:
+            return reader.schema
 
-    @property
-    def records(self) -> Leaves:
-        return self._records
-
-    def _read(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
-        options = _only(self._columns, columns)
-        try:
-            with random_access(self._path) as file:
-                yield from _frames(_streamed(file, options), columns)
-                ended = _ends_with_mark(self._path)
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(f"{self.name} breaks off or is damaged: {error}") from None
-        if not ended:
+    def _frames(self, file: pa.NativeFile, columns: list[str]) -> Iterator[pl.DataFrame]:
+        batches = _streamed(file, _only(self._columns, columns))
+        yield from frames_of(_tables(batches), columns)
+        if not _ends_with_mark(self._path):
             raise InputError(
                 f"{self.name} breaks off: a stream ends with a mark, this one does not: "
                 "close its writer, or fetch the file again"
             )
 
 
-class OrcSource(FileSource):
+class OrcSource(SchemaFile):
     """One ORC file; memory holds one of its stripes."""
 
-    def __init__(self, path: Place) -> None:
-        super().__init__(path)
-        try:
-            with random_access(path) as file:
-                schema = orc.ORCFile(file).schema
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(f"{path} is not a readable ORC file: {error}") from None
-        self._columns = require_different(schema.names, self.name)
-        self._records = leaves_of(schema)
+    format = "ORC file"
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self._columns
+    def _schema(self, file: pa.NativeFile) -> pa.Schema:
+        return orc.ORCFile(file).schema
 
-    @property
-    def records(self) -> Leaves:
-        return self._records
-
-    def _read(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
-        try:
-            with random_access(self._path) as raw:
-                file = orc.ORCFile(raw)
-                names = list(columns)
-                stripes = (file.read_stripe(number, names) for number in range(file.nstripes))
-                yield from _frames(stripes, columns)
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(f"{self.name} breaks off or is damaged: {error}") from None
+    def _frames(self, file: pa.NativeFile, columns: list[str]) -> Iterator[pl.DataFrame]:
+        whole = orc.ORCFile(file)
+        stripes = (whole.read_stripe(number, columns) for number in range(whole.nstripes))
+        yield from frames_of(_tables(stripes), columns)
 
 
 def _only(have: Sequence[str], columns: Sequence[str]) -> pa.ipc.IpcReadOptions:
@@ -128,11 +71,8 @@ def _streamed(file: pa.NativeFile, options: pa.ipc.IpcReadOptions) -> Iterator[p
         yield from pa.ipc.open_stream(file, options=options)
 
 
-def _frames(batches: Iterable[pa.RecordBatch], columns: Sequence[str]) -> Iterator[pl.DataFrame]:
-    """Frames of `CHUNK_ROWS` rows however the batches come, for sums go by them."""
-    tables = (pa.Table.from_batches([batch]) for batch in batches)
-    for table in rechunked(tables, log_source.CHUNK_ROWS):
-        yield frame_of(table).select(list(columns))
+def _tables(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    return (pa.Table.from_batches([batch]) for batch in batches)
 
 
 def _ends_with_mark(path: Place) -> bool:

@@ -11,7 +11,6 @@ import polars as pl
 from postclick.data.read.log_source import LogSource
 from postclick.data.read.places.listing import Place
 from postclick.data.read.places.store import told_by
-from postclick.data.read.tables.arrow_frame import frame_of as frame_of
 from postclick.errors import InputError
 
 

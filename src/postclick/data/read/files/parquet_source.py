@@ -1,6 +1,6 @@
 """Raw logs in Parquet files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -8,58 +8,38 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from postclick.data.read import log_source
-from postclick.data.read.files.file_source import FileSource, frame_of, require_different
 from postclick.data.read.files.fixed_size_lists import (
     has_fixed_size_lists,
     local_copy,
     read_in_slices,
 )
-from postclick.data.read.files.record_leaves import Leaves, leaves_of
-from postclick.data.read.places.listing import Place
+from postclick.data.read.files.schema_file import SchemaFile
 from postclick.data.read.places.remote_path import RemotePath, random_access
-from postclick.errors import InputError
+from postclick.data.read.tables.arrow_frame import frame_of
 
 CHUNK_BYTES = 256 << 20
 
 
-class ParquetSource(FileSource):
+class ParquetSource(SchemaFile):
     """One Parquet file."""
 
-    def __init__(self, path: Place) -> None:
-        super().__init__(path)
-        try:
-            with random_access(path) as file:
-                schema = pq.read_schema(file)
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(f"{path} is not a readable Parquet file: {error}") from None
-        self._columns = require_different(schema.names, self.name)
-        self._records = leaves_of(schema)
+    format = "Parquet file"
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        return self._columns
+    def _schema(self, file: pa.NativeFile) -> pa.Schema:
+        return pq.read_schema(file)
 
-    @property
-    def records(self) -> Leaves:
-        return self._records
-
-    def _read(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
-        try:
-            # A store is asked for the bytes of many columns at a time.
-            ahead = isinstance(self._path, RemotePath)
-            with random_access(self._path) as raw, pq.ParquetFile(raw, pre_buffer=ahead) as file:
-                rows = _batch_rows(file.metadata)
-                if has_fixed_size_lists(file.schema_arrow, columns):
-                    if isinstance(self._path, Path):
-                        total = file.metadata.num_rows
-                        yield from read_in_slices(self._path, columns, rows, total)
-                    else:
-                        yield from self._fixed_size_lists(file, list(columns), rows)
-                    return
-                for batch in _batches(file, rows, list(columns)):
-                    yield frame_of(pa.Table.from_batches([batch])).select(list(columns))
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(f"{self.name} breaks off or is damaged: {error}") from None
+    def _frames(self, file: pa.NativeFile, columns: list[str]) -> Iterator[pl.DataFrame]:
+        # A store is asked for the bytes of many columns at a time.
+        ahead = isinstance(self._path, RemotePath)
+        with pq.ParquetFile(file, pre_buffer=ahead) as parquet:
+            rows = _batch_rows(parquet.metadata)
+            if not has_fixed_size_lists(parquet.schema_arrow, columns):
+                for batch in _batches(parquet, rows, columns):
+                    yield frame_of(pa.Table.from_batches([batch])).select(columns)
+            elif isinstance(self._path, Path):
+                yield from read_in_slices(self._path, columns, rows, parquet.metadata.num_rows)
+            else:
+                yield from self._fixed_size_lists(parquet, columns, rows)
 
     def _fixed_size_lists(
         self, file: pq.ParquetFile, columns: list[str], rows: int

@@ -1,12 +1,15 @@
 """Arrow tables as polars frames, also of types that polars does not take."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from postclick.data.read import log_source
+from postclick.data.read.tables.rechunked import rechunked
 from postclick.errors import InputError
 
 # Extension types whose storage is the value itself.
@@ -47,25 +50,11 @@ def as_text(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(texts) if texts else frame
 
 
-def rechunked(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
-    """The same rows in tables of `rows` rows but the last, so that chunks are always the same.
-
-    >>> parts = (pa.table({"x": [k] * 3}) for k in range(3))
-    >>> [part["x"].to_pylist() for part in rechunked(parts, 4)]
-    [[0, 0, 0, 1], [1, 1, 2, 2], [2]]
-    """
-    held: list[pa.Table] = []
-    count = 0
-    for table in tables:
-        held.append(table)
-        count += table.num_rows
-        if count >= rows:
-            whole = pa.concat_tables(held, promote_options="permissive")
-            full = count - count % rows
-            yield from (whole.slice(k, rows) for k in range(0, full, rows))
-            held, count = [whole.slice(full)], count - full
-    if count:
-        yield pa.concat_tables(held, promote_options="permissive")
+def frames_of(tables: Iterable[pa.Table], columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """The tables' rows in frames of `CHUNK_ROWS`, with just these columns."""
+    concat = partial(pa.concat_tables, promote_options="permissive")
+    for table in rechunked(iter(tables), log_source.CHUNK_ROWS, concat):
+        yield frame_of(table).select(list(columns))
 
 
 def _taken(field: pa.Field, column: pa.ChunkedArray) -> pa.ChunkedArray:

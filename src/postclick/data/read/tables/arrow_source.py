@@ -10,7 +10,8 @@ import pyarrow as pa
 from postclick.data.read import log_source
 from postclick.data.read.files.record_leaves import Leaves, leaves_in, leaves_of
 from postclick.data.read.log_source import LogSource
-from postclick.data.read.tables.arrow_frame import as_text, frame_of, is_readable, rechunked
+from postclick.data.read.tables.arrow_frame import as_text, frames_of, is_readable
+from postclick.data.read.tables.rechunked import rechunked
 from postclick.errors import InputError
 
 
@@ -36,9 +37,7 @@ class ArrowSource(LogSource):
 
     def frames(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         self.require(columns)
-        names = list(columns)
-        for table in rechunked(self._tables(names), log_source.CHUNK_ROWS):
-            yield frame_of(table).select(names)
+        yield from frames_of(self._tables(list(columns)), columns)
 
     @abstractmethod
     def _tables(self, columns: list[str]) -> Iterator[pa.Table]:
@@ -103,30 +102,14 @@ class LazySource(LogSource):
         self.require(columns)
         try:
             chosen = self._frame.select(list(columns))
-            for frame in _even(chosen.collect_batches(maintain_order=True)):
+            batches = chosen.collect_batches(maintain_order=True)
+            for frame in rechunked(batches, log_source.CHUNK_ROWS, pl.concat):
                 yield as_text(frame)
         except (pl.exceptions.PolarsError, OSError) as error:
             raise InputError(f"{self.name} cannot be read to its end: {error}") from None
 
     def state(self) -> tuple[str, ...]:
         return content_state(self)
-
-
-def _even(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """The same rows in frames of `CHUNK_ROWS` but the last."""
-    rows = log_source.CHUNK_ROWS
-    held: list[pl.DataFrame] = []
-    count = 0
-    for frame in frames:
-        held.append(frame)
-        count += frame.height
-        if count >= rows:
-            whole = pl.concat(held)
-            full = count - count % rows
-            yield from whole.head(full).iter_slices(rows)
-            held, count = [whole.slice(full)], count - full
-    if count:
-        yield pl.concat(held)
 
 
 def content_state(log: LogSource, columns: Sequence[str] | None = None) -> tuple[str, ...]:

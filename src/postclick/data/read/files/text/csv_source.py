@@ -7,7 +7,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from postclick.data.read.files.file_source import FileSource, frame_of
+from postclick.data.read.files.file_source import FileSource
 from postclick.data.read.files.text import csv_lines
 from postclick.data.read.files.text.byte_stream import (
     SpacedQuote,
@@ -19,6 +19,7 @@ from postclick.data.read.files.text.byte_stream import (
 )
 from postclick.data.read.files.text.text_format import TextFormat, sniff
 from postclick.data.read.places.listing import Place
+from postclick.data.read.tables.arrow_frame import frame_of
 from postclick.data.schema.reading import ReadSettings
 from postclick.errors import InputError
 
