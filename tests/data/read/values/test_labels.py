@@ -10,6 +10,7 @@ import pytest
 from postclick.data.check.check_log import check_log
 from postclick.data.read.log_source import FrameSource
 from postclick.data.read.values.labels import to_label
+from postclick.data.read.values.value_rules import ValueRules
 from postclick.data.schema import Label, LogSchema
 from postclick.errors import InputError
 
@@ -128,3 +129,30 @@ def test_every_click_a_conversion_is_an_error() -> None:
     assert (
         "every one of 1,000 clicks" in check(log((n % 3 == 0).astype(int)))["no-unconverted-clicks"]
     )
+
+
+@pytest.mark.parametrize("kind", [pl.String, pl.Categorical])
+@pytest.mark.parametrize("more", [(), ("ten",)])
+@pytest.mark.parametrize(
+    ("missing", "text", "expected"),
+    [
+        (None, "NA", 0),
+        (None, "nan", 0),
+        (("NA",), " na ", 0),
+        (("-1",), "-1", 0),
+        (("-1",), "NA", None),  # the schema says what is missing, and does not say this
+        (("-1",), "nan", 0),
+    ],
+)
+def test_an_amount_is_missing_by_the_schema_alone(
+    missing: tuple[str, ...] | None,
+    text: str,
+    expected: int | None,
+    more: tuple[str, ...],
+    kind: type[pl.DataType],
+) -> None:
+    """Whatever the column's type is, and whatever else stands in it."""
+    column = pl.Series("paid", ["1", text, *more]).cast(kind)
+    found, bad = to_label(column, Label(column="paid", positive="> 0"), ValueRules(missing))
+    assert found.to_list() == [1, expected, *([None] * len(more))]
+    assert bad.rows == len(more) + (expected is None)

@@ -80,7 +80,7 @@ def read_numbers(column: pl.Series, text: pl.Series, rules: ValueRules) -> Numbe
     lost = text.filter(number.is_null() & text.is_not_null()).str.strip_chars()
     if infinite.rows:
         lost = lost.filter(~lost.is_in(["inf", "-inf"]))
-    known = lost.str.to_lowercase().is_in(list(rules.number_texts)).fill_null(False)
+    known = rules.is_no_number(lost).fill_null(False)
     odd = lost.filter(~known)
     if len(values) == 0 or len(values) < MIN_SHARE * (len(values) + len(odd)):
         return None

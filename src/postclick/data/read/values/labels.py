@@ -9,7 +9,7 @@ import polars as pl
 from postclick.data.read.values.bad_values import NOT_BINARY, BadValues, Found
 from postclick.data.read.values.canonical_text import to_text
 from postclick.data.read.values.numbers import to_number
-from postclick.data.read.values.value_rules import DEFAULT_RULES, LIKE_MISSING, ValueRules
+from postclick.data.read.values.value_rules import DEFAULT_RULES, ValueRules
 from postclick.data.schema import Label, LogSchema
 from postclick.errors import InputError
 
@@ -106,7 +106,9 @@ def _by_rule(column: pl.Series, label: Label, rules: ValueRules) -> tuple[pl.Ser
         positive = _COMPARE[compare](number, float(operand)).fill_null(False).cast(pl.Int8)
         if not unreadable.rows and not infinite.rows:
             return positive, unreadable
-        lost = number.is_null() & to_text(column, rules).is_not_null() & ~_like_missing(column)
+        text = to_text(column, rules)
+        none = rules.is_no_number(text) | text.cast(pl.Float64, strict=False).is_nan()
+        lost = number.is_null() & text.is_not_null() & ~none.fill_null(False)
         return positive.set(lost, None), BadValues.of(column, lost)
     text = to_text(column, rules)
     wanted = to_text(pl.Series([operand]), rules)[0]
@@ -122,11 +124,3 @@ def _present(column: pl.Series, rules: ValueRules) -> pl.Series:
     if bool(text.drop_nulls().is_in(["0", "1", "false", "true"]).all()):
         return text.is_in(["1", "true"]).fill_null(False)
     return text.is_not_null()
-
-
-def _like_missing(column: pl.Series) -> pl.Series:
-    """Texts that a number takes for a missing one."""
-    if column.dtype != pl.String:
-        return pl.repeat(False, len(column), eager=True)
-    words = [word.lower() for word in LIKE_MISSING]
-    return column.str.strip_chars().str.to_lowercase().is_in(words).fill_null(False)

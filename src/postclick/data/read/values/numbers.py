@@ -106,10 +106,9 @@ def _of_text(column: pl.Series, rules: ValueRules) -> tuple[pl.Series, Found]:
     word = text.str.to_lowercase()
     again = again.fill_null(word.replace_strict(_WORDS, default=None, return_dtype=pl.Float64))
     raw = column.filter(lost)
-    word = raw.str.strip_chars().str.to_lowercase()
-    known = word.is_in(list(rules.number_texts))
+    known = rules.is_no_number(raw)
     found = [(UNREADABLE, column.name, BadValues.of(raw, again.is_null() & ~known))]
-    taken = BadValues.of(raw, known & (word != ""))
+    taken = BadValues.of(raw, known & (raw.str.strip_chars() != ""))
     found += [(NO_NUMBER, column.name, taken)] if taken.rows else []
     return number.clone().scatter(lost.arg_true(), again), found
 

@@ -100,7 +100,7 @@ def _micros(column: pl.Series) -> pl.Series:
 
 def _of_text(column: pl.Series, rules: ValueRules) -> Times:
     text = column.str.strip_chars()
-    missing = text.str.to_lowercase().is_in(list(rules.number_texts)).fill_null(True)
+    missing = rules.is_no_number(text).fill_null(True)
     if bool(missing.any()):
         text = text.set(missing, None)
     iso = text.str.contains(_ISO).fill_null(False)

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
+import polars as pl
+
 from postclick.data.schema import LogSchema, MultiCategorical, Vector
 
 # Nobody means anything else by them: what Hive, pandas, SQL, Excel, Python and MySQL write.
@@ -59,6 +61,14 @@ class ValueRules:
         """Texts that stand for a missing category, empty text left out."""
         tokens = DEFAULT_MISSING if self.missing is None else self.missing
         return tuple(dict.fromkeys(t for token in tokens if (t := token.strip())))
+
+    def is_no_number(self, texts: pl.Series) -> pl.Series:
+        """Boolean: which texts stand for a missing number, in any letter case; null for null.
+
+        >>> ValueRules().is_no_number(pl.Series(["NA ", "7", None])).to_list()
+        [True, False, None]
+        """
+        return texts.str.strip_chars().str.to_lowercase().is_in(list(self.number_texts))
 
     @cached_property
     def number_texts(self) -> frozenset[str]:

@@ -111,8 +111,7 @@ def _lists(column: pl.Series, role: Vector, rules: ValueRules) -> tuple[pl.Serie
             "it, or set brackets: true where it is written as [0.1, 0.2]"
         )
     text = column.cast(pl.String).str.strip_chars()
-    missing = text.str.to_lowercase().is_in(list(rules.number_texts))
-    text = text.set(missing.fill_null(False), None)
+    text = text.set(rules.is_no_number(text).fill_null(False), None)
     bare = none
     if role.brackets:
         wrong = ~(text.str.starts_with("[") & text.str.ends_with("]"))
