@@ -1,6 +1,7 @@
 """Scores to a file, chunk by chunk, in the format that its name says."""
 
 import gzip
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -30,7 +31,13 @@ class _Format(Protocol):
     def close(self) -> None: ...
 
 
-class _Binary:
+class _Binary(ABC):
+    """A format of Arrow tables, whose writer is opened for the schema of the first."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._writer: pq.ParquetWriter | pa.ipc.RecordBatchFileWriter | None = None
+
     @staticmethod
     def refuse(schema: pl.Schema) -> None:
         """Raise `InputError` for a column that Arrow has no type for."""
@@ -41,41 +48,31 @@ class _Binary:
                     "write .csv or .jsonl"
                 )
 
-
-class _Parquet(_Binary):
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._writer: pq.ParquetWriter | None = None
+    @abstractmethod
+    def _open(self, schema: pa.Schema) -> pq.ParquetWriter | pa.ipc.RecordBatchFileWriter:
+        """A writer of tables of this schema."""
 
     def write(self, frame: pl.DataFrame) -> None:
         table = frame.to_arrow()
         if self._writer is None:
-            # Scores are all different: looking for repetitions would only take time.
-            repeated = [name for name in table.column_names if name not in PREDICTIONS]
-            self._writer = pq.ParquetWriter(
-                self._file, table.schema, compression="zstd", use_dictionary=repeated
-            )
+            self._writer = self._open(table.schema)
         self._writer.write_table(table)
 
     def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
+
+
+class _Parquet(_Binary):
+    def _open(self, schema: pa.Schema) -> pq.ParquetWriter:
+        # Scores are all different: looking for repetitions would only take time.
+        repeated = [name for name in schema.names if name not in PREDICTIONS]
+        return pq.ParquetWriter(self._file, schema, compression="zstd", use_dictionary=repeated)
 
 
 class _Arrow(_Binary):
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._writer: pa.RecordBatchWriter | None = None
-
-    def write(self, frame: pl.DataFrame) -> None:
-        table = frame.to_arrow()
-        if self._writer is None:
-            self._writer = pa.ipc.new_file(self._file, table.schema)
-        self._writer.write_table(table)
-
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
+    def _open(self, schema: pa.Schema) -> pa.ipc.RecordBatchFileWriter:
+        return pa.ipc.new_file(self._file, schema)
 
 
 class _Csv:

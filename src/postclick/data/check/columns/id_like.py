@@ -73,7 +73,12 @@ class IdLikeNumbers:
             self._rows[name] += other._rows[name]
 
     def _keep(self, name: str, column: pl.Series) -> None:
-        both = pl.concat([self._kept[name], column]).unique()
+        kept = self._kept[name]
+        if len(kept) == KEPT:  # sorted by hash: what lies above the last is not needed
+            column = column.filter(column.hash(seed=0) < kept.tail(1).hash(seed=0)[0])
+            if len(column) == 0:
+                return
+        both = pl.concat([kept, column]).unique()
         self._kept[name] = both.gather(both.hash(seed=0).arg_sort().head(KEPT))
 
     def findings(self) -> list[Finding]:

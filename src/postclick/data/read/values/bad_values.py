@@ -10,7 +10,7 @@ NOT_BINARY, UNREADABLE, INFINITE = "not-binary", "unreadable", "infinite"
 LENGTHS, NO_WEIGHT = "lengths", "no-weight"
 TRUTH_RANGE, NO_TRUTH, UNREADABLE_TIME = "truth-range", "no-truth", "unreadable-time"
 NO_NUMBER = "no-number"
-BRACKETS, LOST_DIGITS = "brackets", "lost-digits"
+BRACKETS = "brackets"
 
 
 @dataclass(frozen=True)
