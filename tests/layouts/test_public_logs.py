@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from helpers.runs import small_settings
-from layouts.public_logs import ALICCP, LOGS, ROWS, PublicLog
+from layouts.public_files import ROWS
+from layouts.public_logs import ALICCP, LOGS, PublicLog
 from postclick import check_log, export, open_log, prepare, propose_schema, score, train
 from postclick.data.schema import LogSchema
 from postclick.data.schema.reading import ReadSettings

@@ -24,6 +24,7 @@ from postclick.serving.http.body.user_and_rows import UserAndRows
 from postclick.serving.lookup.raw_rows import RawRows
 from representations.dtypes import arrays, exact
 from representations.logical import Kind, LogicalLog, Rng, Values
+from representations.pandas_dtypes import series_ways
 from representations.texts import spellings, text_gaps
 
 LABELS = Kind("label", "label", lambda rng: [0, 1])
@@ -250,52 +251,10 @@ def arrow_request(log: LogicalLog, rng: Rng, folder: Path) -> Written:
 def _pandas(log: LogicalLog, rng: Rng, style: str) -> Written:
     columns, kinds = {}, {}
     for name, (kind, values) in columns_of(log).items():
-        how, column = _pick(rng, _pandas_ways(kind, values, style))
+        how, column = _pick(rng, series_ways(kind, values, style))
         columns[name], kinds[name] = column(), how
     frame = pd.DataFrame(columns)
     return Written(lambda: as_source(frame), kinds=kinds)
-
-
-def _pandas_ways(kind: Kind, values: Values, style: str) -> dict[str, Callable[[], pd.Series]]:
-    gaps = any(value is None for value in values)
-    present = [value for value in values if value is not None]
-    first = present[0] if present else None
-    as_object = {"object": lambda: pd.Series(values, dtype=object)}
-    if kind.role in ("ids", "weighted") or first is None:
-        return as_object
-    if style == "object":
-        return as_object
-    ways: dict[str, Callable[[], pd.Series]] = {}
-    if style == "categorical" and isinstance(first, str | int | float):
-        return {"categorical": lambda: pd.Series(pd.Categorical(values))}
-    number = isinstance(first, int | float) and not isinstance(first, bool)
-    if number and style == "numpy":
-        for name, make in arrays(kind, values).items():
-            if name == "float64 nan" or (not gaps and name in ("int64", "int8", "uint64")):
-                ways[name] = lambda make=make: pd.Series(make().to_numpy(zero_copy_only=False))
-    elif number:
-        for name, make in arrays(kind, values).items():
-            if name in ("int64", "uint64", "int16", "float64"):
-                mine = name.capitalize().replace("Ui", "UI")
-                ways[mine] = lambda make=make, mine=mine: make().to_pandas(
-                    types_mapper={make().type: getattr(pd, mine + "Dtype")()}.get
-                )
-    elif isinstance(first, bool):
-        if style == "nullable":
-            ways["boolean"] = lambda: pd.Series(values, dtype="boolean")
-        elif not gaps:
-            ways["bool"] = lambda: pd.Series(values, dtype=bool)
-    elif isinstance(first, str):
-        ways["string"] = lambda: pd.Series(values, dtype="string" if style == "nullable" else "str")
-    else:
-        for name, make in arrays(kind, values).items():
-            if name.startswith("timestamp"):
-                ways[name] = lambda make=make: make().to_pandas()
-            elif style == "nullable":
-                ways[f"{name}[pyarrow]"] = lambda make=make: pd.Series(
-                    pd.arrays.ArrowExtensionArray(make())
-                )
-    return ways or as_object
 
 
 def ipc_file(log: LogicalLog, rng: Rng, folder: Path) -> Written:

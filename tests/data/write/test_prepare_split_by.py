@@ -1,4 +1,4 @@
-"""`prepare` with splits by time and by group: every row is somewhere, and in the right place."""
+"""`prepare` with splits by time: every row is somewhere, and in the right place."""
 
 import hashlib
 import json
@@ -15,7 +15,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from helpers.written import digests, stored
+from helpers.timed_rows import (
+    ROWS,
+    SECONDS,
+    TEXTS,
+    every_row,
+    finding,
+    numbered,
+    places,
+    run,
+    with_times,
+)
+from helpers.written import digests
 from postclick.data.manifest import Manifest
 from postclick.data.prepared import PreparedLog
 from postclick.data.read import log_source
@@ -26,46 +37,6 @@ from postclick.data.splits import LogSplits
 from postclick.data.write.prepare import prepare
 from postclick.data.write.request import request_hash
 from postclick.errors import InputError
-from postclick.spelling import command_line
-
-ROWS = 3000
-SECONDS = 1_767_225_600 + np.random.default_rng(0).integers(0, 30 * 86_400, ROWS)
-ROLES = {"time": "at", "group": "user", "numeric": [], "multi": [], "truth": {}}
-
-
-@pytest.fixture
-def timed(schema: LogSchema) -> LogSchema:
-    """Categorical features with a time and a group; `row` names each row."""
-    return LogSchema.parse({**schema.model_dump(mode="json"), **ROLES})
-
-
-def with_times(log: pl.DataFrame, times: Any = SECONDS) -> pl.DataFrame:
-    return log.with_columns(pl.Series("at", times))
-
-
-def every_row(schema: LogSchema) -> LogSchema:
-    """Truth columns are written as they are in every split: one that numbers the rows."""
-    return schema.model_copy(update={"truth": type(schema.truth)(ctr="number")})
-
-
-def places(log: PreparedLog) -> dict[str, list[int]]:
-    """Numbers of the rows in each split, from the truth column of `every_row`."""
-    return {
-        name: sorted(np.rint(stored(log, name)["true_ctr"].to_numpy() * 4096).astype(int).tolist())
-        for name in log.manifest.splits
-    }
-
-
-def numbered(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.with_columns(number=pl.int_range(pl.len()) / 4096)
-
-
-def run(schema: LogSchema, frame: pl.DataFrame, out: Path, **options: Any) -> PreparedLog:
-    return prepare(LogSplits(every_row(schema), FrameSource(numbered(frame))), out, **options)
-
-
-def finding(log: PreparedLog, code: str) -> list[dict[str, Any]]:
-    return [f for f in log.manifest.findings if f["code"] == code]
 
 
 def test_the_latest_rows_are_for_test(tmp_path: Path, make_log: Any, timed: LogSchema) -> None:
@@ -120,7 +91,6 @@ def test_one_date_and_one_share(tmp_path: Path, make_log: Any, timed: LogSchema)
     assert [f["message"].split(":")[0] for f in finding(log, "purged")] == ["train"]
 
 
-TEXTS = pl.from_epoch(pl.Series(SECONDS))
 REPRESENTATIONS: dict[str, Any] = {
     "seconds": SECONDS,
     "milliseconds": SECONDS * 1000,
@@ -219,46 +189,6 @@ def test_what_holds_of_any_split_by_time(
     assert sum(f["rows"] for f in finding(log, "row-without-time")) == days.count(None)
 
 
-def test_no_group_is_in_two_splits(tmp_path: Path, make_log: Any, timed: LogSchema) -> None:
-    frame = make_log().with_columns(at=pl.int_range(ROWS))
-    users = frame["user"].set(pl.int_range(ROWS, eager=True) % 50 == 0, None)
-    frame = frame.with_columns(users)
-    log = run(timed, frame, tmp_path / "out", split_by="group")
-    found = places(log)
-    assert sorted(chain(*found.values())) == list(range(ROWS))
-    of = {name: set(frame["user"].gather(rows).drop_nulls()) for name, rows in found.items()}
-    assert of["train"] and of["valid"] and of["test"]
-    assert (
-        len(of["train"]) + len(of["valid"]) + len(of["test"])
-        == frame["user"].drop_nulls().n_unique()
-    )
-    assert not finding(log, "group-overlap")
-    assert "drawn from train by group, not by time" in finding(log, "time-overlap")[0]["message"]
-    assert log.manifest.division is not None
-    assert log.manifest.division.by == "group"
-    # The same users, whatever their type, chunk and place in the log.
-    mixed = frame.with_columns(pl.col("user").cast(pl.String)).sample(
-        fraction=1, shuffle=True, seed=1
-    )
-    again = run(timed, mixed, tmp_path / "again", split_by="group")
-    for name, rows in places(again).items():
-        assert set(mixed["user"].gather(rows).drop_nulls().cast(pl.Int64)) == of[name]
-
-
-def test_groups_in_train_and_test_are_told(tmp_path: Path, make_log: Any, timed: LogSchema) -> None:
-    frame = with_times(make_log())
-    log = run(timed, frame, tmp_path / "out")
-    found = places(log)
-    known = set(frame["user"].gather(found["train"]))
-    for told, name in zip(finding(log, "group-overlap"), ("valid", "test"), strict=True):
-        shared = frame["user"].gather(found[name]).is_in(list(known)).sum()
-        assert (told["severity"], told["rows"]) == ("info", shared)
-        assert told["message"].startswith(f"{name}: ")
-        assert 'split_by="group"' in told["message"]
-    (overlap,) = finding(log, "time-overlap")
-    assert 'draw them with split_by="time"' in overlap["message"]
-
-
 def test_only_what_is_drawn_is_split(tmp_path: Path, make_log: Any, timed: LogSchema) -> None:
     train, other = with_times(make_log()), with_times(make_log(500, seed=1), SECONDS[:500] + 10**7)
     given_test = LogSplits(
@@ -316,127 +246,3 @@ def test_random_splits_are_written_as_ever(
     options = [{"valid": 0.1, "test": 0.25}, 3, 500, "error"]
     request = json.loads((log.folder / "request.json").read_text())["request"]
     assert request == request_hash(splits, options)
-
-
-def untimed(column: pl.Series, value: Any) -> pl.Series:
-    texts = column.cast(pl.String).to_list()
-    return pl.Series([value if k % 600 == 0 else text for k, text in enumerate(texts)])
-
-
-@pytest.mark.parametrize("value", ["03/04/2026", None, "Jan 5 2026"])
-def test_rows_without_a_time(
-    tmp_path: Path, make_log: Any, timed: LogSchema, value: str | None
-) -> None:
-    frame = with_times(make_log(), untimed(pl.Series(SECONDS), value))
-    such = f", such as '{value}'," if value else ""
-    says = rf"train: 5 of 3,000 rows \(0.167 %\) have no time{such} that can be read \('at'\), and"
-    for policy in ("error", "keep"):
-        with pytest.raises(InputError, match=says + r'.*on_bad_rows="drop"') as caught:
-            run(timed, frame, tmp_path / "out", split_by="time", on_bad_rows=policy)
-        assert "\n" not in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
-    log = run(timed, frame, tmp_path / "out", split_by="time", on_bad_rows="drop")
-    assert sum(s.rows for s in log.manifest.splits.values()) == ROWS - 5
-    (found,) = finding(log, "row-without-time")
-    assert (found["severity"], found["rows"]) == ("warning", 5)
-    random = run(timed, frame, tmp_path / "random")
-    assert sum(s.rows for s in random.manifest.splits.values()) == ROWS
-    assert [f["severity"] for f in finding(random, "unreadable-time")] == ["warning"] * bool(value)
-    nothing = with_times(make_log(), [value or ""] * ROWS)
-    with pytest.raises(InputError, match=r"3,000 of 3,000 rows .* write ISO 8601 dates or epochs$"):
-        run(timed, nothing, tmp_path / "none", split_by="time", on_bad_rows="drop")
-
-
-def test_kinds_that_are_mixed(tmp_path: Path, make_log: Any, timed: LogSchema) -> None:
-    late = np.arange(ROWS) > 2000
-    frame = with_times(make_log(), np.where(late, SECONDS * 1000, SECONDS))
-    says = r"times \('at'\) are of 2 kinds: train 2,001 epoch seconds, 999 epoch milliseconds; .*: "
-    with pytest.raises(InputError, match=says + "write one kind"):
-        run(timed, frame, tmp_path / "out", split_by="time")
-    log = run(timed, frame, tmp_path / "out")
-    (found,) = finding(log, "mixed-times")
-    assert (found["severity"], found["rows"], found["column"]) == ("warning", 999, "at")
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        ({"split_by": "day"}, "split_by is 'day': choose random, time or group"),
-        ({"purge": "7d"}, 'purge is for splits by time: add split_by="time"'),
-        ({"split_by": "group", "test_from": "2026-01-20"}, "test_from is for splits by time"),
-        ({"split_by": "time", "purge": "soon"}, "purge is soon: give a duration"),
-        (
-            {"split_by": "time", "purge": "20d"},
-            r"^train: all its rows \('at' before .*\) are purged, being 20d",
-        ),
-        (
-            {"split_by": "time", "purge": "3d", "valid_fraction": 0.01},
-            "^valid: all its rows .* purged",
-        ),
-        (
-            {"split_by": "time", "test_from": "2026-02-20"},
-            "^test: no row has a time .* they are 2026",
-        ),
-        (
-            {"split_by": "time", "test_from": "2025-02-20"},
-            "the times of 'at' are 2026.*, too few",
-        ),
-        ({"split_by": "time", "test_from": "20/01/2026"}, "test_from is 20/01/2026: give a date"),
-        (
-            {"split_by": "time", "test_from": 20260120},
-            "test_from is 20260120, but .* epoch seconds",
-        ),
-        ({"split_by": "time", "test_from": True}, "test_from is True: give a date"),
-        (
-            {"split_by": "time", "valid_from": "2026-01-25", "test_from": "2026-01-20"},
-            r"valid_from is 2026-01-25 00:00:00, not before test begins \(2026-01-20 00:00:00\)",
-        ),
-    ],
-)
-def test_wrong_options(
-    tmp_path: Path, make_log: Any, timed: LogSchema, options: dict[str, Any], says: str
-) -> None:
-    with pytest.raises(InputError, match=says) as caught:
-        run(timed, with_times(make_log()), tmp_path / "out", **options)
-    assert "\n" not in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_ordinals(tmp_path: Path, make_log: Any, timed: LogSchema) -> None:
-    """Days as numbers, hours as Avazu writes them: they compare, and have no unit."""
-    hours = TEXTS.dt.strftime("%y%m%d%H").cast(pl.Int64)
-    frame = with_times(make_log(), hours)
-    with pytest.raises(InputError, match=r"purge: the times of 'at' are ordinals"):
-        run(timed, frame, tmp_path / "out", split_by="time", purge="7d")
-    with pytest.raises(InputError, match=r"test_from is 2026-01-20, but .* ordinals: give one of"):
-        run(timed, frame, tmp_path / "out", split_by="time", test_from="2026-01-20")
-    log = run(timed, frame, tmp_path / "out", split_by="time", test_from=26012000)
-    assert places(log)["test"] == np.flatnonzero(hours.to_numpy() >= 26012000).tolist()
-
-
-@pytest.mark.parametrize("role", ["time", "group"])
-def test_the_schema_has_to_name_the_column(
-    tmp_path: Path, make_log: Any, schema: LogSchema, role: str
-) -> None:
-    with pytest.raises(InputError, match=f"split_by {role}: the schema names no {role}: add"):
-        prepare(LogSplits(schema, FrameSource(make_log())), tmp_path / "out", split_by=role)
-
-
-def test_too_few_times(tmp_path: Path, make_log: Any, timed: LogSchema) -> None:
-    frame = with_times(make_log(), np.where(SECONDS % 2 == 0, 1, 2))
-    with pytest.raises(InputError, match="'at' has 2 different times, too few to split by time"):
-        run(timed, frame, tmp_path / "out", split_by="time")
-    log = run(timed, frame, tmp_path / "out", split_by="time", valid_fraction=0)
-    assert log.split("test").rows == int((SECONDS % 2 == 1).sum())
-
-
-def test_messages_spell_options_for_the_command_line(
-    tmp_path: Path, make_log: Any, timed: LogSchema
-) -> None:
-    log, options = with_times(make_log()), {"split_by": "time", "test_from": "20/01/2026"}
-    with command_line(), pytest.raises(InputError, match="^--test-from is 20/01/2026: give"):
-        run(timed, log, tmp_path / "out", **options)
-    with command_line():
-        prepared = run(timed, log, tmp_path / "out")
-    (overlap,) = finding(prepared, "time-overlap")
-    assert "draw them with --split-by time" in overlap["message"]

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 import postclick
-from postclick.data.read.values.group_hash import group_hash, text_hash
+from postclick.data.read.values.group_hash import read_group, text_hash
 from postclick.errors import InputError
 
 _MODULUS = 1 << 64
@@ -56,13 +56,13 @@ def test_nothing_known(values: list[None]) -> None:
     ],
 )
 def test_every_type_is_hashed_as_its_canonical_text(column: pl.Series, texts: list[Any]) -> None:
-    assert group_hash(column).tolist() == [expected(text) for text in texts]
+    assert text_hash(read_group(column).text).tolist() == [expected(text) for text in texts]
 
 
 @pytest.mark.parametrize("values", [[[1], [2, 3]], [{"a": 1}], [b"x"]])
 def test_what_is_no_single_value(values: list[Any]) -> None:
     with pytest.raises(InputError, match="group column 'user' holds .* take group out") as caught:
-        group_hash(pl.Series("user", values))
+        read_group(pl.Series("user", values))
     assert "\n" not in str(caught.value)
 
 

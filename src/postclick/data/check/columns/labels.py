@@ -16,7 +16,11 @@ from postclick.spelling import option
 
 # Fewer clicks or conversions than this in a split: figures on it are mostly noise.
 FEW_CLICKS, FEW_CONVERSIONS = 100, 100
-YES = frozenset(("yes", "y", "t", "on", "paid", "converted", "clicked"))
+# In a label, they mean 1.
+YES_WORDS = frozenset(
+    ("yes", "y", "t", "true", "on", "click", "clicked", "buy", "paid", "purchase", "purchased")
+    + ("converted",)
+)
 # What to do with rows whose labels are wrong.
 BadRows = Literal["error", "drop", "keep"]
 # In canonical frames: rows that "drop" leaves, and the conversion that "keep" records.
@@ -121,7 +125,7 @@ def _rule(examples: Sequence[str]) -> str:
     words = [text.strip("'\"") for text in examples if text != "missing"]
     if not words or all(is_number(word) for word in words):
         return "> 0"
-    yes = [word for word in words if word.strip().lower() in YES]
+    yes = [word for word in words if word.strip().lower() in YES_WORDS]
     return f"== {(yes or words)[0].strip()}"
 
 

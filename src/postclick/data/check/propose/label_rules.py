@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from postclick.data.check.columns.labels import YES_WORDS
 from postclick.data.check.propose.facts import ColumnFacts
 from postclick.data.check.propose.names import KEY_WORDS
 from postclick.data.read.log_source import LogSource
@@ -16,37 +17,8 @@ from postclick.errors import InputError
 
 _RULE = re.compile(r"(.+?)\s*(>=|<=|==|!=|>|<)\s*(\S.*)")
 NO_WORDS = frozenset(
-    [
-        "no",
-        "n",
-        "f",
-        "false",
-        "off",
-        "none",
-        "view",
-        "views",
-        "viewed",
-        "impression",
-        "impressions",
-        "imp",
-        "shown",
-    ]
-)
-YES_WORDS = frozenset(
-    [
-        "yes",
-        "y",
-        "t",
-        "true",
-        "on",
-        "click",
-        "clicked",
-        "buy",
-        "paid",
-        "purchase",
-        "purchased",
-        "converted",
-    ]
+    ("no", "n", "f", "false", "off", "none", "view", "views", "viewed")
+    + ("impression", "impressions", "imp", "shown")
 )
 NAMED = 3  # values in a message
 PRESENT = "1 where it has a value"

@@ -64,7 +64,7 @@ class Draw:
             rows: rising row numbers.
             click: 0, 1 or null where it is neither.
             time: as in `Times`, if rows are divided by it.
-            group: int64 hashes of `group_hash`, if rows are divided by it.
+            group: int64 hashes of `text_hash`, if rows are divided by it.
         """
         places = np.full(len(rows), SPLITS.index(self.split), dtype=np.uint8)
         if self.negative_rate < 1:

@@ -32,18 +32,6 @@ def read_group(
     return read_text(column, rules, verbatim=verbatim)
 
 
-def group_hash(column: pl.Series, rules: ValueRules = DEFAULT_RULES) -> npt.NDArray[np.int64]:
-    """int64 [n]: the hash of each value's canonical text, so that 7, "7" and 7.0 are one group.
-
-    Raises:
-        InputError: the column holds lists or records.
-
-    >>> group_hash(pl.Series("user", [7.0, None])).tolist()
-    [-9038873097560174361, 0]
-    """
-    return text_hash(read_group(column, rules).text)
-
-
 def text_hash(values: pl.Series) -> npt.NDArray[np.int64]:
     """int64 [n]: a hash of each text of a String column, 0 where it is missing.
 
