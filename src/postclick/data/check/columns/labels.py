@@ -18,8 +18,20 @@ from postclick.spelling import option
 FEW_CLICKS, FEW_CONVERSIONS = 100, 100
 # In a label, they mean 1.
 YES_WORDS = frozenset(
-    ("yes", "y", "t", "true", "on", "click", "clicked", "buy", "paid", "purchase", "purchased")
-    + ("converted",)
+    [
+        "yes",
+        "y",
+        "t",
+        "true",
+        "on",
+        "click",
+        "clicked",
+        "buy",
+        "paid",
+        "purchase",
+        "purchased",
+        "converted",
+    ]
 )
 # What to do with rows whose labels are wrong.
 BadRows = Literal["error", "drop", "keep"]

@@ -17,8 +17,21 @@ from postclick.errors import InputError
 
 _RULE = re.compile(r"(.+?)\s*(>=|<=|==|!=|>|<)\s*(\S.*)")
 NO_WORDS = frozenset(
-    ("no", "n", "f", "false", "off", "none", "view", "views", "viewed")
-    + ("impression", "impressions", "imp", "shown")
+    [
+        "no",
+        "n",
+        "f",
+        "false",
+        "off",
+        "none",
+        "view",
+        "views",
+        "viewed",
+        "impression",
+        "impressions",
+        "imp",
+        "shown",
+    ]
 )
 NAMED = 3  # values in a message
 PRESENT = "1 where it has a value"
