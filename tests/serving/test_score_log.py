@@ -18,7 +18,7 @@ Raw = tuple[pl.DataFrame, pl.DataFrame]
 
 @pytest.fixture(autouse=True)
 def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("postclick.data.read.log_source.CHUNK_ROWS", 250)
+    monkeypatch.setattr("postclick.data.read.chunks.CHUNK_ROWS", 250)
     monkeypatch.setattr("postclick.serving.score_log.PIECE_ROWS", 60)
     monkeypatch.setattr("postclick.serving.score_writer.GROUP_ROWS", 500)
 

@@ -35,7 +35,7 @@ def test_formats(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("postclick.serving.score_writer.GROUP_ROWS", 500)
-    monkeypatch.setattr("postclick.data.read.log_source.CHUNK_ROWS", 250)
+    monkeypatch.setattr("postclick.data.read.chunks.CHUNK_ROWS", 250)
     raw, out = mixed_raw[1], tmp_path / f"scores{suffix}"
     for _ in range(2):
         assert score(mixed_bundle, FrameSource(raw), out, keep=["user", "shop"]).rows == raw.height

@@ -127,7 +127,7 @@ def test_the_same_whatever_the_chunks(tmp_path: Path, monkeypatch: pytest.Monkey
     values = ordinary()
     values[::50, 0] = 1e9
     whole = prepared(values, tmp_path / "whole").manifest
-    monkeypatch.setattr("postclick.data.read.log_source.CHUNK_ROWS", 300)
+    monkeypatch.setattr("postclick.data.read.chunks.CHUNK_ROWS", 300)
     monkeypatch.setattr("postclick.data.numbers.vector_summary.SAMPLE_ELEMENTS", 1)
     parts = prepared(values, tmp_path / "parts").manifest  # of a sample of 1,024 rows
     np.testing.assert_allclose(parts.vectors[0].mean, whole.vectors[0].mean, atol=0.1)

@@ -15,7 +15,7 @@ from postclick.data.encode.encoder import Encoder
 from postclick.data.encode.vocabulary import Vocabulary
 from postclick.data.manifest import VOCABULARIES, Manifest
 from postclick.data.prepared import PreparedLog
-from postclick.data.read import log_source, reader
+from postclick.data.read import chunks, reader
 from postclick.data.read.canonical import Canonicalizer, Issues
 from postclick.data.read.files import parquet_source
 from postclick.data.read.opening import FrameSource, LogSource, open_log
@@ -132,7 +132,7 @@ def test_chunks_do_not_matter(
 ) -> None:
     logs = []
     for k, rows in enumerate((100_000, 271)):
-        monkeypatch.setattr(log_source, "CHUNK_ROWS", rows)
+        monkeypatch.setattr(chunks, "CHUNK_ROWS", rows)
         monkeypatch.setattr(spill, "PORTION_BYTES", 10_000 if k else 1 << 30)
         splits = LogSplits(schema, FrameSource(make_log()))
         logs.append(prepare(splits, tmp_path / str(k), shard_rows=300))

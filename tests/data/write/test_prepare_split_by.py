@@ -29,7 +29,7 @@ from helpers.timed_rows import (
 from helpers.written import digests
 from postclick.data.manifest import Manifest
 from postclick.data.prepared import PreparedLog
-from postclick.data.read import log_source
+from postclick.data.read import chunks
 from postclick.data.read.log_source import FrameSource
 from postclick.data.read.opening import open_log
 from postclick.data.schema import LogSchema
@@ -171,7 +171,7 @@ def test_what_holds_of_any_split_by_time(
     }
     out = tmp_path_factory.mktemp("o") / "o"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(log_source, "CHUNK_ROWS", chunk)
+        patch.setattr(chunks, "CHUNK_ROWS", chunk)
         log, says = run_or_refuse(timed, frame, out, split_by="time", on_bad_rows="drop", **options)
     if log is None:
         assert re.search(

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import polars as pl
 
+from postclick.data.read import chunks
 from postclick.data.read.files.record_leaves import Leaves, leaves_in
 from postclick.data.read.tables.arrow_frame import as_text
 from postclick.errors import InputError
 from postclick.suggest import meant
-
-CHUNK_ROWS = 262_144
 
 
 class LogSource(ABC):
@@ -89,7 +88,7 @@ class FrameSource(LogSource):
 
     def frames(self, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         self.require(columns)
-        for frame in self._frame.select(list(columns)).iter_slices(CHUNK_ROWS):
+        for frame in self._frame.select(list(columns)).iter_slices(chunks.CHUNK_ROWS):
             yield as_text(frame)
 
     @property

@@ -10,6 +10,8 @@ import yaml
 from helpers.odd_columns import odd_log
 from postclick.data.check.check_log import check_log
 from postclick.data.check.propose import propose_schema
+from postclick.data.check.propose.facts import column_facts
+from postclick.data.check.propose.roles import role_of
 from postclick.data.read.log_source import FrameSource
 from postclick.data.read.values.lists import to_bag
 from postclick.data.read.values.value_rules import DEFAULT_MISSING
@@ -250,6 +252,26 @@ def test_the_finest_time_is_chosen_and_partitions_are_left_out() -> None:
     assert schema.time == "shown_at"
     assert set(schema.ignore) == {"dt", "hour", "paid_at"}
     assert draft(hour=26_010_100 + 100 * days + SHOP % 24)[0].time == "hour"
+
+
+@pytest.mark.parametrize(
+    ("form", "role"),
+    [
+        ("%Y-%m-%d %H:%M:%S", "time"),
+        ("%Y-%m-%dT%H:%M:%SZ", "time"),
+        ("%Y-%m-%d %H:%M", "time"),
+        ("%d/%m/%Y %H:%M:%S", "ignore"),
+        ("%d.%m.%Y %H:%M", "ignore"),
+        ("%H:%M:%S", "ignore"),
+    ],
+)
+def test_times_in_text_are_no_lists_though_one_is_midnight(form: str, role: str) -> None:
+    """Midnight is a date in canonical text, without the colons that the others have."""
+    seconds = np.sort(RNG.integers(0, 5 * 86_400, ROWS))
+    seconds[ROWS // 2] = 2 * 86_400
+    at = pl.Series(1_767_225_600 + seconds).cast(pl.Int64) * 1_000_000
+    facts = column_facts(at.cast(pl.Datetime("us")).dt.strftime(form).alias("at"))
+    assert (facts.lists, role_of(facts).kind) == (None, role)
 
 
 def test_records_are_features_by_their_fields() -> None:

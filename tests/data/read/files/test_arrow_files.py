@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import orc
 
-from postclick.data.read import log_source
+from postclick.data.read import chunks
 from postclick.data.read.opening import open_log
 
 SHOPS = [f"s{k % 7}" for k in range(100)]
@@ -38,7 +38,7 @@ def write(path: Path, batch_rows: int) -> None:
 def test_chunks_are_the_same_for_any_batches(
     tmp_path: Path, end: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log_source, "CHUNK_ROWS", 32)
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 32)
     for batch_rows in (1, 5, 32, 45, 100):
         path = tmp_path / f"{batch_rows}{end}"
         write(path, batch_rows)

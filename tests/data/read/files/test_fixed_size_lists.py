@@ -43,7 +43,7 @@ def copies(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         return plain(file, *args, **settings)  # type: ignore[arg-type]
 
     monkeypatch.setattr("postclick.data.read.files.parquet_source.read_in_slices", noted)
-    monkeypatch.setattr("postclick.data.read.log_source.CHUNK_ROWS", 150)
+    monkeypatch.setattr("postclick.data.read.chunks.CHUNK_ROWS", 150)
     return made
 
 

@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from postclick.data.read import log_source
+from postclick.data.read import chunks
 from postclick.data.read.opening import LogSource, open_log
 from postclick.data.read.tables import delta as delta_module
 from postclick.errors import InputError
@@ -119,7 +119,7 @@ def with_deletions(folder: Path, deleted: list[int]) -> None:
 
 @pytest.mark.parametrize("chunk", [262_144, 3])
 def test_deletion_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
-    monkeypatch.setattr(log_source, "CHUNK_ROWS", chunk)
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", chunk)
     with_deletions(tmp_path, [0, 4, 9])
     assert rows(open_log(tmp_path)) == [1, 2, 3, 5, 6, 7, 8]
     own = pa.table(deltalake.DeltaTable(tmp_path).scan())

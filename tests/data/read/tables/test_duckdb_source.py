@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from postclick.data.read import log_source
+from postclick.data.read import chunks
 from postclick.data.read.opening import LogSource, open_log
 from postclick.data.read.values.canonical_text import to_text
 from postclick.errors import InputError
@@ -29,7 +29,7 @@ def made(path: Path, *statements: str) -> Path:
 
 
 def test_a_relation_in_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_source, "CHUNK_ROWS", 1000)
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", 1000)
     connection = duckdb.connect()
     source = open_log(connection.sql('select i, -i as "a.b" from range(9000) t(i) order by i desc'))
     assert source.columns == ("i", "a.b")

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 import postclick
-from postclick.data.read import log_source
+from postclick.data.read import chunks
 from postclick.data.read.opening import LogSource, open_log
 from postclick.data.read.tables.in_memory import frame_with
 from postclick.data.read.values.canonical_text import to_text
@@ -53,7 +53,7 @@ MAKES: dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("make", MAKES)
 @pytest.mark.parametrize("chunk", [262_144, 2])
 def test_it_is_read_again_and_again(make: str, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_source, "CHUNK_ROWS", chunk)
+    monkeypatch.setattr(chunks, "CHUNK_ROWS", chunk)
     source = open_log(MAKES[make]())
     assert source.columns == ("click", "buy", "shop", "h")
     for _ in range(2):

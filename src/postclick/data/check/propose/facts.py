@@ -25,6 +25,7 @@ from postclick.errors import InputError
 # "odd date": a date that is not written by ISO 8601; "none": nothing that can be used.
 Form = Literal["empty", "none", "list", "time", "odd date", "whole", "real", "text"]
 _ISO = r"^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?$"
+_TIME_OF_DAY = r"^\d\d:\d\d(?::\d\d(?:\.\d+)?)?$"
 _BINARY = {"0", "1", "false", "true"}
 _MONTH = r"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _ODD_DATE = (
@@ -115,13 +116,15 @@ def column_facts(
     plain = present.filter(~present.is_in(list(rules.suspicious)))
     if is_nested(plain):
         return facts("none", note="holds JSON records or lists of lists: flatten it to use it")
-    lists = find_list(plain) if numbers is None or numbers.odd else None
-    if lists is not None:
-        return facts("list", lists=lists, numbers=None)
+    # Times come before lists: without needless zeros the number of their colons varies.
     if len(plain) and bool(plain.str.contains(_ISO).all()):
         return facts("time")
     if len(plain) and bool(plain.str.contains(_ODD_DATE).all()):
         return facts("odd date")
+    of_day = len(plain) and bool(plain.str.contains(_TIME_OF_DAY).all())
+    lists = find_list(plain) if not of_day and (numbers is None or numbers.odd) else None
+    if lists is not None:
+        return facts("list", lists=lists, numbers=None)
     grouped = are_grouped(plain.unique()) if len(plain) else False
     note = "numbers with a comma between thousands: write them without to make it numeric"
     return facts("text", note=note if grouped else "")

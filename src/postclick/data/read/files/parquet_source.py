@@ -7,7 +7,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from postclick.data.read import log_source
+from postclick.data.read import chunks
 from postclick.data.read.files.fixed_size_lists import (
     has_fixed_size_lists,
     local_copy,
@@ -69,4 +69,4 @@ def _batches(file: pq.ParquetFile, rows: int, columns: list[str]) -> Iterator[pa
 def _batch_rows(metadata: pq.FileMetaData) -> int:
     """`CHUNK_ROWS`, or fewer where rows are long."""
     size = sum(metadata.row_group(k).total_byte_size for k in range(metadata.num_row_groups))
-    return int(min(log_source.CHUNK_ROWS, 1 + CHUNK_BYTES * metadata.num_rows // max(size, 1)))
+    return int(min(chunks.CHUNK_ROWS, 1 + CHUNK_BYTES * metadata.num_rows // max(size, 1)))

@@ -8,8 +8,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from postclick.data.read import log_source
-from postclick.data.read.tables.rechunked import rechunked
+from postclick.data.read import chunks
+from postclick.data.read.chunks import rechunked
 from postclick.errors import InputError
 
 # Extension types whose storage is the value itself.
@@ -53,7 +53,7 @@ def as_text(frame: pl.DataFrame) -> pl.DataFrame:
 def frames_of(tables: Iterable[pa.Table], columns: Sequence[str]) -> Iterator[pl.DataFrame]:
     """The tables' rows in frames of `CHUNK_ROWS`, with just these columns."""
     concat = partial(pa.concat_tables, promote_options="permissive")
-    for table in rechunked(iter(tables), log_source.CHUNK_ROWS, concat):
+    for table in rechunked(iter(tables), chunks.CHUNK_ROWS, concat):
         yield frame_of(table).select(list(columns))
 
 

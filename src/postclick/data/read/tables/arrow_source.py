@@ -7,11 +7,11 @@ from hashlib import blake2b
 import polars as pl
 import pyarrow as pa
 
-from postclick.data.read import log_source
+from postclick.data.read import chunks
+from postclick.data.read.chunks import rechunked
 from postclick.data.read.files.record_leaves import Leaves, leaves_in, leaves_of
 from postclick.data.read.log_source import LogSource
 from postclick.data.read.tables.arrow_frame import as_text, frames_of, is_readable
-from postclick.data.read.tables.rechunked import rechunked
 from postclick.errors import InputError
 
 
@@ -103,7 +103,7 @@ class LazySource(LogSource):
         try:
             chosen = self._frame.select(list(columns))
             batches = chosen.collect_batches(maintain_order=True)
-            for frame in rechunked(batches, log_source.CHUNK_ROWS, pl.concat):
+            for frame in rechunked(batches, chunks.CHUNK_ROWS, pl.concat):
                 yield as_text(frame)
         except (pl.exceptions.PolarsError, OSError) as error:
             raise InputError(f"{self.name} cannot be read to its end: {error}") from None

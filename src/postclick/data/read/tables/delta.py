@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 import pyarrow.fs as pa_fs
 
-from postclick.data.read import log_source
+from postclick.data.read import chunks
 from postclick.data.read.places.listing import Place, place_of
 from postclick.data.read.places.store import endpoint_of, is_url, told_by
 from postclick.data.read.tables.arrow_source import ArrowSource
@@ -79,7 +79,7 @@ class DeltaSource(ArrowSource):
         for batch in fragment.to_batches(
             schema=pa.schema(fields),
             columns=[field.name for field in fields],
-            batch_size=log_source.CHUNK_ROWS,
+            batch_size=chunks.CHUNK_ROWS,
         ):
             last = first + batch.num_rows
             if kept is not None:

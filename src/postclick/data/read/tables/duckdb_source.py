@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from postclick.data.read import log_source
+from postclick.data.read import chunks
 from postclick.data.read.tables.arrow_source import ArrowSource
 from postclick.errors import InputError
 from postclick.extras import require
@@ -31,7 +31,7 @@ class DuckDbSource(ArrowSource):
 
         chosen = [duckdb.ColumnExpression(name) for name in columns]
         try:
-            reader = self._relation.select(*chosen).to_arrow_reader(log_source.CHUNK_ROWS)
+            reader = self._relation.select(*chosen).to_arrow_reader(chunks.CHUNK_ROWS)
             try:
                 for batch in reader:
                     yield pa.Table.from_batches([batch])

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 import pyarrow as pa
 
-from postclick.data.read import log_source
+from postclick.data.read import chunks
 from postclick.data.read.files.text.byte_stream import Utf8Stream, is_utf8
 from postclick.data.read.files.text.text_format import TextFormat
 from postclick.data.read.places.listing import Place
@@ -91,7 +91,7 @@ def slow_frames(
             raise InputError(f"{path} cannot be read to its end: {_ragged(lines, cells, form)}")
         if number >= skip:
             rows.append([cells[k] or None for k in places])
-        if len(rows) == log_source.CHUNK_ROWS:
+        if len(rows) == chunks.CHUNK_ROWS:
             yield _frame(rows, columns)
             rows = []
     if rows:

@@ -6,6 +6,7 @@ from typing import TypeVar
 import polars as pl
 import pyarrow as pa
 
+CHUNK_ROWS = 262_144
 Rows = TypeVar("Rows", pa.Table, pl.DataFrame)
 
 
