@@ -2,10 +2,9 @@
 
 from postclick.judging.exposure.hypotheses import power
 from postclick.judging.exposure.result import ExposureTest, ExposureValue, Omnibus, Trend
-from postclick.judging.exposure.unseen_cause import HIDDEN_DEPENDENCE, exposure_test
+from postclick.judging.exposure.unseen_cause import exposure_test
 
 __all__ = [
-    "HIDDEN_DEPENDENCE",
     "ExposureTest",
     "ExposureValue",
     "Omnibus",

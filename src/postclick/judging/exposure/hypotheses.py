@@ -3,6 +3,7 @@
 import numpy as np
 
 from postclick.errors import InputError
+from postclick.judging.exposure.hidden_world import expected_shift
 from postclick.judging.exposure.levels import Levels
 from postclick.judging.exposure.result import Omnibus, Trend, Verdict
 from postclick.judging.exposure.score import Floats, Scores
@@ -22,20 +23,27 @@ def quantile(level: float) -> float:
     return NORMAL.inv_cdf(0.5 + level / 2.0)
 
 
-def power(dependence: float, standard_error: float, level: float = 0.95) -> float:
-    """Chance that a two-sided test at 1 - level finds this dependence, its error given.
+def power(strength: float, standard_error: float, level: float = 0.95) -> float:
+    """Chance that a two-sided test at 1 - level finds a cause of this strength, its error given.
 
     >>> round(power(2.8, 1.0), 2), round(power(0.0, 1.0), 2)
     (0.8, 0.05)
     """
-    z, shift = quantile(level), abs(dependence) / standard_error
+    z, shift = quantile(level), abs(strength) / standard_error
     return NORMAL.cdf(shift - z) + NORMAL.cdf(-shift - z)
 
 
-def order(cut: Levels, rates: Floats | None) -> Floats | None:
-    """The score of each level, rising where clicks fall; None where there is no order."""
+def ordering(cut: Levels, rates: Floats | None, cvr: float) -> Floats | None:
+    """The score of each level, rising where clicks fall; None where there is no order.
+
+    By click rates the shift that the cause of the world `hidden` would bring, else the rank.
+
+    >>> cut = Levels("numeric", np.array([0, 1]), ("1", "2"))
+    >>> ordering(cut, None, 0.1), ordering(cut, np.array([0.2, 0.1]), 0.1).round(3)
+    (array([0., 1.]), array([-0.066,  0.066]))
+    """
     if rates is not None:
-        return -rates
+        return expected_shift(rates, cvr)
     if cut.kind == "categorical":
         return None
     return np.arange(len(cut.names), dtype=np.float64)
@@ -58,9 +66,9 @@ def trend(scores: Scores, order: Floats, by_ctr: bool, z: float) -> Trend | None
     statistic = total / float(np.sqrt(variance))
     if not by_ctr:
         return Trend("rank", statistic, two_sided(statistic), None, None, None, None)
-    dependence, error = total / information, float(np.sqrt(variance)) / information
-    low, high = dependence - z * error, dependence + z * error
-    return Trend("ctr", statistic, two_sided(statistic), dependence, error, low, high)
+    strength, error = total / information, float(np.sqrt(variance)) / information
+    low, high = strength - z * error, strength + z * error
+    return Trend("ctr", statistic, two_sided(statistic), strength, error, low, high)
 
 
 def omnibus(scores: Scores) -> Omnibus | None:

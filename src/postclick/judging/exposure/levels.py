@@ -139,8 +139,7 @@ def ctr_of_rows(
         rates = np.ones(values.size)
         rates[~missing] = finite_vector("ctr", [known[_key(one)] for one in found.tolist()])[number]
     else:
-        given = np.where(missing, 1.0, np.asarray(ctr, np.float64)) if values.size else ctr
-        rates = finite_vector("ctr", given, values.size).astype(np.float64)
+        rates = finite_vector("ctr", np.where(missing, 1.0, np.asarray(ctr)), values.size)
     rates = in_range("ctr", rates, 0.0, 1.0).astype(np.float64)
     if np.any(rates == 0.0):
         raise InputError("ctr is 0 for an exposure with clicks: give clicks / impressions of it")

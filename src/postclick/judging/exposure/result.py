@@ -46,9 +46,9 @@ class Trend:
         ordering: `ctr` if the values are ordered by their click rates, else `rank`.
         z, p: the statistic and its two-sided p; z is positive where conversions exceed pCVR at
             values that few click, as under a cause that drives clicks and conversions alike.
-        dependence: by `ctr` alone, the estimated product of what the unseen cause adds to the
-            click logit and to the conversion logit (standard deviations, with a sign; 0: none).
-        standard_error, low, high: of `dependence`, with its interval.
+        strength: by `ctr` alone, the estimated strength of the unseen cause: 0 is none, 1 that of
+            the simulated world `hidden`, below 0 one that drives the two in opposite directions.
+        standard_error, low, high: of `strength`, with its interval.
 
     >>> Trend("rank", 2.0, 0.0455, None, None, None, None).as_dict()["z"]
     2.0
@@ -57,7 +57,7 @@ class Trend:
     ordering: Ordering
     z: float
     p: float
-    dependence: float | None
+    strength: float | None
     standard_error: float | None
     low: float | None
     high: float | None
@@ -100,9 +100,9 @@ class ExposureTest:
         verdict: `too_high` (pCVR is too high where nobody clicked), `too_low`, `uneven` (wrong by
             exposure, but not in the order of clicks), `none` (no sign of an unseen cause) or
             `untested`.
-        power: chance that the trend is found at this level if the dependence is as strong as in
-            the simulated world `hidden` (`HIDDEN_DEPENDENCE`); None without click rates.
-        detectable: the dependence that is found with 80 % chance; None without click rates.
+        power: chance that the trend is found at this level if the cause is as strong as in the
+            simulated world `hidden`; None without click rates.
+        detectable: the strength that is found with 80 % chance; None without click rates.
         undefined: why there is no test, or no trend; None if there is.
         assumption: what has to hold for the verdict, in words.
         sentence: what was found, in words.

@@ -1,7 +1,8 @@
 """Residuals of a model by exposure level: efficient scores, and their variance over units.
 
 The model's pCVR is first recalibrated on the very rows, so that neither a wrong level nor a wrong
-spread of its logits is taken for an effect of the exposure.
+spread of its logits is taken for an effect of the exposure; with the pCTR of a model that does not
+read the exposure, nor is an error that goes with how clickable an impression is.
 """
 
 from dataclasses import dataclass
@@ -38,8 +39,8 @@ class Scores:
     information: Floats
 
 
-def nuisance(pcvr: Floats) -> Floats:
-    """What is fitted away, `(n, q)`: 1, the standardized logit of pCVR, and its square.
+def nuisance(pcvr: Floats, pctr: Floats | None = None) -> Floats:
+    """What is fitted away, `(n, q)`: 1, the standardized logit of pCVR, its square, that of pCTR.
 
     Columns that are combinations of those before (all predictions equal, or of two values) are
     left out.
@@ -47,18 +48,24 @@ def nuisance(pcvr: Floats) -> Floats:
     >>> nuisance(np.array([0.1, 0.1])).shape, nuisance(np.array([0.1, 0.2, 0.4])).shape
     ((2, 1), (3, 3))
     """
-    with np.errstate(divide="ignore"):
-        logit = np.log(pcvr) - np.log1p(-pcvr)
-    logit = logit.clip(-LARGEST_LOGIT, LARGEST_LOGIT)
     columns = [np.ones(pcvr.size)]
-    spread = float(logit.std())
-    if spread > 1e-9:
-        standard = (logit - logit.mean()) / spread
-        columns.append(standard)
-        square = standard**2 - 1.0 - standard * float(np.mean(standard**3))
-        if float(square.std()) > 1e-6:
-            columns.append(square)
+    of_cvr = _standard_logit(pcvr)
+    candidates = [of_cvr, of_cvr**2] + ([] if pctr is None else [_standard_logit(pctr)])
+    for candidate in candidates:
+        basis = np.stack(columns, axis=1)
+        left = candidate - basis @ np.linalg.lstsq(basis, candidate, rcond=None)[0]
+        spread = float(left.std())
+        if spread > 1e-6:
+            columns.append(left / spread)
     return np.stack(columns, axis=1)
+
+
+def _standard_logit(probability: Floats) -> Floats:
+    with np.errstate(divide="ignore"):
+        logit = np.log(probability) - np.log1p(-probability)
+    logit = logit.clip(-LARGEST_LOGIT, LARGEST_LOGIT)
+    spread = float(logit.std())
+    return np.asarray((logit - logit.mean()) / (spread if spread > 1e-9 else np.inf), np.float64)
 
 
 def recalibrated(columns: Floats, conversion: Floats, weight: Floats) -> Floats | None:
@@ -105,9 +112,9 @@ def _log_likelihood(logit: Floats, conversion: Floats, weight: Floats) -> float:
 
 
 def level_scores(
-    pcvr: Floats, conversion: Floats, level: Ints, k: int, weight: Floats, unit: Ints
+    columns: Floats, conversion: Floats, level: Ints, k: int, weight: Floats, unit: Ints
 ) -> Scores | None:
-    """Scores of `k` levels from n clicked rows; None if pCVR cannot be recalibrated.
+    """Scores of `k` levels from n clicked rows; None if there is no fit on the nuisance columns.
 
     With mu the recalibrated pCVR, omega = weight * mu (1 - mu), Z the nuisance columns and D the
     dummies of the levels, the efficient score of a row is::
@@ -117,8 +124,11 @@ def level_scores(
     Their sum does not move with the nuisance coefficients to first order. Its variance is the sum
     over units of the outer product of the unit's sum.
 
+    Columns are left out from the last on as long as there is no fit with them.
+
     Args:
-        pcvr, conversion, weight: shape (n,); weights above 0.
+        columns: shape (n, q), from `nuisance`.
+        conversion, weight: shape (n,); weights above 0.
         level: shape (n,), 0 to k - 1.
         unit: shape (n,), 0 to the number of units - 1.
 
@@ -126,10 +136,9 @@ def level_scores(
 
     >>> v = np.array([1.0, 0.0, 0.0, 1.0, 1.0, 0.0])
     >>> of = np.array([0, 0, 0, 1, 1, 1])
-    >>> level_scores(np.full(6, 0.5), v, of, 2, np.ones(6), np.arange(6)).total
+    >>> level_scores(np.ones((6, 1)), v, of, 2, np.ones(6), np.arange(6)).total
     array([-0.5,  0.5])
     """
-    columns = nuisance(pcvr)
     mean = recalibrated(columns, conversion, weight)
     while mean is None and columns.shape[1] > 1:
         columns = columns[:, :-1]

@@ -2,23 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from postclick.errors import InputError
 from postclick.judging.exposure.by_value import by_value
-from postclick.judging.exposure.hypotheses import omnibus, order, power, quantile, trend, verdict
+from postclick.judging.exposure.clicked_rows import ClickedRows, Floats
+from postclick.judging.exposure.hypotheses import (
+    omnibus,
+    ordering,
+    power,
+    quantile,
+    trend,
+    verdict,
+)
 from postclick.judging.exposure.levels import Kind, Levels, ctr_of_levels, ctr_of_rows, levels
-from postclick.judging.exposure.result import ExposureTest
-from postclick.judging.exposure.score import Floats, Ints, Scores, level_scores
+from postclick.judging.exposure.result import ExposureTest, Omnibus, Trend
+from postclick.judging.exposure.score import level_scores, nuisance
 from postclick.judging.exposure.tails import NORMAL
 from postclick.judging.exposure.words import assumption, sentence
-from postclick.metrics.inputs import as_labels, finite_vector, in_range, vector
+from postclick.metrics.inputs import vector
 
-# Of the simulated world `hidden`: 1.68 sqrt(.4) in the click logit, as much in the conversion's.
-HIDDEN_DEPENDENCE = 1.68**2 * 0.4
 # Fewer conversions, or clicked rows without one, or units, leave a normal z too rough.
 LEAST = 10
 
@@ -29,6 +34,7 @@ def exposure_test(
     exposure: ArrayLike,
     *,
     ctr: Mapping[Any, float] | ArrayLike | None = None,
+    pctr: ArrayLike | None = None,
     weight: ArrayLike | None = None,
     unit: ArrayLike | None = None,
     name: str = "exposure",
@@ -46,15 +52,18 @@ def exposure_test(
     that nobody clicked it is too high. (The opposite if the cause drives the two in opposite
     directions.)
 
-    The **trend** is a score test of a logistic regression of conversions on the recalibrated
-    logit of pCVR and minus the click rate of the exposure value, in which intercept, slope and
-    curvature of the recalibration are projected out: a model with a wrong level or spread that is
-    right otherwise gives no alarm. The click rate is the score to which the expected shift of the
-    conversion logit is proportional: for a small normal cause of standard deviations s in the
-    click and t in the conversion logit, E[cause | click] shifts it by s t (1 - CTR). So the trend
-    also estimates s t (`dependence`). Without click rates values are ordered by rank, the lowest
-    taken to get most clicks. The **omnibus** test allows any differences between values. Both
-    take rows of a unit (a user, a request) as dependent.
+    The **trend** is a score test of a logistic regression of conversions on the shift that an
+    unseen cause would bring at each exposure value, in which intercept, slope and curvature of a
+    recalibration of pCVR are projected out: a model with a wrong level or spread that is right
+    otherwise gives no alarm. The shift is computed from the click rate of the value for a normal
+    cause as strong as in the simulated world `hidden`, so that the coefficient (`strength`) is 1
+    there. Without click rates values are ordered by rank, the lowest taken to get most clicks.
+    The **omnibus** test allows any differences between values. Both take rows of a unit (a user, a
+    request) as dependent.
+
+    The rows that are clicked at a value that few click are the more clickable ones. A model whose
+    errors go with that (a coarse one, where who clicks buys) is then wrong by exposure without any
+    cause unseen. Give `pctr` and its logit is projected out, too.
 
     Args:
         pcvr: shape (n,), probabilities in [0, 1]; of rows that the model was not trained on.
@@ -62,6 +71,8 @@ def exposure_test(
         exposure: shape (n,), numbers or texts; missing ones are shown, not tested.
         ctr: clicks over impressions of each exposure value among **all** impressions: a mapping
             from value to rate, or shape (n,), the rate of each row's value.
+        pctr: shape (n,), probability of a click by a model that does **not** read the exposure, or
+            reads it at one fixed value in all rows.
         weight: shape (n,), how many rows each stands for; rows of weight 0 are left out.
         unit: shape (n,), whole numbers; None: each row is a unit of its own.
         name: of the exposure, for the words.
@@ -87,93 +98,85 @@ def exposure_test(
     ('too_high', [1.07, 0.96, 0.9])
     """
     z = quantile(level)
-    p = in_range("pcvr", pcvr, 0.0, 1.0).astype(np.float64)
-    v = as_labels("conversion", conversion, p.size).astype(np.float64)
-    given = np.asarray(exposure)
-    if given.shape != p.shape:
-        raise InputError(
-            f"exposure has shape {given.shape} where pcvr has {p.shape}: give one value per row"
-        )
-    w = np.ones(p.size) if weight is None else _weights(weight, p.size)
-    units = np.arange(p.size) if unit is None else _units(unit, p.size)
-    kept = w > 0.0
+    rows = ClickedRows.checked(pcvr, conversion, exposure, weight, unit, pctr)
+    kept = rows.weight > 0.0
     if ctr is not None and not isinstance(ctr, Mapping):
-        ctr = finite_vector("ctr", ctr, p.size)[kept]
-    p, v, w, given = p[kept], v[kept], w[kept], given[kept]
-    units = np.unique(units[kept], return_inverse=True)[1]
-    cut = levels(given, kind)
+        ctr = vector("ctr", ctr, kept.size)[kept]
+    rows = rows.where(kept)
+    cut = levels(rows.exposure, kind)
     rates = None
     if ctr is not None:
-        rates = ctr_of_levels(ctr_of_rows(ctr, given, cut.of_row < 0), cut, w)
-    reason, scores = _scores(p, v, w, units, cut, reads_exposure, name)
-    along, any_way = None, None
-    if scores is not None:
-        any_way = omnibus(scores)
-        ordered = order(cut, rates)
-        if ordered is None:
-            reason = f"values of {name} have no order without click rates: give ctr"
-        else:
-            along = trend(scores, ordered, rates is not None, z)
-            reason = f"all values of {name} get the same clicks" if along is None else None
-    error = None if along is None else along.standard_error
-    total = float(w @ v)
+        of_rows = ctr_of_rows(ctr, rows.exposure, cut.of_row < 0)
+        rates = ctr_of_levels(of_rows, cut, rows.weight)
+    tests = _tests(rows, cut, rates, reads_exposure, name, z)
+    error = None if tests.trend is None else tests.trend.standard_error
+    total = float(rows.weight @ rows.conversion)
     found = ExposureTest(
         name=name,
         kind=cut.kind,
         level=level,
-        rows=p.size,
-        conversions=int(v.sum()),
-        units=int(units.max()) + 1 if units.size else 0,
-        pcoc=float(w @ p) / total if total else None,
-        values=by_value(p, v, w, units, cut, rates, z),
-        trend=along,
-        omnibus=any_way,
-        verdict=verdict(along, any_way, 1.0 - level),
-        power=None if error is None else power(HIDDEN_DEPENDENCE, error, level),
+        rows=rows.pcvr.size,
+        conversions=rows.conversions,
+        units=rows.units,
+        pcoc=float(rows.weight @ rows.pcvr) / total if total else None,
+        values=by_value(rows, cut, rates, z),
+        trend=tests.trend,
+        omnibus=tests.omnibus,
+        verdict=verdict(tests.trend, tests.omnibus, 1.0 - level),
+        power=None if error is None else power(1.0, error, level),
         detectable=None if error is None else (z + NORMAL.inv_cdf(0.8)) * error,
-        undefined=reason,
+        undefined=tests.undefined,
         assumption=assumption(name, rates is not None, randomised),
     )
     return replace(found, sentence=sentence(found))
 
 
-def _weights(weight: ArrayLike, rows: int) -> Floats:
-    found: Floats = in_range("weight", weight, 0.0, np.inf, rows).astype(np.float64)
-    return found
+class _Tests(NamedTuple):
+    """The two tests, and why one or both are not there."""
+
+    trend: Trend | None = None
+    omnibus: Omnibus | None = None
+    undefined: str | None = None
 
 
-def _units(unit: ArrayLike, rows: int) -> Ints:
-    found = vector("unit", unit, rows)
-    if found.dtype.kind not in "iub":
-        raise InputError(f"unit has dtype {found.dtype}: number the units, with whole numbers")
-    return found.astype(np.int64)
+def _tests(
+    rows: ClickedRows, cut: Levels, rates: Floats | None, reads_exposure: bool, name: str, z: float
+) -> _Tests:
+    known = cut.of_row >= 0
+    rows, of_row, k = rows.where(known), cut.of_row[known], len(cut.names)
+    reason = _untestable(rows, k, name, reads_exposure)
+    if reason is not None:
+        return _Tests(undefined=reason)
+    columns = nuisance(rows.pcvr, rows.pctr)
+    scores = level_scores(columns, rows.conversion, of_row, k, rows.weight, rows.unit)
+    if scores is None:
+        return _Tests(undefined="conversions can be told from the rest without error")
+    any_way = omnibus(scores)
+    cvr = float(np.average(rows.conversion, weights=rows.weight))
+    ordered = ordering(cut, rates, cvr)
+    if ordered is None:
+        reason = f"values of {name} have no order without click rates: give ctr"
+        return _Tests(None, any_way, reason)
+    along = trend(scores, ordered, rates is not None, z)
+    reason = f"all values of {name} get the same clicks" if along is None else None
+    return _Tests(along, any_way, reason)
 
 
-def _scores(
-    p: Floats, v: Floats, w: Floats, unit: Ints, cut: Levels, reads_exposure: bool, name: str
-) -> tuple[str | None, Scores | None]:
-    """Why there is no test, or what it is made from."""
-    here = cut.of_row >= 0
-    converted = int(np.count_nonzero(v[here]))
-    others, units = int(np.count_nonzero(here)) - converted, np.unique(unit[here]).size
+def _untestable(rows: ClickedRows, values: int, name: str, reads_exposure: bool) -> str | None:
+    """Why nothing can be tested, in words that follow "no test"; None if it can."""
     if reads_exposure:
         return (
             f"the model reads {name}, so it fits each value whatever drives clicks; judge a model "
-            "that does not read it",
-            None,
+            "that does not read it"
         )
-    if len(cut.names) < 2:
-        return f"clicked rows have {len(cut.names)} value{'' if cut.names else 's'} of {name}", None
+    if values < 2:
+        return f"clicked rows have {values} value{'' if values == 1 else 's'} of {name}"
+    converted, others = rows.conversions, rows.pcvr.size - rows.conversions
     if min(converted, others) < LEAST:
         return (
-            f"{converted:,} conversions and {others:,} clicks without one, it needs {LEAST} of "
-            "each",
-            None,
+            f"there are {converted:,} conversions and {others:,} clicks without one, and {LEAST} "
+            "of each are needed"
         )
-    if units < LEAST:
-        return f"clicked rows are of {units} units, it needs {LEAST}", None
-    number = np.unique(unit[here], return_inverse=True)[1]
-    scores = level_scores(p[here], v[here], cut.of_row[here], len(cut.names), w[here], number)
-    if scores is None:
-        return "pCVR tells conversions from the rest without error", None
-    return None, scores
+    if rows.units < LEAST:
+        return f"clicked rows are of {rows.units} units, and {LEAST} are needed"
+    return None

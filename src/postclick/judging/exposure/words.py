@@ -95,8 +95,8 @@ def _power(found: ExposureTest) -> str:
     if found.power is None:
         return ""
     return (
-        f" With {found.conversions:,} conversions and these click rates, a dependence as strong as "
-        f"in the simulated world `hidden` would be found in {100 * found.power:.0f} % of cases."
+        f" With {found.conversions:,} conversions and these click rates, a cause as strong as in "
+        f"the simulated world `hidden` would be found in {100 * found.power:.0f} % of cases."
     )
 
 
