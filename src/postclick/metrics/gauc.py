@@ -174,7 +174,9 @@ def _stably_by(group: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.
     return rows[np.argsort(group, kind="stable")]
 
 
-def _within_groups(found: GroupedScores, weights: Floats | None = None) -> tuple[float | None, Groups]:
+def _within_groups(
+    found: GroupedScores, weights: Floats | None = None
+) -> tuple[float | None, Groups]:
     auc, rows = found.by_group(found.positive, found.negative)
     mass = rows
     if weights is not None:

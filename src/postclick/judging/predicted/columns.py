@@ -109,6 +109,7 @@ class Roles:
         true_cvr, potential_conversion: known truth, of simulated or randomised data.
         randomised: 1 where the impression was shown at random: judged by itself as well.
         by: features by whose values everything is judged as well.
+        features: what a propensity is fitted on, and what the placebo compares, beside `by`.
     """
 
     click: Label = field(default_factory=lambda: Label(column="click"))
@@ -122,6 +123,7 @@ class Roles:
     potential_conversion: str | None = None
     randomised: str | None = None
     by: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
 
     @property
     def columns(self) -> dict[str, str]:
@@ -131,7 +133,8 @@ class Roles:
             column = getattr(self, role)
             if column is not None:
                 named[role] = column
-        return named | {f"by {column}": column for column in self.by}
+        named |= {f"by {column}": column for column in self.by}
+        return named | {f"features {column}": column for column in self.features}
 
     def require(self, columns: Sequence[str], log: str) -> None:
         """Refuse roles whose columns the log lacks.
@@ -141,7 +144,7 @@ class Roles:
         """
         for role, column in self.columns.items():
             if column not in columns:
-                name = "by" if role.startswith("by ") else role
+                name = role.partition(" ")[0]
                 raise InputError(
                     f"{log}: no column {column!r} for {name}{meant(column, columns)}; it has "
                     f"{', '.join(columns)}: name the right one with {option(name)}"

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postclick.data.read.values.value_rules import ValueRules
+from postclick.judging.entire import CLIP
+from postclick.judging.exposure import exposure_test
 from postclick.judging.predicted.answer import answer_of
 from postclick.judging.predicted.clicked import ClickedCollector, ClickedRows
 from postclick.judging.predicted.compared import Compared
@@ -23,9 +25,11 @@ from postclick.judging.predicted.rows import JudgedRows, Predicted
 from postclick.judging.predicted.segment_totals import SegmentTotals
 from postclick.judging.predicted.spool import Columns, Spool
 from postclick.judging.predicted.units import UNITS
+from postclick.judging.predicted.whole_space import WholeSpace, by_exposure
 from postclick.metrics.catalogue import METRICS
 
 KINDS = ("pctr", "pcvr", "pctcvr")
+EXPOSURE = "exposure"
 
 
 class Engine:
@@ -47,12 +51,18 @@ class Engine:
         resamples: int = 1000,
         seed: int = 0,
         threads: int = 2,
+        propensity: str | None = None,
+        clip: float = CLIP,
     ) -> None:
-        """`numeric` says of features whether they are numbers, where that is known."""
+        """`numeric` says of features whether they are numbers, where that is known.
+
+        `propensity` says in words where propensities come from, if the entire space is asked for.
+        """
         self._names, self._rules, self._top = tuple(models), rules, top
         self._numeric = numeric or {}
         self._level, self._resamples, self._seed = level, resamples, seed
         self._threads = threads
+        self._whole = None if propensity is None else WholeSpace(models, propensity, clip, level)
         self._features: dict[str, Feature] = {}
         self._spool = Spool()
         self._clicked = ClickedCollector()
@@ -76,13 +86,19 @@ class Engine:
         self.clicks += int(np.count_nonzero(rows.click))
         self.conversions += int(np.count_nonzero(rows.conversion))
         self._present[rows.unit] = True
-        values = {name: self._features[name].read(one) for name, one in rows.values.items()}
+        values = {
+            role: self._features[role].read(one)
+            for role, one in rows.values.items()
+            if role in self._features
+        }
         models = {name: one.complete() for name, one in rows.models.items()}
         labels = _labels(rows)
         for measure in self._measures:
             model = models[measure.name]
             measure.collect(labels, model, rows.unit)
             self._buckets[measure.name].sample(model)
+        if self._whole is not None:
+            self._whole.add(rows, models)
         self._clicked.add(rows, models, values)
         self._spool.add(_columns(rows, values), rows.group)
 
@@ -95,7 +111,7 @@ class Engine:
             name = role.removeprefix("by ")
             if role == "time":
                 self._features[role] = Time(name, self._rules)
-            else:
+            elif not role.startswith("feature "):
                 known = self._numeric.get(name)
                 self._features[role] = feature_for(
                     name, column, self._rules, numeric=known, top=self._top
@@ -140,6 +156,9 @@ class Engine:
             differences=tuple(compared.differences()),
             segments=tuple(self._segment_figures(totals, segments, clicked)),
             buckets=tuple(self._all_buckets(clicked)),
+            entire=None if self._whole is None else self._whole.estimates(clicked),
+            balance=None if self._whole is None else self._whole.balance(),
+            exposure=self._exposure(totals, segments, clicked),
         )
         return replace(judged, answer=answer_of(judged))
 
@@ -175,6 +194,33 @@ class Engine:
                 auc = clicked.segment_aucs(self._features[role].of(clicked.features[role]))
             found += one.figures(self._names, self._level, self._seed, auc)
         return found
+
+    def _exposure(
+        self,
+        totals: Mapping[str, SegmentTotals],
+        segments: Mapping[str, Segments],
+        clicked: ClickedRows,
+    ) -> dict[str, Any] | None:
+        if EXPOSURE not in clicked.features or not clicked.pcvr:
+            return None
+        feature = self._features[EXPOSURE]
+        rows, clicks, _ = totals[EXPOSURE].counts()
+        code = feature.of(clicked.features[EXPOSURE])
+        values, ctr = by_exposure(segments[EXPOSURE].names, code, rows, clicks)
+        unit = clicked.unit.astype(np.int64)
+        return {
+            name: exposure_test(
+                pcvr,
+                clicked.conversion,
+                values,
+                ctr=ctr,
+                weight=clicked.weight,
+                unit=unit,
+                name=feature.name,
+                level=self._level,
+            ).as_dict()
+            for name, pcvr in clicked.pcvr.items()
+        }
 
     def _all_buckets(self, clicked: ClickedRows) -> list[Bucket]:
         found = []

@@ -13,10 +13,11 @@ from postclick.data.read.values.numbers import to_number
 from postclick.data.read.values.sample_weight import to_weight
 from postclick.data.read.values.value_rules import ValueRules
 from postclick.errors import InputError
+from postclick.judging.entire import FittedPropensity
 from postclick.judging.predicted.columns import ModelColumns, Roles
 from postclick.judging.predicted.rows import JudgedRows, Predicted
-from postclick.judging.predicted.scorer import Scorer
 from postclick.judging.predicted.units import group_hash, units_of
+from postclick.judging.scorer import Scorer
 from postclick.spelling import option
 
 OnBadRows = Literal["error", "drop"]
@@ -42,9 +43,12 @@ class LogOfPredictions:
         *,
         rules: ValueRules | None = None,
         on_bad_rows: OnBadRows = "error",
+        fitted: FittedPropensity | None = None,
     ) -> None:
+        """`fitted` gives propensities where no column has them; it reads `roles.features`."""
         roles.require(source.columns, source.name)
         self.source, self.roles, self.models = source, roles, models
+        self._fitted = fitted
         self.dropped: dict[str, int] = {}
         self._rules = rules or ValueRules(decimal="," if source.decimal == "," else ".")
         self._drop = on_bad_rows == "drop"
@@ -73,16 +77,22 @@ class LogOfPredictions:
             click, conversion = click[good], conversion[good]
         group = None if roles.group is None else group_hash(frame[roles.group], self._rules)
         values = [(f"by {name}", name) for name in roles.by]
+        values += [(f"feature {name}", name) for name in roles.features if name not in roles.by]
         values += [(role, getattr(roles, role) or "") for role in ("time", "exposure")]
+        unit = units_of(numbers, group)
+        propensity = self._probability(frame, roles.propensity, numbers, "propensity")
+        if self._fitted is not None:
+            known = frame.select(roles.features)
+            propensity = self._fitted.predict(known, unit.astype(np.int64))
         return JudgedRows(
             click,
             conversion,
             {name: self._predicted(name, one, frame, numbers) for name, one in self.models.items()},
-            units_of(numbers, group),
+            unit,
             group,
             self._weight(frame, numbers),
             self._truth(frame, numbers, click, conversion),
-            self._probability(frame, roles.propensity, numbers, "propensity"),
+            propensity,
             self._probability(frame, roles.randomised, numbers, "randomised", missing=0.0),
             {role: frame[column] for role, column in values if column},
         )

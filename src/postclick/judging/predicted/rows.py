@@ -75,6 +75,16 @@ class JudgedRows:
     def __len__(self) -> int:
         return int(self.click.size)
 
+    def frame(self, prefix: str) -> pl.DataFrame:
+        """The values whose roles begin so, as columns by what follows."""
+        return pl.DataFrame(
+            [
+                values.alias(role.removeprefix(prefix))
+                for role, values in self.values.items()
+                if role.startswith(prefix)
+            ]
+        )
+
     def where(self, chosen: NDArray[np.bool_]) -> JudgedRows:
         """The rows at which `chosen`, bool `(n,)`, is true."""
 

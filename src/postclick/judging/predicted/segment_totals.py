@@ -67,6 +67,10 @@ class SegmentTotals:
                 else:
                     self._sum((name, quantity), place, weighted(p, weight))
 
+    def counts(self) -> NDArray[np.int64]:
+        """Rows, clicks and conversions, `(3, segments)`."""
+        return self._counts
+
     def _sum(
         self, name: tuple[str, ...], place: NDArray[np.int64], values: NDArray[Any] | None
     ) -> None:
