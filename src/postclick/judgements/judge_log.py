@@ -110,6 +110,8 @@ def judge(
     if not logs:
         raise InputError("no log is given: name a file, or hand over a frame")
     _check_numbers(clip=clip, level=level, top=top, resamples=resamples)
+    if on_bad_rows not in ("error", "drop"):
+        raise InputError(f"{option('on_bad_rows')} is {on_bad_rows!r}: give error or drop")
     if out is not None:
         check_place(Path(out))
     known = None if schema is None else _schema(schema)

@@ -82,7 +82,8 @@ def resampled_totals(table: Floats, resamples: int, seed: int) -> Floats:
     for piece in _slices(len(table), max(1, _CHUNK // max(resamples, 1))):
         weights = np.ones((1 + resamples, piece.stop - piece.start))
         _draw(rng, weights[1:])
-        totals += weights @ table[piece]
+        with np.errstate(invalid="ignore"):  # infinite sums times 0 are no number, and stay so
+            totals += weights @ table[piece]
     return totals
 
 
