@@ -107,14 +107,20 @@ class Engine:
         asked = asked_for(list(METRICS.values()), truth=rows.truth is not None, group=self.grouped)
         self._asked = asked
         self._measures = [ModelMeasure(name, asked, UNITS) for name in self._names]
+        # What is cut by its role already is not cut again.
+        alone = {rows.values[role].name for role in ("time", EXPOSURE) if role in rows.values}
         for role, column in rows.values.items():
-            name = role.removeprefix("by ")
+            name = column.name
             if role == "time":
                 self._features[role] = Time(name, self._rules)
-            elif not role.startswith("feature "):
-                known = self._numeric.get(name)
+            elif role == EXPOSURE or (role.startswith("by ") and name not in alone):
                 self._features[role] = feature_for(
-                    name, column, self._rules, numeric=known, top=self._top
+                    name,
+                    column,
+                    self._rules,
+                    numeric=self._numeric.get(name),
+                    top=self._top,
+                    asked=role.partition(" ")[0],
                 )
 
     def judged(self, log: str) -> JudgedLog:
