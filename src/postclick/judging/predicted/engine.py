@@ -27,6 +27,7 @@ from postclick.judging.predicted.spool import Columns, Spool
 from postclick.judging.predicted.units import UNITS
 from postclick.judging.predicted.whole_space import WholeSpace, by_exposure
 from postclick.metrics.catalogue import METRICS
+from postclick.metrics.gauc import NO_GROUP
 
 KINDS = ("pctr", "pcvr", "pctcvr")
 EXPOSURE = "exposure"
@@ -266,12 +267,12 @@ def _of_columns(
     label, truth = piece["label"], piece.get("truth")
     if truth is not None and truth.dtype == np.uint8:
         truth = truth.view(np.bool_)
+    group, dense = piece.get("group"), None
+    if group is not None:
+        _, dense = np.unique(group, return_inverse=True)
+        dense = np.where(group == NO_GROUP, 0, dense + 1)
     labels = Labels(
-        (label & 1).astype(np.bool_),
-        label > 1,
-        truth,
-        piece.get("group"),
-        piece.get("weight"),
+        (label & 1).astype(np.bool_), label > 1, truth, group, piece.get("weight"), dense
     )
     models = {
         name: Predicted(*(piece.get(f"{kind} {name}") for kind in KINDS)).complete()
