@@ -24,7 +24,7 @@ _PUBLIC = {
     "compare": "postclick.reporting.compare",
     "open_log": "postclick.data.read.opening",
     "open_splits": "postclick.datasets.opening",
-    "evaluate": "postclick.runs.run",
+    "evaluate": "postclick.runs.evaluate",
     "export": "postclick.serving.bundle.export",
     "get_dataset": "postclick.datasets",
     "prepare": "postclick.data.write.prepare",
@@ -53,7 +53,8 @@ if TYPE_CHECKING:
     from postclick.reporting.compare import compare
     from postclick.reporting.page import report
     from postclick.runs.calibrate import calibrate
-    from postclick.runs.run import Run, evaluate
+    from postclick.runs.evaluate import evaluate
+    from postclick.runs.run import Run
     from postclick.runs.settings import RunSettings
     from postclick.serving.bundle.bundle import Bundle
     from postclick.serving.bundle.export import export
