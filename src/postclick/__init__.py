@@ -23,6 +23,7 @@ _PUBLIC = {
     "check_log": "postclick.data.check.check_log",
     "compare": "postclick.reporting.compare",
     "open_log": "postclick.data.read.opening",
+    "open_scorer": "postclick.serving.opened_scorer",
     "open_splits": "postclick.datasets.opening",
     "evaluate": "postclick.runs.evaluate",
     "export": "postclick.serving.bundle.export",
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from postclick.runs.settings import RunSettings
     from postclick.serving.bundle.bundle import Bundle
     from postclick.serving.bundle.export import export
+    from postclick.serving.opened_scorer import open_scorer
     from postclick.serving.score_log import score
     from postclick.training.train import train
 
@@ -75,6 +77,7 @@ __all__ = [
     "export",
     "get_dataset",
     "open_log",
+    "open_scorer",
     "open_splits",
     "prepare",
     "propose_schema",

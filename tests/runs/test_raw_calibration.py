@@ -147,9 +147,11 @@ def test_the_command_line(run: Run, rows: dict[str, pl.DataFrame], tmp_path: Pat
     assert [line.split()[:3] for line in lines[1:4]] == [
         ["log", "clicked", "PCOC"],
         ["log", "clicked", "NLL"],
-        ["log", "clicked", "PCOC"],
+        ["judge", "clicked", "PCOC"],
     ]
     told = json.loads(succeed(*call, "--judge-log", names["tuesday"], "--json"))
-    assert told["judged"]["split"] == "log" and told["fitted_on"]["log"] == names["monday"]
+    assert (
+        told["judged"]["log"] == [names["tuesday"]] and told["fitted_on"]["log"] == names["monday"]
+    )
     same = command(*call, "--judge-log", names["monday"])
     assert same.code == 2 and "give other rows with --judge-log\n" in same.err

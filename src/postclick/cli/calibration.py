@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -65,20 +65,16 @@ def calibrate(
             read=reads,
             on_bad_rows=on_bad_rows,
         )
-    judged_on = "log" if judge_log else str(judge)
     if json:
         judged = None
         if found.before is not None and found.after is not None:
-            judged = {
-                "split": judge or judged_on,
-                "before": asdict(found.before),
-                "after": asdict(found.after),
-            }
+            on: dict[str, Any] = {"log": judge_log} if judge_log else {"split": judge}
+            judged = {**on, "before": asdict(found.before), "after": asdict(found.after)}
         return print_json({**found.document.model_dump(mode="json"), "judged": judged})
     for line in _fitted(found.document):
         print(line)
     if found.before is not None and found.after is not None:
-        for line in _judged(judged_on, found.before, found.after):
+        for line in _judged("judge" if judge_log else str(judge), found.before, found.after):
             print(line)
     return print(f"written: {run / CALIBRATION}")
 

@@ -142,7 +142,8 @@ def evaluate(
     if judgement.by:
         from postclick.judging.terminal_tables import footnotes, tables
 
-        print_tables(tables(judgement.by), footnotes(judgement.by))
+        file = "log_metrics.json" if log else "metrics.json"
+        print_tables(tables(judgement.by), footnotes(judgement.by, file))
     return None
 
 
