@@ -91,7 +91,7 @@ class Binned(FeatureValues):
         return rows.ids[taken, self._position].numpy() - np.int32(self._offset)
 
     def segments(self, keys: Arrays) -> tuple[NDArray[np.int64], list[str]]:
-        return _by_number(keys, keys == 0, self._range)
+        return by_number(keys, keys == 0, self._range)
 
     def _range(self, low: float, high: float) -> str:
         """Bin k holds [edge k - 1, edge k)."""
@@ -119,7 +119,7 @@ class Scaled(FeatureValues):
         return values
 
     def segments(self, keys: Arrays) -> tuple[NDArray[np.int64], list[str]]:
-        return _by_number(keys, np.isnan(keys), self._range)
+        return by_number(keys, np.isnan(keys), self._range)
 
     def _range(self, low: float, high: float) -> str:
         return self._text(low) if low == high else f"{self._text(low)} to {self._text(high)}"
@@ -181,7 +181,7 @@ def feature_values(log: PreparedLog, name: str) -> FeatureValues:
     )
 
 
-def _by_number(
+def by_number(
     keys: Arrays, missing: NDArray[np.bool_], called: Callable[[float, float], str]
 ) -> tuple[NDArray[np.int64], list[str]]:
     """Segments by rising number, those without one last; `called` names a range of numbers."""

@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from postclick.data import manifest as m
 from postclick.data.check.check_log import Progress
 from postclick.data.check.columns.extremes import extreme_findings, extreme_vector_findings
-from postclick.data.check.columns.labels import BadRows
+from postclick.data.check.columns.labels import BadRows, require_policy
 from postclick.data.check.findings import Funnel, in_order
 from postclick.data.check.log_checks import LogChecks
 from postclick.data.encode.fitting import FeatureFitter
@@ -30,7 +30,6 @@ from postclick.data.write.spill import Spill
 from postclick.data.write.weight_sums import weight_sums
 from postclick.errors import InputError
 from postclick.spelling import option
-from postclick.suggest import meant
 from postclick.system.checksums import file_digest
 from postclick.system.files import staged
 
@@ -182,11 +181,7 @@ def prepare(
 def _require_options(shard_rows: int, on_bad_rows: str, negative_rate: float) -> None:
     if shard_rows < 1:
         raise InputError(f"{option('shard_rows')} is {shard_rows}: give 1 or more")
-    if on_bad_rows not in get_args(BadRows):
-        near = meant(on_bad_rows, get_args(BadRows))
-        raise InputError(
-            f"{option('on_bad_rows')} is {on_bad_rows!r}{near}: choose error, drop or keep"
-        )
+    require_policy(on_bad_rows)
     if not 0 < negative_rate <= 1:
         raise InputError(
             f"{option('negative_rate')}"
