@@ -71,9 +71,7 @@ class Category(Feature):
 
     kind: Kind = "categorical"
 
-    def __init__(
-        self, name: str, rules: ValueRules, top: int = TOP, asked: str = "by"
-    ) -> None:
+    def __init__(self, name: str, rules: ValueRules, top: int = TOP, asked: str = "by") -> None:
         super().__init__(name, rules)
         self._top, self._asked = top, asked
         self._codes: dict[str | None, int] = {}
