@@ -190,8 +190,8 @@ class Time(Feature):
         times = to_time(column, self.rules)
         if times.unreadable.rows:
             raise InputError(
-                f"time column {self.name!r} holds {times.unreadable.examples[0]}, which is no moment: "
-                f"write such as 2026-01-05 or 2026-01-05T10:30, or leave out {option('time')}"
+                f"time column {self.name!r} holds {times.unreadable.examples[0]}, which is no "
+                f"moment: write such as 2026-01-05 or 2026-01-05T10:30, or leave out {option('time')}"
             )
         kinds = set(times.kind.unique().to_list())
         self._ordinals |= TIME_KINDS.index("ordinals") in kinds
