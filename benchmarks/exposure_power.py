@@ -31,7 +31,7 @@ NUMBERS = (pl.col("activity").log1p(), pl.col("price").log1p(), pl.col("rating")
 CTR, CVR, SPARSE_CTR, SPARSE_CVR = 0.3, 0.2, 0.05, 0.04
 STRONG = 1.5
 # What fits memory and patience; more rows are not drawn.
-MOST_ROWS, CTR_ROWS = 4_000_000, 50_000
+MOST_ROWS, CTR_ROWS = 2_000_000, 50_000
 
 
 @dataclass(frozen=True)

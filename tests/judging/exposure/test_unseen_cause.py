@@ -87,7 +87,8 @@ def test_size_with_few_conversions(conversions: int) -> None:
         alarms.append([found.trend.p < 0.05, found.omnibus is not None and found.omnibus.p < 0.05])
     trend, omnibus = np.mean(alarms, axis=0)
     assert 0.025 < trend < 0.08
-    assert 0.005 < omnibus < 0.08
+    # With 60 in all hardly any value holds enough for a test of its own.
+    assert omnibus < 0.02 if conversions == 60 else 0.015 < omnibus < 0.08
 
 
 @pytest.mark.parametrize(("sign", "verdict"), [(1, "too_high"), (-1, "too_low")])
