@@ -13,7 +13,14 @@ from postclick.errors import InputError
 from postclick.experiments.comparison.diagnostics import DIAGNOSTICS, FORMAT
 from postclick.experiments.comparison.plan import PLAN
 from postclick.experiments.comparison.results import RESULTS, SUMMARY
-from postclick.experiments.comparison.summary import OverSeeds, Perfect, Row, Summary
+from postclick.experiments.comparison.summary import (
+    Gain,
+    OverSeeds,
+    Perfect,
+    Row,
+    RowTest,
+    Summary,
+)
 from postclick.metrics.catalogue import figure_named
 from postclick.runs.calibration_study import read_study
 from postclick.runs.folder import CONFIG, METRICS, RUN_INFO
@@ -205,10 +212,18 @@ def _summary(data: dict[str, Any]) -> Summary:
             entry["metric"],
             entry["space"],
             {method: OverSeeds(**cell) for method, cell in entry["methods"].items()},
-            entry["best"],
+            entry["best_over_seeds"],
             entry["degenerate"],
             None if entry["perfect"] is None else Perfect(**entry["perfect"]),
+            _row_test(entry["over_rows"]),
         )
         for entry in data["metrics"]
     )
     return Summary(tuple(data["methods"]), data["seeds"], rows, data["protocol"])
+
+
+def _row_test(data: dict[str, Any] | None) -> RowTest | None:
+    if data is None:
+        return None
+    gains = {name: None if one is None else Gain(**one) for name, one in data["gains"].items()}
+    return RowTest(data["level"], data["drawn"], gains)

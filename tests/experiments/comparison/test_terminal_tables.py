@@ -10,7 +10,7 @@ from helpers.registered import NormalisedEntropy, forgotten
 from helpers.results import Figures, summary_of
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
-from postclick.experiments.comparison.summary import Summary
+from postclick.experiments.comparison.summary import Gain, Summary
 from postclick.experiments.comparison.terminal_tables import footnotes, tables
 from postclick.metrics import register
 from postclick.metrics.metric import MetricValue
@@ -74,7 +74,22 @@ def test_footnotes_tell_the_protocol(small_log: PreparedLog) -> None:
     notes = footnotes(summary_of(RECORDED, small_log, 4, "share_bottom"))
     assert notes[0].startswith("4 seeds, mean ± standard deviation; backbone share_bottom")
     assert "(the same for all); 7 passes of the CVR model for all, the last weights." in notes[0]
-    assert notes[1].startswith("* beats every other method: paired over seeds")
+    assert notes[1] == (
+        "* beats every other method in both tests: paired over seeds, two-sided t, Holm-corrected "
+        "over methods, 5 %; and the 95 % interval over test impressions of its gain over each is "
+        "above 0."
+    )
+
+
+def test_a_lead_that_other_rows_could_turn_has_no_mark(small_log: PreparedLog) -> None:
+    summary = summary_of(RECORDED, small_log, 4, gain=Gain(0.1, -0.02, 0.2))
+    assert "*" not in text(summary)
+    notes = footnotes(summary)
+    assert notes[1].startswith("No method is marked as best: none passes both tests (paired over")
+    assert notes[2] == (
+        "Best over seeds alone: evi in cvr_auc (clicked), not over esmm; "
+        "evi in ctr_auc (entire), not over esmm."
+    )
 
 
 def test_no_winner_is_said(small_log: PreparedLog) -> None:

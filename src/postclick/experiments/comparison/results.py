@@ -10,6 +10,7 @@ import polars as pl
 
 from postclick.data.prepared import PreparedLog
 from postclick.experiments.comparison.plan import Job, Plan
+from postclick.experiments.comparison.row_tests import over_rows
 from postclick.experiments.comparison.summary import Summary, protocol, summarise
 from postclick.experiments.comparison.trials import (
     ChosenTrial,
@@ -18,6 +19,7 @@ from postclick.experiments.comparison.trials import (
     tuned_jobs,
 )
 from postclick.experiments.kept_epoch import passes
+from postclick.judging.labels import split_labels
 from postclick.judging.oracle import oracle_metrics
 from postclick.metrics.metric import MetricValue
 from postclick.runs.run import Run
@@ -84,18 +86,20 @@ def tuned_runs(plan: Plan, trials: int, out: Path) -> ProtocolRuns:
 def gather_results(
     log: PreparedLog, plan: Plan, protocols: Mapping[str, ProtocolRuns], out: Path, split: str
 ) -> Comparison:
-    """Read what every run of `protocols` reached on `split`, and summarise each.
+    """Read what every run of `protocols` reached on `split`, and summarise and test each.
 
     Raises:
-        InputError: a run is missing or damaged.
+        InputError: a run is missing or damaged, or has kept no predictions.
     """
     results = pl.concat(_collect(name, runs.jobs, out, split) for name, runs in protocols.items())
     known = "true_cvr" in log.split(split).truth
     oracle = oracle_metrics(log, split) if known else []
+    labels = split_labels(log, split)
     summaries = {}
     for name, runs in protocols.items():
         mine = results.filter(pl.col("protocol") == name)
-        summaries[name] = _summarise(mine, runs, plan, log, out, split, oracle)
+        summary = _summarise(mine, runs, plan, log, out, split, oracle)
+        summaries[name] = over_rows(summary, labels, out, runs.run_folders(plan))
     return Comparison(out, results, summaries["fixed"], summaries.get("tuned"))
 
 

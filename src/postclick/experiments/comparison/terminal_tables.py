@@ -125,12 +125,7 @@ def footnotes(summary: Summary) -> list[str]:
         trials = ", ".join(f"{name} {_tuned(found)}" for name, found in protocol["tuned"].items())
         notes.append(f"chosen on validation: {trials}.")
     if summary.seeds > 1 and len(summary.methods) > 1:
-        marked = any(row.best for row in _shown(summary, recorded() + against_truth()))
-        notes.append(
-            ("* beats every other method: " if marked else "No method is marked as best: ")
-            + protocol["test"]
-            + ("." if marked else ", no difference to every other method holds.")
-        )
+        notes += _marks(summary)
     if any((row.metric, row.space) == GAIN and row.perfect for row in summary.rows):
         notes.append(
             "share of gain: of the way in true NLL (entire) from predicting the mean CVR to "
@@ -143,6 +138,22 @@ def footnotes(summary: Summary) -> list[str]:
         if found.undefined and (row.metric, row.space) in recorded() + against_truth()
     }
     return notes + [f"undefined: {reason}" for reason in sorted(reasons)]
+
+
+def _marks(summary: Summary) -> list[str]:
+    """What a mark says, or that there is none; and what other test rows could have turned."""
+    shown = _shown(summary, recorded() + against_truth())
+    marked = any(row.best for row in shown)
+    seeds, rows = summary.protocol["test"], summary.protocol["test_over_rows"]
+    notes = [f"* beats every other method in both tests: {seeds}; and {rows}."]
+    if not marked:
+        notes = [f"No method is marked as best: none passes both tests ({seeds}; and {rows})."]
+    turned = [
+        f"{row.best_over_seeds} in {row.metric} ({row.space}), not over {', '.join(test.open_to)}"
+        for row in shown
+        if (test := row.over_rows) is not None and not test.holds
+    ]
+    return notes + ([f"Best over seeds alone: {'; '.join(turned)}."] if turned else [])
 
 
 def _tuned(found: Mapping[str, Any]) -> str:
