@@ -12,6 +12,7 @@ from helpers.runs import overrides
 from postclick.data.prepared import PreparedLog
 from postclick.experiments.comparison.diagnostics import DIAGNOSTICS, diagnose
 from postclick.experiments.comparison.plan import Arm, Plan
+from postclick.experiments.comparison.recommendation import recommend
 from postclick.experiments.comparison.results import COLUMNS, RESULTS, SUMMARY
 from postclick.experiments.comparison.row_tests import over_rows
 from postclick.experiments.comparison.summary import Summary, protocol, summarise
@@ -69,9 +70,17 @@ def write_comparison(
         name: over_rows(_summary(name, results, plan, log, labels), labels, folder, places[name])
         for name in names
     }
+    diagnostics = diagnose(log, SPLIT, folder, places)
+    main = names[-1]
+    command = {
+        arm: f"postclick calibrate {folder / of_arm[0]} {log.folder}"
+        for arm, of_arm in places[main].items()
+    }
+    mine = results.filter(pl.col("protocol") == main)
+    said = recommend(summaries[main], mine, diagnostics, main, command)
     told = {name: summary.as_dict() for name, summary in summaries.items()}
-    write_json(folder / SUMMARY, {"protocols": told})
-    write_json(folder / DIAGNOSTICS, diagnose(log, SPLIT, folder, places))
+    write_json(folder / SUMMARY, {"answer": said.as_dict(), "protocols": told})
+    write_json(folder / DIAGNOSTICS, diagnostics)
 
 
 def _summary(

@@ -6,7 +6,7 @@ from dataclasses import replace
 import polars as pl
 
 from postclick.data.prepared import PreparedLog
-from postclick.experiments.comparison.plan import Plan
+from postclick.experiments.comparison.plan import Arm, Plan
 from postclick.experiments.comparison.results import COLUMNS
 from postclick.experiments.comparison.summary import (
     Gain,
@@ -52,10 +52,11 @@ def summary_of(
     chosen: Mapping[str, Mapping[str, float]] | None = None,
     oracle: Sequence[MetricValue] = (),
     gain: Gain | None = CLEAR,
+    arms: Sequence[Arm] | None = None,
 ) -> Summary:
     """`gain` is what the test over rows says of whoever is best over seeds, over each other."""
     methods = list(dict.fromkeys(name for by_method in figures.values() for name in by_method))
-    plan = Plan.make(methods, seeds, ["epochs=7"], backbone)
+    plan = Plan.make(arms or methods, seeds, ["epochs=7"], backbone)
     passes = dict.fromkeys(methods, 7.0)
     training = plan.jobs[0].settings.training
     told = protocol(plan, log, "test", training, passes, dict(chosen or {}))

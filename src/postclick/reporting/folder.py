@@ -12,6 +12,7 @@ from postclick.data.manifest import Manifest
 from postclick.errors import InputError
 from postclick.experiments.comparison.diagnostics import DIAGNOSTICS, FORMAT
 from postclick.experiments.comparison.plan import PLAN
+from postclick.experiments.comparison.recommendation import Recommendation
 from postclick.experiments.comparison.results import RESULTS, SUMMARY
 from postclick.experiments.comparison.summary import (
     Gain,
@@ -114,6 +115,7 @@ class ComparisonFolder:
     Attributes:
         settings: of each arm with the same training length for all, without the seed.
         trials: settings tried per method, 0 without tuning.
+        answer: what to ship, from the main protocol.
     """
 
     folder: Path
@@ -122,6 +124,7 @@ class ComparisonFolder:
     settings: dict[str, dict[str, Any]]
     trials: int
     manifest: Manifest
+    answer: Recommendation
 
     @property
     def split(self) -> str:
@@ -148,7 +151,8 @@ def read_comparison(folder: Path) -> ComparisonFolder:
     except (OSError, PolarsError) as error:
         raise InputError(f"{folder / RESULTS} is damaged: {error}") from None
     try:
-        summaries = read_json(folder / SUMMARY)["protocols"]
+        written = read_json(folder / SUMMARY)
+        summaries, answer = written["protocols"], written["answer"]
         parts = tuple(
             _part(name, folder, summaries[name], results, diagnostics)
             for name in PROTOCOLS
@@ -159,9 +163,11 @@ def read_comparison(folder: Path) -> ComparisonFolder:
                 figure_named(row["metric"])  # else it would be left out without a word
         settings, trials = plan["settings"], plan["trials"]
         first = next(iter(parts[0].runs.values())).folder
+        said = Recommendation(**{**answer, "better": tuple(answer["better"])})
     except (KeyError, IndexError, TypeError, StopIteration):
         raise _other_version(folder) from None
-    return ComparisonFolder(folder, parts, diagnostics, settings, trials, Manifest.read(first))
+    manifest = Manifest.read(first)
+    return ComparisonFolder(folder, parts, diagnostics, settings, trials, manifest, said)
 
 
 def _other_version(folder: Path) -> InputError:

@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from postclick.reporting.answer import answer, other_protocol
+from postclick.reporting.answer import answer, calibration, other_protocol
 from postclick.reporting.commands import compare_again, train_again
 from postclick.reporting.figure import lines
 from postclick.reporting.folder import ComparisonFolder, read_comparison
@@ -50,7 +50,8 @@ def render(comparison: ComparisonFolder) -> str:
     return environment.get_template("template.html.j2").render(
         comparison=comparison,
         protocol=main.summary.protocol,
-        answer=answer(main, comparison.split, truth),
+        headline=comparison.answer.sentence,
+        answer=(*answer(main, comparison.split, truth), calibration(comparison.answer)),
         beside=[text for other in others if (text := other_protocol(main, other))],
         funnel=funnel_table(comparison),
         findings=findings_table(comparison),

@@ -3,7 +3,8 @@
 diagnostics.json holds `format`, `split`, `rows`, `clicks`, `conversions`, `seed` (of the runs that
 the curves are of), `truth` (the column that stands for it, or null), `propensity` (what the bias is
 bucketed by), and `protocols`: name -> `methods` (label -> runs and curves), `differences` of
-CVR-AUC to the best method, and `intervals` of each method's figures. Buckets are one list for each
+CVR-AUC to the best method, `simplest` the same to the simplest, and `intervals` of each method's
+figures. Buckets are one list for each
 field of `metrics.buckets.Bucket`.
 """
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from postclick.data.manifest import POTENTIAL, TRUE_CTR, TRUE_CVR
 from postclick.data.prepared import PreparedLog
 from postclick.experiments.comparison.intervals import LEVEL, over_impressions
+from postclick.experiments.comparison.recommendation import simplest_of
 from postclick.judging.labels import SplitLabels, split_labels
 from postclick.logits import sigmoid
 from postclick.methods.base import PropensityConfig
@@ -72,9 +74,14 @@ def _protocol(
     runs: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
     differences = _differences(labels, split, folder, runs)
+    simplest = simplest_of(list(runs))
+    to_simplest = differences
+    if differences["best"] not in (None, simplest):
+        to_simplest = _differences(labels, split, folder, runs, simplest)
     return {
         "methods": _curves(labels, truth, split, folder, runs),
         "differences": differences,
+        "simplest": to_simplest,
         "intervals": over_impressions(labels, truth, split, folder, runs, differences["best"]),
     }
 
@@ -150,9 +157,15 @@ def _true(
 
 
 def _differences(
-    labels: SplitLabels, split: str, folder: Path, runs: Mapping[str, Sequence[str]]
+    labels: SplitLabels,
+    split: str,
+    folder: Path,
+    runs: Mapping[str, Sequence[str]],
+    against: str | None = None,
 ) -> dict[str, Any]:
-    """CVR-AUC of each method minus that of the best by mean, on clicked rows, over all seeds.
+    """CVR-AUC of each method minus that of `against`, on clicked rows, over all seeds.
+
+    `against` is the best by mean if it is not given.
 
     With DeLong's interval: by group where the log has groups, rows counted by their weights.
     """
@@ -175,20 +188,22 @@ def _differences(
     def value(score: Values) -> float | None:
         return auc(score, v) if w is None else weighted_auc(score, w * v, w * ~v)
 
-    aucs = {method: np.mean([value(score) for score in scores(method)]) for method in runs}
-    best = max(aucs, key=lambda method: float(aucs[method]))
-    held = scores(best)
+    if against is None:
+        means = {method: np.mean([value(score) for score in scores(method)]) for method in runs}
+        against = max(means, key=lambda method: float(means[method]))
+    held = scores(against)
     methods = {}
     for method in runs:
-        if method != best:
+        if method != against:
             d = auc_difference(scores(method), held, v, LEVEL, group=group, weight=w)
             methods[method] = {
                 "difference": d.difference,
                 "standard_error": d.standard_error,
                 "low": d.low,
                 "high": d.high,
+                "p": d.p,
             }
-    return {"best": best, "level": LEVEL, "methods": methods, "undefined": None}
+    return {"best": against, "level": LEVEL, "methods": methods, "undefined": None}
 
 
 def _column(run: Path, split: str, name: str) -> Values:

@@ -1,7 +1,8 @@
 """What the finished runs of a comparison say, as tidy results and summaries."""
 
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -10,6 +11,7 @@ import polars as pl
 
 from postclick.data.prepared import PreparedLog
 from postclick.experiments.comparison.plan import Job, Plan
+from postclick.experiments.comparison.recommendation import Recommendation, recommend
 from postclick.experiments.comparison.row_tests import over_rows
 from postclick.experiments.comparison.summary import Summary, protocol, summarise
 from postclick.experiments.comparison.trials import (
@@ -47,17 +49,22 @@ class Comparison:
         summary: means, standard deviations and supported winners, every method trained for the
             same number of passes.
         tuned: the same with each method tuned on validation, or `None` without trials.
+        answer: what to ship, from the tuned table where there is one.
     """
 
     folder: Path
     results: pl.DataFrame
     summary: Summary
     tuned: Summary | None
+    answer: Recommendation | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """As written to summary.json."""
         found = {"fixed": self.summary, "tuned": self.tuned}
-        return {"protocols": {name: s.as_dict() for name, s in found.items() if s is not None}}
+        return {
+            "answer": None if self.answer is None else self.answer.as_dict(),
+            "protocols": {name: s.as_dict() for name, s in found.items() if s is not None},
+        }
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,26 @@ def gather_results(
         summary = _summarise(mine, runs, plan, log, out, split, oracle)
         summaries[name] = over_rows(summary, labels, out, runs.run_folders(plan))
     return Comparison(out, results, summaries["fixed"], summaries.get("tuned"))
+
+
+def answered(
+    found: Comparison,
+    diagnostics: Mapping[str, Any],
+    protocols: Mapping[str, ProtocolRuns],
+    plan: Plan,
+    log: PreparedLog,
+) -> Comparison:
+    """The comparison with its answer, from the table that the report rests on."""
+    name = "fixed" if found.tuned is None else "tuned"
+    command = {
+        label: shlex.join(
+            ["postclick", "calibrate", str(found.folder / places[0]), str(log.folder)]
+        )
+        for label, places in protocols[name].run_folders(plan).items()
+    }
+    mine = found.results.filter(pl.col("protocol") == name)
+    answer = recommend(found.tuned or found.summary, mine, diagnostics, name, command)
+    return replace(found, answer=answer)
 
 
 def _collect(protocol: str, jobs: Sequence[Job], out: Path, split: str) -> pl.DataFrame:
