@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from postclick.cli.shared import By, Data, Json, Metrics, Out, Sets, Tracks, app, register_metrics
+from postclick.cli.shared import (
+    By,
+    Data,
+    ExposureAt,
+    Json,
+    Metrics,
+    Out,
+    Sets,
+    Tracks,
+    app,
+    register_metrics,
+)
 from postclick.console import one_line_errors, print_json, print_tables, reporting
 
 
@@ -78,6 +89,7 @@ def evaluate(
     top: Annotated[
         int, typer.Option(help="Values of a categorical feature that are shown; the rest is one.")
     ] = 20,
+    exposure_at: ExposureAt = None,
     metrics: Metrics = [],  # noqa: B006
     json: Json = False,
 ) -> None:
@@ -92,7 +104,9 @@ def evaluate(
     with one_line_errors():
         register_metrics(metrics)
         trained = Run(run)
-        judgement = trained.evaluate(PreparedLog(data), split, by=by, top=top)
+        judgement = trained.evaluate(
+            PreparedLog(data), split, by=by, top=top, exposure_at=exposure_at
+        )
     if json:
         return print_json(trained.metrics[split])
     for one in judgement.metrics:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from postclick.methods.base import Method
 from postclick.nn.backbones import find_backbone
 from postclick.nn.shared_settings import AUTO
 from postclick.runs.build import build_method
+from postclick.runs.exposure_at import predict_at
 from postclick.runs.folder import (
     CHECKPOINT,
     CONFIG,
@@ -154,6 +156,7 @@ class Run:
         keep_predictions: bool = False,
         by: str | Sequence[str] = (),
         top: int = TOP,
+        exposure_at: str | int | None = None,
     ) -> Judgement:
         """Judge on a split and add the result to metrics.json; logits of each row if asked to.
 
@@ -161,16 +164,21 @@ class Run:
             by: features (or one text, separated by commas), for each of whose values everything
                 is measured as well.
             top: how many values of a categorical one are shown, by rows; the rest is one segment.
+            exposure_at: judge pCTR at this value of the log's exposure, or at "average", as it is
+                served; by default it is that at each row's own exposure.
 
         Raises:
             InputError: `log` was prepared with other vocabularies or scaling, or a feature is not
-                one of its, or has several values for each impression.
+                one of its, or has several values for each impression; or the exposure has no such
+                value.
         """
         self.require(log)
         log.split(split)
         settings = self.settings.training
         with training_process(settings.threads):
             method = self.load().to(settings.device)
+            if exposure_at is not None:
+                predict_at(method, log, exposure_at)
             keep = Predictions() if keep_predictions else None
             judgement = judge(
                 method,
@@ -181,6 +189,8 @@ class Run:
                 by=feature_names(by),
                 top=top,
             )
+        if exposure_at is not None:
+            judgement = replace(judgement, exposure_at=str(exposure_at))
         if keep is not None:
             (self.folder / PREDICTIONS).mkdir(exist_ok=True)
             write_bytes(self.folder / PREDICTIONS / f"{split}.parquet", keep.to_parquet())
@@ -195,17 +205,19 @@ def evaluate(
     *,
     by: str | Sequence[str] = (),
     top: int = TOP,
+    exposure_at: str | int | None = None,
 ) -> Judgement:
     """Judge a finished run on a split of the log that it was trained on.
 
-    `by` and `top` as in `Run.evaluate`: every metric per value of some features.
+    `by`, `top` and `exposure_at` as in `Run.evaluate`: every metric per value of some features, and
+    at one value of the exposure.
 
     Raises:
         InputError: there is no such run, split or feature, or the log is another one.
     """
     trained = run if isinstance(run, Run) else Run(run)
     log = data if isinstance(data, PreparedLog) else PreparedLog(data)
-    return trained.evaluate(log, split, by=by, top=top)
+    return trained.evaluate(log, split, by=by, top=top, exposure_at=exposure_at)
 
 
 def finished(out: Path) -> Run:

@@ -105,10 +105,10 @@ class Canonicalizer:
 
     A canonical frame has `click` and `conversion` (Int8, null where not 0/1), categorical
     and hashed features and the exposure (String), numeric ones (Float64), multi-valued ones
-    (List(String)) with `<name>__weights` (List(Float64)), vectors (List(Float64)), the truth columns that the log has
-    (Float64), a hash of the group (Int64, 0 where missing), how many impressions a row stands for
-    (`sample_weight`, Float64, null where it cannot be used), and for checks `__key` (a hash of
-    `schema.key`), `__time` (Float64) and `__time_kind` (UInt8), as in
+    (List(String)) with `<name>__weights` (List(Float64)), vectors (List(Float64)), the truth
+    columns that the log has (Float64), a hash of the group (Int64, 0 where missing), how many
+    impressions a row stands for (`sample_weight`, Float64, null where it cannot be used), and for
+    checks `__key` (a hash of `schema.key`), `__time` (Float64) and `__time_kind` (UInt8), as in
     `postclick.data.read.values.times.Times`.
 
     Attributes:
