@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -117,7 +118,7 @@ def _finite(case: Case) -> int:
     return compared
 
 
-def exposure_tables(method: Method[object]) -> dict[str, torch.Tensor]:
+def exposure_tables(method: Method[Any]) -> dict[str, torch.Tensor]:
     """Each table of a method's exposures by the name of its parameter."""
     return {
         table_name(head): dict(method.named_parameters())[table_name(head)]
@@ -125,6 +126,6 @@ def exposure_tables(method: Method[object]) -> dict[str, torch.Tensor]:
     }
 
 
-def _click_heads(method: Method[object]) -> tuple[str, ...]:
+def _click_heads(method: Method[Any]) -> tuple[str, ...]:
     assert method.exposure is not None
     return method.exposure.heads
