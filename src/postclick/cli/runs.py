@@ -10,6 +10,7 @@ from postclick.cli.shared import (
     BadRowsOption,
     By,
     Data,
+    ExposureAt,
     Json,
     Metrics,
     OneData,
@@ -99,6 +100,7 @@ def evaluate(
     top: Annotated[
         int, typer.Option(help="Values of a categorical feature that are shown; the rest is one.")
     ] = 20,
+    exposure_at: ExposureAt = None,
     metrics: Metrics = [],  # noqa: B006
     json: Json = False,
 ) -> None:
@@ -124,6 +126,7 @@ def evaluate(
             read=reads,
             on_bad_rows=on_bad_rows,
             name=name,
+            exposure_at=exposure_at,
         )
     if json:
         return print_json(judgement.as_dict())

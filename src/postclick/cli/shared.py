@@ -54,6 +54,10 @@ def _root(
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+ExposureAt = Annotated[
+    str | None,
+    typer.Option(help="Value of the exposure at which pCTR is predicted, or average."),
+]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write; must not exist.")]
 Kept = Annotated[Path, typer.Option("--out", help="Folder; finished runs in it are kept.")]
 Logs = Annotated[

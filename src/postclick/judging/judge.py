@@ -41,12 +41,14 @@ class Judgement:
     Attributes:
         by: the same metrics per value of each feature that was asked for.
         about: of a raw log its name, counts of its rows and what is odd about them.
+        exposure_at: where pCTR was judged if not at each row's own exposure.
     """
 
     metrics: tuple[MetricValue, ...]
     propensity: PropensityCheck | None
     by: tuple[FeatureSegments, ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
+    exposure_at: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """As written to metrics.json, below the split's name."""
@@ -58,6 +60,8 @@ class Judgement:
             found["propensity"] = asdict(self.propensity)
         if self.by:
             found["by"] = {one.feature: one.as_dict() for one in self.by}
+        if self.exposure_at is not None:
+            found["exposure_at"] = self.exposure_at
         return found
 
     def value(self, metric: str, space: str | None = None) -> float | None:

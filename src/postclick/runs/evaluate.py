@@ -24,6 +24,7 @@ def evaluate(
     read: Sequence[str] = (),
     on_bad_rows: BadRows = "error",
     name: str | None = None,
+    exposure_at: str | int | None = None,
 ) -> Judgement:
     """Judge a finished run on a split of the log that it was trained on, or on any raw log.
 
@@ -49,5 +50,12 @@ def evaluate(
         assert data is not None
         given = data if isinstance(data, PreparedLog) else PreparedLog(data)
     return trained.evaluate(
-        given, split, by=by, top=top, read=read, on_bad_rows=on_bad_rows, name=name
+        given,
+        split,
+        by=by,
+        top=top,
+        read=read,
+        on_bad_rows=on_bad_rows,
+        name=name,
+        exposure_at=exposure_at,
     )

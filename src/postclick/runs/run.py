@@ -29,6 +29,7 @@ from postclick.methods.base import Method
 from postclick.nn.backbones import find_backbone
 from postclick.nn.shared_settings import AUTO
 from postclick.runs.build import build_method
+from postclick.runs.exposure_at import predict_at
 from postclick.runs.folder import (
     CHECKPOINT,
     CONFIG,
@@ -171,6 +172,7 @@ class Run:
         read: Sequence[str] = (),
         on_bad_rows: BadRows = "error",
         name: str | None = None,
+        exposure_at: str | int | None = None,
     ) -> Judgement:
         """Judge on a split and add the result to metrics.json; logits of each row if asked to.
 
@@ -188,11 +190,13 @@ class Run:
                 schema says.
             on_bad_rows: what to do with rows of a raw log whose labels are wrong, as in `prepare`.
             name: of a raw log in log_metrics.json, by default the log's own.
+            exposure_at: judge pCTR at this value of the log's exposure, or at "average", as it is
+                served; by default it is that at each row's own exposure.
 
         Raises:
             InputError: a prepared `log` was made with other vocabularies or scaling, or a feature
-                is not one of its, or has several values for each impression; a raw one lacks a
-                column, or holds what `prepare` would refuse.
+                is not one of its, or has several values for each impression, or the exposure has
+                no such value; a raw one lacks a column, or holds what `prepare` would refuse.
         """
         if not isinstance(log, PreparedLog):
             if split != "test" or keep_predictions:
@@ -210,6 +214,8 @@ class Run:
         settings = self.settings.training
         with training_process(settings.threads):
             method = self.load().to(settings.device)
+            if exposure_at is not None:
+                predict_at(method, log, exposure_at)
             keep = Predictions() if keep_predictions else None
             judgement = judge(
                 method,
@@ -220,6 +226,8 @@ class Run:
                 by=feature_names(by),
                 top=top,
             )
+        if exposure_at is not None:
+            judgement = replace(judgement, exposure_at=str(exposure_at))
         if keep is not None:
             (self.folder / PREDICTIONS).mkdir(exist_ok=True)
             write_bytes(self.folder / PREDICTIONS / f"{split}.parquet", keep.to_parquet())

@@ -24,6 +24,7 @@ from postclick.data.read.splitting.draw import Draw, by_place
 from postclick.data.schema import LogSchema
 from postclick.data.splits import LogSplits
 from postclick.data.write.division import Division, SplitBy
+from postclick.data.write.exposure_counts import TrainedExposure, count_exposures
 from postclick.data.write.request import already_made, request_hash, write_request
 from postclick.data.write.shards import write_shards
 from postclick.data.write.spill import Spill
@@ -133,6 +134,7 @@ def prepare(
         extremes = extreme_findings(fitter.numbers) + extreme_vector_findings(fitter.vectors)
         found = in_order([*report.findings, *extremes])
         fitted = fitter.result()
+        exposure = TrainedExposure.find(schema, fitted.vocabularies)
         fitted.save(folder / m.VOCABULARIES)
         encoder, truth = fitted.encoder, checks.truth()
         written: dict[str, m.Split] = {}
@@ -163,6 +165,7 @@ def prepare(
             numerics=encoder.numerics,
             bags=encoder.bags,
             vectors=encoder.vectors,
+            exposure=count_exposures(exposure, folder, written["train"].shards),
             splits=written,
             findings=tuple(f.to_dict() for f in (*found, *names.findings)),
             notes=splits.notes,
