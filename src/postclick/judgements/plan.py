@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from postclick.data.read.log_source import LogSource
+from postclick.data.read.read_ahead import read_ahead
 from postclick.data.read.values.value_rules import ValueRules
 from postclick.errors import InputError
 from postclick.judgements.models import Model
@@ -65,7 +66,7 @@ class Plan:
         )
         with self._engine() as engine, self._engine() as random:
             reporter.start("judge", None, "rows")
-            for rows in log.rows():
+            for rows in read_ahead(log.rows()):
                 engine.add(rows)
                 reporter.advance(len(rows))
                 if rows.randomised is not None and (rows.randomised > 0).any():
@@ -118,7 +119,7 @@ class Plan:
         roles = replace(self.roles, by=(), propensity=None, time=None, exposure=None)
         log = LogOfPredictions(source, roles, {}, rules=self.rules, on_bad_rows=self.on_bad_rows)
         reporter.start("fit propensity", None, "rows")
-        for rows in log.rows():
+        for rows in read_ahead(log.rows()):
             frame = rows.frame("feature ")
             fit.add(frame, rows.click, rows.unit.astype(np.int64), rows.weight)
             reporter.advance(len(rows))

@@ -30,7 +30,8 @@ from postclick.data.lookup.row_arrays import arrays_of
 from postclick.data.prepared import InputSpec, PreparedLog
 from postclick.data.read.canonical import Canonicalizer, Issues
 from postclick.data.read.opening import LogLike
-from postclick.data.read.reader import in_pieces, read_ahead
+from postclick.data.read.read_ahead import read_ahead
+from postclick.data.read.reader import in_pieces
 from postclick.data.schema import LogSchema
 from postclick.errors import InputError
 from postclick.judging.raw_values import CutRows, RawValues, raw_values
