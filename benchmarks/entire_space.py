@@ -1,6 +1,6 @@
 """Estimates over all impressions without truth, held against the truth of simulated worlds.
 
-    python benchmarks/entire_space.py [--draws 20] [--rows 60000] [--worlds hidden] [--clips .01 .001]
+    python benchmarks/entire_space.py [--draws 20] [--rows 60000] [--worlds hidden] [--clips .01]
 
 Each draw is a new world of that name, users and items included. A logistic regression of clicked
 training rows is the judged model, one of all training rows its pCTR. On the test rows mean CVR,
@@ -132,7 +132,7 @@ def draw(world: str, seed: int, rows: int, clips: Sequence[float]) -> Iterator[F
 def compared(
     name: str, clip: float, estimates: Iterable[Estimate], true: dict[str, float]
 ) -> Iterator[Found]:
-    """The error of each estimate that has a value, in percent of the truth; of AUC in hundredths."""
+    """The error of each estimate with a value, in percent of the truth; of AUC in hundredths."""
     for one in estimates:
         if one.value is None or one.low is None or one.high is None:
             continue
