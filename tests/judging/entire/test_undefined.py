@@ -106,6 +106,21 @@ def test_what_is_written() -> None:
         found.get("gauc", "dr")
 
 
+def test_cautions() -> None:
+    log = draw(seed=5, rows=4_000, units=300)
+    right = estimate_entire(log.clicked(), log.everyone(), clip=0.001)
+    assert right.cautions == ()
+    assert right.weights.clipped_weight_share < 0.05
+    (clipped,) = estimate_entire(log.clicked(), log.everyone(), clip=0.2).cautions
+    assert "the clip of 0.2 cuts" in clipped and "% of the weight" in clipped
+    mend = float(clipped.rpartition("try ")[2])
+    assert estimate_entire(log.clicked(), log.everyone(), clip=mend).cautions == ()
+    off = estimate_entire(log.clicked(np.clip(2 * log.ctr, 0, 1)), log.everyone(), clip=0.001)
+    assert "per impression where right propensities give 1" in off.cautions[0]
+    (few,) = judged([0.1, 0.2, 0.3], [0, 1, 1], [0, 1, 2]).cautions
+    assert few == "2 conversions count like 2: intervals are a rough guide"
+
+
 def test_the_base_install_is_enough() -> None:
     """Neither SciPy, scikit-learn nor torch is loaded before a propensity is fitted."""
     code = (
