@@ -9,18 +9,17 @@ one, as if logged; the model's pCTR; one cross-fitted on the test rows, in three
 The truth is that of the same test rows. Errors are means over draws, of mean CVR, PCOC and NLL in
 percent of the truth, of AUC in points (of .01); in brackets the share of 95 % intervals that held
 the truth. `clicked` are the plain figures of clicked rows, which many would take for the answer.
-SMD is the largest standardised mean difference of a feature before and after weighting, and
-`clipped` the share of the weight of clicked rows that the clip has cut.
+Mean CVR is shown with every clip, all else with the last. SMD is the largest standardised mean
+difference of a feature before and after weighting, and `clipped` the share of the weight of clicked
+rows that the clip has cut.
 
 Some five minutes on one core.
 """
 
 import argparse
 import json
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -41,6 +40,7 @@ from postclick.judging.entire import (
 from postclick.judging.entire.encoding import Encoding
 from postclick.judging.entire.kinds import feature_kinds
 from postclick.judging.entire.logistic import fit_logistic
+from postclick.judging.entire.propensity import STRENGTH
 from postclick.logits import sigmoid
 from postclick.metrics.auc import weighted_auc
 
@@ -57,7 +57,6 @@ FEATURES = (
 IDS = ("user", "item", "shop", "position")
 NUMBERS = ("activity", "price", "rating")
 PROPENSITIES = ("true", "pCTR", "fitted")
-TITLES = {"mean_cvr": "mean CVR", "pcoc": "PCOC", "nll": "NLL", "auc": "AUC"}
 
 
 def learned(train: pl.DataFrame, label: str, rows: pl.DataFrame) -> Floats:
@@ -66,7 +65,7 @@ def learned(train: pl.DataFrame, label: str, rows: pl.DataFrame) -> Floats:
     ones = np.ones(train.height)
     encoding = Encoding.learn(train, kinds, ones)
     positive = train[label].to_numpy() == 1
-    model = fit_logistic(encoding.matrix(train), positive, ones, strength=1.0)
+    model = fit_logistic(encoding.matrix(train), positive, ones, STRENGTH)
     return sigmoid(model.logit(encoding.matrix(rows)))
 
 
@@ -83,6 +82,7 @@ def truth(pcvr: Floats, true_cvr: Floats) -> dict[str, float]:
     }
 
 
+KEYS = ("propensity", "clip", "estimator", "metric")
 # Propensity, clip, estimator (or "balance"), metric, error or value, and 1 where the interval held.
 Found = tuple[str, float, str, str, float, float]
 
@@ -158,12 +158,11 @@ def measure(world: str, draws: int, rows: int, clips: Sequence[float]) -> list[d
         for *which, value, inside in draw(world, seed, rows, clips):
             values[tuple(which)].append(value)
             held[tuple(which)].append(inside)
-    names = ("propensity", "clip", "estimator", "metric")
     return [
         {
             "world": world,
             "rows": rows,
-            **dict(zip(names, which, strict=True)),
+            **dict(zip(KEYS, which, strict=True)),
             "mean": float(np.mean(found)),
             "standard_error": float(np.std(found) / np.sqrt(max(1, len(found) - 1))),
             "held": float(np.mean(held[which])),
@@ -173,32 +172,47 @@ def measure(world: str, draws: int, rows: int, clips: Sequence[float]) -> list[d
     ]
 
 
-def lines(world: str, figures: list[dict[str, Any]], clip: float) -> Iterator[str]:
+def titles(clips: Sequence[float]) -> list[str]:
+    """Mean CVR at every clip, all else at the last."""
+    return [
+        *("world", "propensity", "estimate"),
+        *(f"mean CVR, {clip:g}" for clip in clips),
+        *("PCOC", "NLL", "AUC", "SMD before", "after", "clipped"),
+    ]
+
+
+def lines(world: str, figures: list[dict[str, Any]], clips: Sequence[float]) -> Iterator[str]:
     """The table's rows of one world, as Markdown."""
-    table: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
-    for one in figures:
-        if one["clip"] in (0.0, clip):
-            table[one["propensity"], one["estimator"]][one["metric"]] = one
-    yield line(world, "", "clicked", table["", "snipw"], "", "", "")
+    table = {tuple(one[k] for k in KEYS): one for one in figures}
+
+    def cells(name: str, estimator: str, clips: Sequence[float]) -> list[str]:
+        shown = [(clip, "mean_cvr") for clip in clips]
+        shown += [(clips[-1], metric) for metric in METRICS if metric != "mean_cvr"]
+        return [cell(table.get((name, clip, estimator, metric))) for clip, metric in shown]
+
+    yield line(world, "", "clicked", *cells("", "snipw", [0.0] * len(clips)), "", "", "")
     for name in PROPENSITIES:
-        balance = {key: one["mean"] for key, one in table[name, "balance"].items()}
-        ends = [f"{balance[key]:.2f}" for key in ("before", "after")]
+        balance = {
+            what: table[name, clips[-1], "balance", what]["mean"]
+            for what in ("before", "after", "clipped")
+        }
+        ends = [f"{balance['before']:.2f}", f"{balance['after']:.2f}"]
         ends.append(f"{100 * balance['clipped']:.0f} %")
         for estimator in ESTIMATORS:
             first = estimator == ESTIMATORS[0]
             told = ends if first else [""] * 3
-            yield line("", name if first else "", estimator, table[name, estimator], *told)
+            yield line("", name if first else "", estimator, *cells(name, estimator, clips), *told)
 
 
-def line(world: str, name: str, estimator: str, row: dict[str, Any], *ends: str) -> str:
-    cells = []
-    for metric in METRICS:
-        if metric not in row:
-            cells.append("undefined")
-            continue
-        unit = "" if metric == "auc" else " %"
-        cells.append(f"{row[metric]['mean']:+.1f}{unit} ({100 * row[metric]['held']:.0f})")
-    return "| " + " | ".join([world, name, estimator, *cells, *ends]) + " |"
+def cell(figure: dict[str, Any] | None) -> str:
+    if figure is None:
+        return "undefined"
+    unit = "" if figure["metric"] == "auc" else " %"
+    return f"{figure['mean']:+.1f}{unit} ({100 * figure['held']:.0f})"
+
+
+def line(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |"
 
 
 def main() -> None:
@@ -208,19 +222,15 @@ def main() -> None:
     parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=list(WORLDS))
     parser.add_argument("--clips", nargs="+", type=float, default=[0.01, 0.001])
     arguments = parser.parse_args()
-    titles = ["world", "propensity", "estimate", *(TITLES[metric] for metric in METRICS)]
-    titles += ["SMD before", "after", "clipped"]
-    found: dict[str, list[dict[str, Any]]] = {}
+    columns = titles(arguments.clips)
+    print(line(*columns) + "\n|" + "---|" * len(columns), flush=True)
+    found = []
     for world in arguments.worlds:
         rows = arguments.rows * (SPARSE_ROWS if world == "sparse" else 1)
-        found[world] = measure(world, arguments.draws, rows, arguments.clips)
-        print(f"{world}: {arguments.draws} draws", file=sys.stderr, flush=True)
-    for clip in arguments.clips:
-        print(f"\nPropensities clipped at {clip:g}\n")
-        print("| " + " | ".join(titles) + " |\n|" + "---|" * len(titles))
-        for world, figures in found.items():
-            print("\n".join(lines(world, figures, clip)))
-    print(json.dumps({"draws": arguments.draws, "results": [*chain(*found.values())]}))
+        figures = measure(world, arguments.draws, rows, arguments.clips)
+        print("\n".join(lines(world, figures, arguments.clips)), flush=True)
+        found += figures
+    print(json.dumps({"draws": arguments.draws, "results": found}))
 
 
 if __name__ == "__main__":

@@ -87,10 +87,11 @@ def test_encoding_by_hand() -> None:
     np.testing.assert_allclose(tenth.mean(axis=0), 0.1, atol=0.002)
 
 
-def test_rare_and_new_levels_are_pooled() -> None:
-    frame = pl.DataFrame({"shop": ["a"] * 30 + ["b"] * 20 + ["c"] * 19})
-    encoding = Encoding.learn(frame, {"shop": "category"}, np.ones(69))
-    dense = encoding.matrix(pl.DataFrame({"shop": ["a", "b", "c", "new", None]})).toarray()
+@pytest.mark.parametrize("name", ["shop", "rows", "level"])
+def test_rare_and_new_levels_are_pooled(name: str) -> None:
+    frame = pl.DataFrame({name: ["a"] * 30 + ["b"] * 20 + ["c"] * 19})
+    encoding = Encoding.learn(frame, {name: "category"}, np.ones(69))
+    dense = encoding.matrix(pl.DataFrame({name: ["a", "b", "c", "new", None]})).toarray()
     assert dense.argmax(axis=1).tolist() == [0, 1, 2, 2, 3]
 
 
@@ -176,3 +177,24 @@ def test_wrong_logs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(caught.value) == (
         "fitting a propensity needs sklearn: pip install 'postclick[train]'"
     )
+
+
+def test_types_that_differ_from_frame_to_frame() -> None:
+    """What is the same in other types is the same; what is not is refused."""
+    frame, click, unit = features()
+    levels = ["shop", "visits"]
+    wanted = fit_propensity(frame, click, unit, features=levels, categorical=["visits"])
+    fit = PropensityFit(levels, categorical=["visits"])
+    first = frame[:1_000].with_columns(pl.col("visits").cast(pl.Int8))
+    fit.add(first, click[:1_000], unit[:1_000])
+    rest = frame[1_000:].with_columns(pl.col("shop").cast(pl.Categorical))
+    fit.add(rest, click[1_000:], unit[1_000:])
+    fitted = fit.fit()
+    np.testing.assert_allclose(fitted.predict(frame, unit), wanted, rtol=0.02)
+    nothing = frame.with_columns(shop=pl.lit(None))
+    assert fitted.predict(nothing, unit).std() < wanted.std()
+
+    numbers = PropensityFit(["visits"])
+    numbers.add(frame, click, unit)
+    with pytest.raises(InputError, match="'visits' is String in this frame and was another type"):
+        numbers.add(frame.with_columns(pl.col("visits").cast(pl.String)), click, unit)

@@ -14,13 +14,16 @@ from postclick.errors import InputError
 from postclick.extras import require
 from postclick.judging.entire.encoding import Encoding
 from postclick.judging.entire.inputs import Floats, as_units
-from postclick.judging.entire.kinds import Kinds, feature_kinds, frames_like
+from postclick.judging.entire.kinds import Kinds, feature_kinds, typed_features
 from postclick.judging.entire.logistic import LogisticModel, fit_logistic
 from postclick.judging.entire.sample import CLICK, UNIT, WEIGHT, ClickSample
 from postclick.logits import sigmoid
 from postclick.metrics.inputs import as_labels, in_range
 
-FOLDS, SAMPLE_ROWS, STRENGTH = 5, 300_000, 1.0
+FOLDS, SAMPLE_ROWS = 5, 300_000
+# Of the penalty: with less, propensities of few rows are too sure of themselves, and their
+# inverses sum to more than there are impressions.
+STRENGTH = 5.0
 # Rows whose matrix is held at once where all are scored.
 CHUNK_ROWS = 1 << 17
 
@@ -99,7 +102,7 @@ class PropensityFit:
         w = np.ones(frame.height)
         if weight is not None:
             w = in_range("weight", weight, 0.0, np.inf, frame.height).astype(np.float64)
-        self._sample.add(frames_like(self._kinds, frame), clicked, units, w)
+        self._sample.add(typed_features(self._kinds, frame), clicked, units, w)
 
     def fit(self) -> FittedPropensity:
         """The models of all folds.
