@@ -34,6 +34,7 @@ LAYERS = (
     ("experiments",),
     ("reporting",),
     ("papers", "serving", "audit"),
+    ("judgements",),
     ("console",),
     ("cli",),
     ("__init__", "__main__"),

@@ -27,6 +27,7 @@ _PUBLIC = {
     "evaluate": "postclick.runs.run",
     "export": "postclick.serving.bundle.export",
     "get_dataset": "postclick.datasets",
+    "judge": "postclick.judgements.judge_log",
     "prepare": "postclick.data.write.prepare",
     "report": "postclick.reporting.page",
     "reproduce": "postclick.papers",
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from postclick.datasets.simulated import simulate
     from postclick.errors import InputError
     from postclick.experiments.tuning.tune import tune
+    from postclick.judgements.judge_log import judge
     from postclick.papers import reproduce
     from postclick.reporting.compare import compare
     from postclick.reporting.page import report
@@ -73,6 +75,7 @@ __all__ = [
     "evaluate",
     "export",
     "get_dataset",
+    "judge",
     "open_log",
     "open_splits",
     "prepare",

@@ -116,6 +116,13 @@ def print_json(data: Any) -> None:
     print(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False))
 
 
+def print_bold(sentence: str) -> None:
+    """What matters most, in bold where that shows; whole, on a line of its own."""
+    from rich.console import Console
+
+    Console().print(sentence, style="bold", highlight=False, soft_wrap=True, markup=False)
+
+
 def print_tables(tables: list[Any], notes: list[str]) -> None:
     """Rich tables and notes on standard output; wide where it is not a terminal."""
     from rich.console import Console

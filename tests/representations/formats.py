@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.ipc as ipc
 import pyarrow.parquet as pq
 
+from postclick.data.lookup.raw_rows import RawRows
 from postclick.data.read.log_source import LogSource
 from postclick.data.read.opening import open_log
 from postclick.data.read.tables.in_memory import as_source
@@ -21,7 +22,6 @@ from postclick.serving.http.body.arrow_schema import arrow_layout
 from postclick.serving.http.body.json_body import parse_json
 from postclick.serving.http.body.limits import Limits
 from postclick.serving.http.body.user_and_rows import UserAndRows
-from postclick.serving.lookup.raw_rows import RawRows
 from representations.dtypes import arrays, exact
 from representations.logical import Kind, LogicalLog, Rng, Values
 from representations.pandas_dtypes import series_ways

@@ -10,14 +10,14 @@ import numpy as np
 import polars as pl
 
 from postclick.data.encode.fitting import FeatureFitter, Fitted
+from postclick.data.lookup.encoded_rows import BagRows, EncodedRows
+from postclick.data.lookup.encoder import ServingEncoder
 from postclick.data.manifest import VOCABULARIES, WEIGHTS_SUFFIX
 from postclick.data.read.canonical import ROW, SPLIT, Canonicalizer, Issues
 from postclick.data.schema import LogSchema
 from postclick.errors import InputError
 from postclick.serving.http.body.user_and_rows import UserAndRows
 from postclick.serving.http.refusal import Refusal
-from postclick.serving.lookup.encoded_rows import BagRows, EncodedRows
-from postclick.serving.lookup.encoder import ServingEncoder
 from representations.formats import FORMATS, Written
 from representations.logical import LogicalLog, draw_log, identity
 

@@ -6,6 +6,7 @@ from postclick.cli.shared import app
 
 # Importing a module adds its commands, and `postclick --help` lists them in this order.
 # isort: off
+from postclick.cli import judge  # noqa: F401
 from postclick.cli import data  # noqa: F401
 from postclick.cli import runs  # noqa: F401
 from postclick.cli import calibration  # noqa: F401

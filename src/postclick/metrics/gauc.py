@@ -42,10 +42,10 @@ class GAUC(RankingMetric):
         return self.with_groups(state)[0]
 
     def with_groups(self, state: ScoredRows) -> tuple[float | None, Groups]:
-        return _within_groups(_Grouped(state.score, state.label, state.group))
+        return _within_groups(GroupedScores(state.score, state.label, state.group))
 
     def measured(self, state: ScoredRows) -> tuple[float | None, Groups | None]:
-        grouped = _Grouped(state.score, state.label, state.group)
+        grouped = GroupedScores(state.score, state.label, state.group)
         return _within_groups(grouped, state.weight)
 
     def undefined(self, state: ScoredRows, where: Where) -> str:
@@ -56,7 +56,7 @@ class GAUC(RankingMetric):
     def weighted(self, rows: Rows) -> Callable[[Floats], float]:
         if rows.group is None:
             raise InputError("gauc is of groups: give the group of each row")
-        return _Grouped(rows.score, rows.label, rows.group).weighted
+        return GroupedScores(rows.score, rows.label, rows.group).weighted
 
     def baseline(self, rows: float, positives: float) -> float | None:
         return 0.5
@@ -80,7 +80,7 @@ def gauc(scores: ArrayLike, labels: ArrayLike, groups: ArrayLike) -> float | Non
     """
     score = ranked(scores)
     label = as_labels("labels", labels, score.size)
-    return _within_groups(_Grouped(score, label, as_groups("groups", groups, score.size)))[0]
+    return _within_groups(GroupedScores(score, label, as_groups("groups", groups, score.size)))[0]
 
 
 def as_groups(name: str, values: ArrayLike, rows: int | None = None) -> NDArray[np.int64]:
@@ -99,11 +99,12 @@ def as_groups(name: str, values: ArrayLike, rows: int | None = None) -> NDArray[
     return array.astype(np.int64, copy=False)
 
 
-class _Grouped:
+class GroupedScores:
     """Rows sorted by group and score once; ties within a group are the blocks below.
 
     Attributes:
         order: the rows that have a group, in that order.
+        first: of each group the place in `order` where it begins.
         positive, negative: of the sorted rows, 0/1 as int64, or a mass in float64.
     """
 
@@ -120,9 +121,9 @@ class _Grouped:
         new_group[1:] = of_group[1:] != of_group[:-1]
         new_block = new_group.copy()
         new_block[1:] |= of_score[1:] != of_score[:-1]
-        self._blocks, self._groups = np.flatnonzero(new_block), np.flatnonzero(new_group)
+        self._blocks, self.first = np.flatnonzero(new_block), np.flatnonzero(new_group)
         # Where the blocks of each group begin, and which group each block is in.
-        self._first_block = np.searchsorted(self._blocks, self._groups)
+        self._first_block = np.searchsorted(self._blocks, self.first)
         self._group_of_block = np.cumsum(new_group[self._blocks]) - 1
         exact = label.dtype.kind == "b"
         self.positive = label[order].astype(np.int64 if exact else np.float64)
@@ -173,7 +174,9 @@ def _stably_by(group: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.
     return rows[np.argsort(group, kind="stable")]
 
 
-def _within_groups(found: _Grouped, weights: Floats | None = None) -> tuple[float | None, Groups]:
+def _within_groups(
+    found: GroupedScores, weights: Floats | None = None
+) -> tuple[float | None, Groups]:
     auc, rows = found.by_group(found.positive, found.negative)
     mass = rows
     if weights is not None:

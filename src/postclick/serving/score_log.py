@@ -10,12 +10,12 @@ from pathlib import Path
 
 import polars as pl
 
-from postclick.data.read.opening import LogLike, LogSource, open_log
-from postclick.data.schema.read_options import read_settings
+from postclick.calibration.probabilities import PREDICTIONS
+from postclick.data.read.opening import LogLike, LogSource
 from postclick.errors import InputError
+from postclick.judging.scorer import with_log
 from postclick.progress import Reporter, Silent
 from postclick.serving.bundle.bundle import Bundle
-from postclick.serving.probabilities import PREDICTIONS
 from postclick.serving.score_writer import ScoreWriter, format_of
 from postclick.spelling import option
 from postclick.system.files import replacing
@@ -71,10 +71,7 @@ def score(
         raise InputError(f"{option('threads')} is {threads}: give 1 or more")
     # Each thread scores pieces of its own: the model needs none beside it.
     model = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle, threads=1)
-    schema = model.info.log_schema
-    settings = read_settings(read, schema.read)
-    log = open_log(logs, read=schema.model_copy(update={"read": settings}).reading)
-    model = model.reading(log.decimal)
+    model, log = with_log(model, logs, read)
     out, reporter = Path(out), reporter or Silent()
     clash = next((name for name in keep if name in PREDICTIONS), None)
     if clash is not None:

@@ -11,8 +11,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from postclick.calibration.probabilities import PREDICTIONS
 from postclick.errors import InputError
-from postclick.serving.probabilities import PREDICTIONS
 
 # Rows of a group in the file that is written.
 GROUP_ROWS = 262_144

@@ -71,6 +71,21 @@ def resampled(
     ]
 
 
+def resampled_totals(table: Floats, resamples: int, seed: int) -> Floats:
+    """Column sums `(1 + resamples, k)` of a table `(units, k)`: its own, then of each resample.
+
+    >>> resampled_totals(np.array([[1.0], [2.0]]), 2, seed=0).shape
+    (3, 1)
+    """
+    rng = np.random.default_rng(seed)
+    totals = np.zeros((1 + resamples, table.shape[1]))
+    for piece in _slices(len(table), max(1, _CHUNK // max(resamples, 1))):
+        weights = np.ones((1 + resamples, piece.stop - piece.start))
+        _draw(rng, weights[1:])
+        totals += weights @ table[piece]
+    return totals
+
+
 def _ratio_values(
     metrics: Sequence[RatioMetric], rows: Sequence[Rows], units: Units, resamples: int, seed: int
 ) -> list[Floats]:

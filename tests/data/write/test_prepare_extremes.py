@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from postclick.data.check.check_log import check_log
 from postclick.data.encode.encoder import scale
+from postclick.data.lookup.numeric_scaling import NumericScaling, read_number
 from postclick.data.manifest import Manifest, NumericColumn
 from postclick.data.prepared import PreparedLog
 from postclick.data.read.log_source import FrameSource
 from postclick.data.schema import LogSchema
 from postclick.data.splits import LogSplits
 from postclick.data.write.prepare import prepare
-from postclick.serving.lookup.numeric_scaling import NumericScaling, read_number
 
 NUMERIC = [
     "x",

@@ -12,6 +12,8 @@ from helpers.commands import run, succeed
 from helpers.foreign_backbone import FOREIGN, Gated
 from methods.helpers import BACKBONES, INPUTS, RATES, TINY
 from postclick import export, extras
+from postclick.data.lookup.encoded_rows import Layout
+from postclick.data.lookup.row_arrays import batch_of
 from postclick.data.prepared import InputSpec
 from postclick.errors import InputError
 from postclick.methods import METHODS, Method
@@ -23,8 +25,7 @@ from postclick.serving.bundle.bundle_files import BundleInfo, write_info
 from postclick.serving.bundle.column_owners import owners_of
 from postclick.serving.bundle.graph import export_graph
 from postclick.serving.bundle.onnx_model import OnnxModel
-from postclick.serving.bundle.parity import batch_of, measure_parity, random_rows
-from postclick.serving.lookup.encoded_rows import Layout
+from postclick.serving.bundle.parity import measure_parity, random_rows
 
 # One with pCTCVR of its own, one with two students, one with a second embedding table.
 QUICK = (("aitm", "share_bottom"), ("ukd", "mmoe"), ("dr_jl", "share_bottom"), ("esmm", "ple"))

@@ -8,7 +8,9 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from helpers.mixed_log import mixed_log
 from postclick import score
+from postclick.data.lookup.raw_rows import RawRows
 from postclick.errors import InputError
 from postclick.serving.bundle.bundle import Bundle
 
@@ -72,3 +74,13 @@ def test_what_is_missing_is_named(mixed_bundle: Bundle, mixed_raw: Raw) -> None:
         mixed_bundle.score(mixed_raw[1].drop("shop").to_arrow())
     with pytest.raises(InputError, match="a log cannot be a dict: give polars"):
         mixed_bundle.score({"shop": ["a"]})  # type: ignore[arg-type]
+
+
+def test_integers_of_arrow_in_one_matrix(mixed_bundle: Bundle) -> None:
+    """Ids, numbers and binned numbers among the integers."""
+    frame = mixed_log(200, seed=3).select(mixed_bundle.features)
+    frame = frame.with_columns(pl.col("age").cast(pl.Int64))
+    batch = frame.to_arrow().combine_chunks().to_batches()[0]
+    rows = RawRows.of_batch(batch, ["user", "spend", "age"])
+    assert rows.integers == ("user", "spend", "age")
+    assert mixed_bundle.predict(rows).frame().equals(mixed_bundle.score(frame))

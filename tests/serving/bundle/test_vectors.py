@@ -13,6 +13,7 @@ import pytest
 from helpers.expected_scores import expected_scores, largest_difference
 from helpers.runs import small_settings
 from helpers.vector_log import KINDS, SIZE, vector_log
+from postclick.calibration.probabilities import PREDICTIONS
 from postclick.data.prepared import PreparedLog
 from postclick.data.read.log_source import FrameSource
 from postclick.data.schema import LogSchema
@@ -26,7 +27,6 @@ from postclick.serving.http.body.arrow_body import parse_arrow
 from postclick.serving.http.body.json_body import parse_json
 from postclick.serving.http.body.limits import Limits
 from postclick.serving.http.refusal import Refusal
-from postclick.serving.probabilities import PREDICTIONS
 from postclick.serving.score_log import score
 
 TEST = vector_log(400, seed=1)

@@ -8,9 +8,9 @@ from typing import Any
 
 import polars as pl
 
+from postclick.calibration.probabilities import Probabilities
+from postclick.data.lookup.raw_rows import RawRows
 from postclick.errors import InputError
-from postclick.serving.lookup.raw_rows import RawRows
-from postclick.serving.probabilities import Probabilities
 
 FEATURES = ("age", "item", "price", "history")
 

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import polars as pl
 
+from postclick.calibration.probabilities import Probabilities, ServingCorrections
+from postclick.data.lookup.encoded_rows import EncodedRows
+from postclick.data.lookup.encoder import ServingEncoder
+from postclick.data.lookup.raw_rows import RawRows
 from postclick.data.manifest import VOCABULARIES
 from postclick.data.read.tables.in_memory import FrameLike, frame_with
 from postclick.data.schema import LogSchema
@@ -16,10 +20,6 @@ from postclick.serving.bundle.bundle_files import BUNDLE, MODEL, read_info, veri
 from postclick.serving.bundle.column_owners import owners_of
 from postclick.serving.bundle.graph_inputs import graph_inputs
 from postclick.serving.bundle.onnx_model import OnnxModel
-from postclick.serving.lookup.encoded_rows import EncodedRows
-from postclick.serving.lookup.encoder import ServingEncoder
-from postclick.serving.lookup.raw_rows import RawRows
-from postclick.serving.probabilities import Probabilities, ServingCorrections
 from postclick.spelling import option
 
 
@@ -91,9 +91,19 @@ class Bundle:
         )
 
     @property
+    def name(self) -> str:
+        """What tables call it: the name of its folder."""
+        return self.folder.resolve().name
+
+    @property
     def method(self) -> str:
         """The method that trained it."""
         return self.info.method
+
+    @property
+    def log_schema(self) -> LogSchema:
+        """The schema of the log that it was trained on."""
+        return self.info.log_schema
 
     @cached_property
     def features(self) -> tuple[str, ...]:

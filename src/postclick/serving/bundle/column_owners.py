@@ -4,7 +4,7 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import NamedTuple
 
-from postclick.serving.lookup.encoded_rows import Layout
+from postclick.data.lookup.encoded_rows import Layout
 
 
 class Columns(NamedTuple):

@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from postclick.data.encode.vocabulary import file_name
+from postclick.data.lookup.encoded_rows import Layout
+from postclick.data.lookup.encoder import layout_of, vocabulary_sizes
+from postclick.data.lookup.row_arrays import batch_of
 from postclick.data.manifest import VOCABULARIES
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
@@ -26,9 +29,7 @@ from postclick.serving.bundle.bundle_files import (
 from postclick.serving.bundle.column_owners import owners_of
 from postclick.serving.bundle.graph import export_graph, require_exporter
 from postclick.serving.bundle.onnx_model import OnnxModel
-from postclick.serving.bundle.parity import LIMIT, batch_of, measure_parity, random_rows
-from postclick.serving.lookup.encoded_rows import Layout
-from postclick.serving.lookup.encoder import layout_of, vocabulary_sizes
+from postclick.serving.bundle.parity import LIMIT, measure_parity, random_rows
 from postclick.spelling import option
 from postclick.suggest import meant
 from postclick.system.files import staged

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from postclick.data.lookup.encoded_rows import BagRows, EncodedRows, SharedBag
 from postclick.serving.bundle.column_owners import ColumnOwners, Columns
-from postclick.serving.lookup.encoded_rows import BagRows, EncodedRows, SharedBag
 
 IDS, NUMERIC = "ids", "numeric"
 USER = "user_"

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from postclick.data.lookup.encoded_rows import EncodedRows
 from postclick.errors import InputError
 from postclick.serving.bundle.column_owners import owners_of
 from postclick.serving.bundle.graph_inputs import Feed
-from postclick.serving.lookup.encoded_rows import EncodedRows
 
 Floats32 = npt.NDArray[np.float32]
 # Larger blocks leave the cache between layers: 4,096 rows take half as long again per row.

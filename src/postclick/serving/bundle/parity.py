@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from postclick.data.batch import Bag, Batch
+from postclick.calibration.probabilities import ServingCorrections
+from postclick.data.lookup.encoded_rows import BagRows, EncodedRows, Layout
+from postclick.data.lookup.row_arrays import batch_of, unfolded
 from postclick.data.prepared import InputSpec
 from postclick.methods.base import Method
 from postclick.serving.bundle.bundle_files import Parity
 from postclick.serving.bundle.onnx_model import OnnxModel
-from postclick.serving.lookup.encoded_rows import BagRows, EncodedRows, Layout, SharedBag
-from postclick.serving.probabilities import ServingCorrections
 
 ROWS = (1, 7, 1000)
 LIMIT = 1e-5
@@ -61,7 +61,7 @@ def _first_user(rows: EncodedRows, features: Collection[str]) -> EncodedRows:
     """The first row, of some features."""
     first = tuple(
         BagRows(bag.values[: bag.offsets[1]], bag.offsets[:2], bag.weights[: bag.offsets[1]])
-        for bag in map(_unfolded, rows.bags)
+        for bag in map(unfolded, rows.bags)
     )
     return EncodedRows(rows.layout, frozenset(features), rows.ids[:1], rows.numeric[:1], first)
 
@@ -85,30 +85,3 @@ def random_rows(
         weights = rng.random(total) / np.repeat(np.maximum(lengths, 1), lengths)
         bags.append(BagRows(values, offsets, weights.astype(np.float32)))
     return EncodedRows(layout, frozenset(layout.features), ids, numeric, tuple(bags))
-
-
-def batch_of(rows: EncodedRows, inputs: InputSpec) -> Batch:
-    """The rows as a training batch, with labels 0."""
-    sizes = (*inputs.field_sizes, *inputs.bag_sizes)
-    first = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
-    fields = len(inputs.field_sizes)
-    bags = tuple(
-        Bag(
-            torch.from_numpy(bag.values.astype(np.int64) + first[fields + k]),
-            torch.from_numpy(bag.offsets[:-1]),
-            torch.from_numpy(bag.weights),
-        )
-        for k, bag in enumerate(map(_unfolded, rows.bags))
-    )
-    ids = torch.from_numpy(rows.ids.astype(np.int64) + first[:fields])
-    labels = torch.zeros(len(rows))
-    return Batch(ids, torch.from_numpy(rows.numeric), bags, labels, labels)
-
-
-def _unfolded(bag: BagRows | SharedBag) -> BagRows:
-    """Each row with values of its own."""
-    if isinstance(bag, BagRows):
-        return bag
-    one, rows = bag.one, len(bag)
-    offsets = np.arange(rows + 1) * len(one.values)
-    return BagRows(np.tile(one.values, rows), offsets, np.tile(one.weights, rows))

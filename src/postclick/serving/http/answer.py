@@ -6,10 +6,10 @@ from functools import lru_cache
 import polars as pl
 import pyarrow as pa
 
+from postclick.calibration.probabilities import PREDICTIONS, Probabilities
 from postclick.serving.http.body.arrow_streams import END_OF_STREAM
 from postclick.serving.http.model.served_bundle import ServedBundle
 from postclick.serving.http.refusal import Refusal, quoted
-from postclick.serving.probabilities import PREDICTIONS, Probabilities
 
 JSON = "application/json"
 ARROW = "application/vnd.apache.arrow.stream"

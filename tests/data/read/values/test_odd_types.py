@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from postclick.data.lookup.vocabulary_lookup import VocabularyLookup
 from postclick.data.read.opening import open_log
 from postclick.data.read.values.canonical_text import to_text
 from postclick.data.read.values.labels import to_label
 from postclick.data.read.values.numbers import to_number
 from postclick.data.read.values.value_rules import ValueRules
 from postclick.errors import InputError
-from postclick.serving.lookup.vocabulary_lookup import VocabularyLookup
 
 SENTINELS = [
     pl.Series("at", [2**62, None]).cast(pl.Datetime("us")),

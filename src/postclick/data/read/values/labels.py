@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import polars as pl
 
@@ -10,7 +10,7 @@ from postclick.data.read.values.bad_values import NOT_BINARY, BadValues, Found
 from postclick.data.read.values.canonical_text import to_text
 from postclick.data.read.values.numbers import to_number
 from postclick.data.read.values.value_rules import DEFAULT_RULES, ValueRules
-from postclick.data.schema import Label, LogSchema
+from postclick.data.schema import Label
 from postclick.errors import InputError
 
 _WRITTEN = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
@@ -22,6 +22,16 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
+
+
+class Labels(Protocol):
+    """What names a click and a conversion column, as a schema does."""
+
+    @property
+    def click(self) -> Label: ...
+
+    @property
+    def conversion(self) -> Label: ...
 
 
 def to_label(
@@ -66,7 +76,7 @@ def to_label(
 
 
 def to_funnel(
-    raw: tuple[pl.Series, pl.Series], schema: LogSchema, rules: ValueRules = DEFAULT_RULES
+    raw: tuple[pl.Series, pl.Series], schema: Labels, rules: ValueRules = DEFAULT_RULES
 ) -> tuple[tuple[pl.Series, pl.Series], Found]:
     """The click and the conversion of each row; without a click a missing conversion is none.
 
@@ -76,6 +86,7 @@ def to_funnel(
     Raises:
         InputError: as `to_label`.
 
+    >>> from postclick.data.schema import LogSchema
     >>> schema = LogSchema.parse({"click": "c", "conversion": "v", "categorical": ["shop"]})
     >>> raw = pl.Series("c", [0, 1, 1]), pl.Series("v", [None, None, 1])
     >>> (click, conversion), found = to_funnel(raw, schema)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from postclick.data.lookup.raw_rows import RawRows
 from postclick.serving.http.body.arrow_schema import FeatureColumns
 from postclick.serving.http.body.arrow_streams import checked_streams, read_batches
 from postclick.serving.http.body.column_values import check_all_finite
@@ -15,7 +16,6 @@ from postclick.serving.http.body.user_and_rows import (
     refuse_columns_in_both,
 )
 from postclick.serving.http.refusal import Refusal
-from postclick.serving.lookup.raw_rows import RawRows
 
 
 def parse_arrow(body: bytes, features: Sequence[str], limits: Limits) -> UserAndRows:

@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 from pydantic_core import from_json
 
+from postclick.data.lookup.raw_rows import RawRows
 from postclick.serving.http.body.column_values import to_series
 from postclick.serving.http.body.limits import Limits
 from postclick.serving.http.body.user_and_rows import (
@@ -14,7 +15,6 @@ from postclick.serving.http.body.user_and_rows import (
     refuse_columns_in_both,
 )
 from postclick.serving.http.refusal import Refusal, quoted
-from postclick.serving.lookup.raw_rows import RawRows
 
 _SHAPE = 'send {"user": {...}, "candidates": [{...}, ...]} or {"rows": [{...}, ...]}'
 

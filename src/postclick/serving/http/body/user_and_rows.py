@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from postclick.data.lookup.raw_rows import RawRows
 from postclick.serving.http.refusal import Refusal, quoted
-from postclick.serving.lookup.raw_rows import RawRows
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Protocol
 
 import polars as pl
 
+from postclick.calibration.probabilities import Probabilities
+from postclick.data.lookup.raw_rows import RawRows
 from postclick.errors import InputError
-from postclick.serving.lookup.raw_rows import RawRows
-from postclick.serving.probabilities import Probabilities
 
 # Rows of the warming calls: the smallest request and one that fills a block.
 WARM_ROWS = (1, 512)

@@ -5,12 +5,12 @@ from functools import cached_property
 
 import polars as pl
 
+from postclick.data.lookup.hash_table import Int32s
+from postclick.data.lookup.text_lookup import TextLookup
+from postclick.data.lookup.vocabulary_lookup import INTEGERS, VocabularyLookup
 from postclick.data.read.values.canonical_text import to_text
 from postclick.data.read.values.earlier_text import earlier_text
 from postclick.data.read.values.value_rules import DEFAULT_RULES, ValueRules
-from postclick.serving.lookup.hash_table import Int32s
-from postclick.serving.lookup.text_lookup import TextLookup
-from postclick.serving.lookup.vocabulary_lookup import INTEGERS, VocabularyLookup
 
 
 class EarlierLookup(VocabularyLookup):

@@ -5,10 +5,10 @@ import polars as pl
 import pytest
 
 from postclick.data.encode.encoder import scale
+from postclick.data.lookup.numeric_scaling import NumericScaling, read_number
 from postclick.data.manifest import NumericColumn
 from postclick.data.read.values.numbers import to_number
 from postclick.errors import InputError
-from postclick.serving.lookup.numeric_scaling import NumericScaling, read_number
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from helpers.mixed_log import mixed_log
-from postclick.serving.bundle.bundle import Bundle
-from postclick.serving.lookup.raw_rows import RawRows
+from postclick.data.lookup.raw_rows import RawRows
 
 
 def batch_of(frame: pl.DataFrame) -> pa.RecordBatch:
@@ -29,12 +27,3 @@ def test_gaps_leave_a_frame() -> None:
     frame = pl.DataFrame({"a": [7, None, 3], "c": [1, 2, 100]})
     rows = RawRows.of_batch(batch_of(frame), ["a", "c"])
     assert rows.integers == () and rows.height == 3 and rows.whole().equals(frame)
-
-
-def test_scores_are_those_of_a_frame(mixed_bundle: Bundle) -> None:
-    """Ids, numbers and binned numbers among the integers."""
-    frame = mixed_log(200, seed=3).select(mixed_bundle.features)
-    frame = frame.with_columns(pl.col("age").cast(pl.Int64))
-    rows = RawRows.of_batch(batch_of(frame), ["user", "spend", "age"])
-    assert rows.integers == ("user", "spend", "age")
-    assert mixed_bundle.predict(rows).frame().equals(mixed_bundle.score(frame))

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from postclick.calibration.probabilities import ServingCorrections
 from postclick.data.encode.encoder import scale
+from postclick.data.lookup.numeric_scaling import NumericScaling
 from postclick.data.manifest import NumericColumn
-from postclick.serving.lookup.numeric_scaling import NumericScaling
-from postclick.serving.probabilities import ServingCorrections
 
 CTR, CVR = np.array([-2.0, 0.5], np.float32), np.array([-1.0, 3.0], np.float32)
 

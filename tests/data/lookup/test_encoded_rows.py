@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from postclick.data.lookup.encoded_rows import BagRows, EncodedRows, Layout
 from postclick.errors import InputError
-from postclick.serving.lookup.encoded_rows import BagRows, EncodedRows, Layout
 
 LAYOUT = Layout(("user", "item"), ("age", "price", "price"), ("history", "tags"))
 

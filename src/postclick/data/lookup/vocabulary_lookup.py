@@ -6,11 +6,11 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from postclick.data.lookup.hash_table import Int32s
+from postclick.data.lookup.integer_lookup import IntegerLookup
+from postclick.data.lookup.text_lookup import TextLookup, find_raw_texts, find_texts
 from postclick.data.read.values.canonical_text import to_text
 from postclick.data.read.values.value_rules import DEFAULT_RULES, ValueRules
-from postclick.serving.lookup.hash_table import Int32s
-from postclick.serving.lookup.integer_lookup import IntegerLookup
-from postclick.serving.lookup.text_lookup import TextLookup, find_raw_texts, find_texts
 
 _FLOATS = {pl.Float64, pl.Float32}
 # Below it a whole float is an integer of 64 bits.

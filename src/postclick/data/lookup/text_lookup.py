@@ -7,12 +7,12 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from postclick.data.lookup.hash_table import HashTable, Int32s, UInt64s
 from postclick.data.read.values.canonical_text import to_text
 from postclick.data.read.values.earlier_text import earlier_text
 from postclick.data.read.values.spellings import VALUE
 from postclick.data.read.values.value_rules import DEFAULT_RULES, ValueRules
 from postclick.errors import InputError
-from postclick.serving.lookup.hash_table import HashTable, Int32s, UInt64s
 
 _SEEDS = 16
 # A letter of true, false or infinity, or a digit beside what its value may be written without.

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postclick.data.encode.vocabulary import Vocabulary
+from postclick.data.lookup import text_lookup
+from postclick.data.lookup.hash_table import HashTable
+from postclick.data.lookup.integer_lookup import IntegerColumns, IntegerLookup
+from postclick.data.lookup.vocabulary_lookup import VocabularyLookup, find_ids
 from postclick.data.read.values.canonical_text import to_text
 from postclick.errors import InputError
-from postclick.serving.lookup import text_lookup
-from postclick.serving.lookup.hash_table import HashTable
-from postclick.serving.lookup.integer_lookup import IntegerColumns, IntegerLookup
-from postclick.serving.lookup.vocabulary_lookup import VocabularyLookup, find_ids
 
 KNOWN = [
     "7",

@@ -11,6 +11,18 @@ from postclick.data.encode.pooling import pooling_weights
 from postclick.data.encode.scaling import quantile_ids
 from postclick.data.encode.vectors import VectorScaling
 from postclick.data.encode.vocabulary import Vocabulary
+from postclick.data.lookup.earlier_lookup import EarlierLookup, earlier
+from postclick.data.lookup.encoded_rows import (
+    BagRows,
+    EncodedRows,
+    Floats32,
+    Int32s,
+    Layout,
+)
+from postclick.data.lookup.integer_lookup import IntegerColumns
+from postclick.data.lookup.numeric_scaling import NumericScaling, read_number
+from postclick.data.lookup.raw_rows import RawRows
+from postclick.data.lookup.vocabulary_lookup import VocabularyLookup, find_ids
 from postclick.data.manifest import (
     WEIGHTS_SUFFIX,
     BagColumn,
@@ -27,18 +39,6 @@ from postclick.data.read.values.value_rules import ValueRules
 from postclick.data.read.values.vectors import LENGTH, TEXT, matrix_of
 from postclick.data.schema import Hashed, LogSchema, MultiCategorical, Vector
 from postclick.errors import InputError
-from postclick.serving.lookup.earlier_lookup import EarlierLookup, earlier
-from postclick.serving.lookup.encoded_rows import (
-    BagRows,
-    EncodedRows,
-    Floats32,
-    Int32s,
-    Layout,
-)
-from postclick.serving.lookup.integer_lookup import IntegerColumns
-from postclick.serving.lookup.numeric_scaling import NumericScaling, read_number
-from postclick.serving.lookup.raw_rows import RawRows
-from postclick.serving.lookup.vocabulary_lookup import VocabularyLookup, find_ids
 from postclick.suggest import meant
 
 _TROUBLE = {

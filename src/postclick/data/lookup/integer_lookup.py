@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from postclick.serving.lookup.hash_table import HashTable, Int32s, UInt64s
+from postclick.data.lookup.hash_table import HashTable, Int32s, UInt64s
 
 # An odd number whose product mixes the upper bits (Fibonacci hashing, Knuth 6.4); a bijection.
 _MIX = np.uint64(0x9E3779B97F4A7C15)

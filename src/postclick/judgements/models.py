@@ -1,0 +1,73 @@
+"""Which models are judged: columns with their predictions, runs, and bundles."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from postclick.errors import InputError
+from postclick.judging.predicted.columns import KINDS, ModelColumns, find_models, parse_model
+from postclick.judging.scorer import Scorer
+from postclick.serving.opened_scorer import open_scorer
+from postclick.spelling import option
+
+Model: TypeAlias = ModelColumns | Scorer
+# A folder, columns by what they hold, or what scores rows.
+ModelLike: TypeAlias = str | Path | Mapping[str, str] | ModelColumns | Scorer
+ModelsLike: TypeAlias = Mapping[str, ModelLike] | Sequence[str | Path]
+
+
+def models_of(
+    given: ModelsLike | None, columns: Sequence[str], *, calibrated: bool = True
+) -> dict[str, Model]:
+    """The models by name, in the order given; by the names of columns where none are.
+
+    Args:
+        given: folders of runs and bundles, also as `NAME=FOLDER`; columns as
+            `NAME=pctr:COLUMN,pcvr:COLUMN`; or all that as a mapping by name.
+        columns: of the log.
+        calibrated: whether runs apply the calibrator that they have.
+
+    Raises:
+        InputError: there is no such column or folder, or two models have one name.
+
+    >>> list(models_of(None, ["pcvr_a", "b_pcvr"]))
+    ['a', 'b']
+    """
+    if given is None or not given:
+        return {one.name: one for one in find_models(columns)}
+    named = given.items() if isinstance(given, Mapping) else (_named(one) for one in given)
+    found: dict[str, Model] = {}
+    for name, model in named:
+        if name in found:
+            raise InputError(
+                f"two models are called {name!r}: name one otherwise, {option('model')} NAME=..."
+            )
+        found[name] = _opened(name, model, columns, calibrated)
+    return found
+
+
+def _named(text: str | Path) -> tuple[str, ModelLike]:
+    """`NAME=FOLDER`, `NAME=pctr:COLUMN,...`, or a folder by its own name."""
+    name, equals, rest = str(text).partition("=")
+    if not equals:
+        return Path(str(text)).name, str(text)
+    if rest.partition(":")[0] in KINDS:
+        return name, parse_model(str(text))
+    return name, rest
+
+
+def _opened(name: str, model: ModelLike, columns: Sequence[str], calibrated: bool) -> Model:
+    if isinstance(model, str | Path):
+        return open_scorer(model, calibrated=calibrated)
+    if isinstance(model, Mapping):
+        odd = next((kind for kind in model if kind not in KINDS), None)
+        if odd is not None or not model:
+            raise InputError(f"model {name!r} has {odd!r}: give columns as {', '.join(KINDS)}")
+        model = ModelColumns(name, **model)
+    if isinstance(model, ModelColumns):
+        lacking = next((column for column in model.columns if column not in columns), None)
+        if lacking is not None:
+            raise InputError(
+                f"model {name!r}: no column {lacking!r} in the log; it has {', '.join(columns)}"
+            )
+    return model

@@ -1,0 +1,133 @@
+"""How a log is judged, settled before its rows are read; and the reading itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from postclick.data.read.log_source import LogSource
+from postclick.data.read.values.value_rules import ValueRules
+from postclick.errors import InputError
+from postclick.judgements.models import Model
+from postclick.judging.entire import FittedPropensity, PropensityFit
+from postclick.judging.predicted.columns import ModelColumns, Roles
+from postclick.judging.predicted.engine import Engine
+from postclick.judging.predicted.read_rows import LogOfPredictions, OnBadRows
+from postclick.judging.predicted.result import JudgedLog
+from postclick.judging.predicted.whole_space import fitted_source
+from postclick.progress import Reporter
+from postclick.spelling import option
+
+# Propensities that are no column: fitted here, or each model's own.
+FIT, OWN = "fit", "pctr"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is judged and how.
+
+    Attributes:
+        models: by name, the one to beat first.
+        numeric: of features, whether they are numbers, where a schema says so.
+        propensity: "fit", "pctr", a column, or None where the entire space is not asked for.
+    """
+
+    models: Mapping[str, Model]
+    roles: Roles
+    rules: ValueRules
+    numeric: Mapping[str, bool]
+    propensity: str | None
+    clip: float
+    on_bad_rows: OnBadRows
+    top: int
+    level: float
+    resamples: int
+    seed: int
+
+    def judged(self, source: LogSource, reporter: Reporter) -> JudgedLog:
+        """Read the log, once, or twice to fit a propensity, and judge it.
+
+        Raises:
+            InputError: a value cannot be used, or there is no row.
+        """
+        fitted = self._fitted(source, reporter) if self.propensity == FIT else None
+        models = {name: _reading(one, source) for name, one in self.models.items()}
+        log = LogOfPredictions(
+            source,
+            self.roles,
+            models,
+            rules=self.rules,
+            on_bad_rows=self.on_bad_rows,
+            fitted=fitted,
+        )
+        with self._engine() as engine, self._engine() as random:
+            reporter.start("judge", None, "rows")
+            for rows in log.rows():
+                engine.add(rows)
+                reporter.advance(len(rows))
+                if rows.randomised is not None and (rows.randomised > 0).any():
+                    drawn = rows.randomised > 0
+                    random.add(rows.where(drawn).weighing(1.0 / rows.randomised[drawn]))
+            if not engine.rows:
+                raise InputError(f"{source.name} has no rows to judge")
+            judged = engine.judged(source.name)
+            if random.rows:
+                part = random.judged(f"{source.name}, randomised rows")
+                judged = replace(judged, randomised=part)
+        return replace(judged, findings=self._findings(log), roles=self.roles.columns)
+
+    def _engine(self) -> Engine:
+        return Engine(
+            list(self.models),
+            self.rules,
+            numeric=self.numeric,
+            top=self.top,
+            level=self.level,
+            resamples=self.resamples,
+            seed=self.seed,
+            threads=min(len(self.models), os.cpu_count() or 1),
+            propensity=self._propensity_words(),
+            clip=self.clip,
+        )
+
+    def _propensity_words(self) -> str | None:
+        if self.propensity is None:
+            return None
+        if self.propensity == FIT:
+            return fitted_source(self.roles.features)
+        if self.propensity == OWN:
+            return "each model's own pCTR"
+        return f"logged in column {self.propensity}"
+
+    def _fitted(self, source: LogSource, reporter: Reporter) -> FittedPropensity:
+        fit = PropensityFit(
+            self.roles.features,
+            categorical=[n for n in self.roles.features if self.numeric.get(n) is False],
+            numeric=[n for n in self.roles.features if self.numeric.get(n)],
+            seed=self.seed,
+        )
+        roles = replace(self.roles, by=(), propensity=None, time=None, exposure=None)
+        log = LogOfPredictions(source, roles, {}, rules=self.rules, on_bad_rows=self.on_bad_rows)
+        reporter.start("fit propensity", None, "rows")
+        for rows in log.rows():
+            frame = rows.frame("feature ")
+            fit.add(frame, rows.click, rows.unit.astype(np.int64), rows.weight)
+            reporter.advance(len(rows))
+        return fit.fit()
+
+    def _findings(self, log: LogOfPredictions) -> tuple[str, ...]:
+        found = list(log.source.notes)
+        found += [f"left out {count:,} rows: {what}" for what, count in log.dropped.items()]
+        if self.roles.group is None:
+            found.append(
+                "rows are taken as independent; where users or requests repeat, name them with "
+                f"{option('group')}, or intervals are too narrow"
+            )
+        return tuple(found)
+
+
+def _reading(model: Model, source: LogSource) -> Model:
+    return model if isinstance(model, ModelColumns) else model.reading(source.decimal)

@@ -1,0 +1,220 @@
+"""The one sentence to act on, and the few that it rests on, from a judgement's figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from postclick.judging.predicted.result import (
+    Answer,
+    Difference,
+    Figure,
+    JudgedLog,
+    SegmentFigure,
+)
+
+# What models are compared by: the first of these that two or more of them have.
+PRIMARY = (("cvr_auc", "clicked"), ("ctcvr_auc", "entire"), ("ctr_auc", "entire"))
+NAMES = {"cvr_auc": "CVR-AUC", "ctcvr_auc": "CTCVR-AUC", "ctr_auc": "CTR-AUC"}
+LEVEL = 0.05
+# A segment is named where its PCOC is off beyond noise and rests on so many conversions.
+LEAST = 20
+
+
+def answer_of(judged: JudgedLog, against: str | None = None) -> Answer:
+    """What to ship, and what to do about it.
+
+    Args:
+        against: the model that others have to beat; by default the first, the simplest.
+    """
+    reference = against or judged.models[0]
+    primary = _primary(judged)
+    if len(judged.models) == 1 or primary is None:
+        return _of_one(judged, reference)
+    metric, space = primary
+    values = {
+        name: value
+        for name in judged.models
+        if (value := judged.value(name, metric, space)) is not None
+    }
+    if reference not in values:
+        reference = next(iter(values))
+    best = max(values, key=lambda name: values[name])
+    beats = _pairs(judged.differences, metric, space, model=best)
+    over = _pairs(judged.differences, metric, space, against=reference)
+    winners = {name: one for name, one in over.items() if one.gain > 0 and one.holm < LEVEL}
+    alone = bool(beats) and all(one.gain > 0 and one.holm < LEVEL for one in beats.values())
+    name = NAMES[metric]
+    if best == reference and alone:
+        nearest = min(beats.values(), key=lambda one: one.gain)
+        first = f"Keep `{best}`: {_gain(nearest, name)} over the nearest, `{nearest.against}`"
+        ship, supported = best, True
+    elif best in winners:
+        first = f"Ship `{best}`: {_gain(winners[best], name)} over `{reference}`"
+        rivals = [m for m in winners if m != best and not _beaten(beats[m])]
+        if rivals:
+            first += f"; {_named(rivals)} cannot be told from it"
+        ship, supported = best, alone
+    elif winners:
+        ship = max(winners, key=lambda one: values[one])
+        first = f"Ship `{ship}`: {_gain(winners[ship], name)} over `{reference}`"
+        supported = False
+    else:
+        conversions = _count(judged, metric)
+        seen = min((one.detectable for one in over.values()), default=0.0)
+        first = (
+            f"No model is better than `{reference}` beyond noise on {conversions} "
+            f"(difference in {name} that could have been seen: {_short(seen)}). "
+            f"Ship the simplest, `{reference}`"
+        )
+        ship, supported = reference, False
+    sentence = f"{first}. {_calibration(judged, ship)}".strip()
+    return Answer(sentence, ship, supported, tuple(_details(judged, ship, reference, primary)))
+
+
+def _of_one(judged: JudgedLog, name: str) -> Answer:
+    told = _calibration(judged, name, alone=True)
+    primary = _primary(judged)
+    found = None if primary is None else judged.figure(name, *primary)
+    ranks = ""
+    if found is not None and found.value is not None and primary is not None:
+        ranks = f" {NAMES[primary[0]]} is {found.value:.3f}{_ends(found)}."
+    return Answer(f"{told}{ranks}".strip(), name, False, tuple(_details(judged, name, name, None)))
+
+
+def _primary(judged: JudgedLog) -> tuple[str, str] | None:
+    wanted = min(2, len(judged.models))
+    for metric, space in PRIMARY:
+        having = [m for m in judged.models if judged.value(m, metric, space) is not None]
+        if len(having) >= wanted:
+            return metric, space
+    return None
+
+
+def _calibration(judged: JudgedLog, name: str, *, alone: bool = False) -> str:
+    """Whether the level of its predictions is right, in a sentence."""
+    for metric, told in (("cvr_pcoc", "pCVR"), ("ctcvr_pcoc", "pCTCVR"), ("ctr_pcoc", "pCTR")):
+        found = judged.figure(name, metric)
+        if found is None or found.value is None:
+            continue
+        whose = f"The {told} of `{name}`" if alone else f"Its {told}"
+        if found.low is None or found.high is None or found.low <= 1 <= found.high:
+            return (
+                f"{whose} is right on average within noise (PCOC {found.value:.2f}{_ends(found)})."
+            )
+        off = abs(found.value - 1.0)
+        side = "high" if found.value > 1 else "low"
+        return (
+            f"{whose} is {100 * off:.0f} % too {side} (PCOC {found.value:.2f}{_ends(found)}): "
+            "calibrate."
+        )
+    conversions = judged.conversions
+    return (
+        f"There {'is' if conversions == 1 else 'are'} {conversions:,} "
+        f"conversion{'' if conversions == 1 else 's'} and {judged.clicks:,} clicks: no level can "
+        "be judged."
+    )
+
+
+def _details(
+    judged: JudgedLog, ship: str, reference: str, primary: tuple[str, str] | None
+) -> list[str]:
+    found = []
+    if primary is not None and len(judged.models) > 1:
+        metric, space = primary
+        over = _pairs(judged.differences, metric, space, against=reference)
+        listed = ", ".join(
+            f"`{name}` {one.gain:+.4f} ({one.low:+.4f} to {one.high:+.4f})"
+            for name, one in over.items()
+        )
+        if over:
+            seen = ", ".join(sorted({_short(one.detectable) for one in over.values()}))
+            found.append(
+                f"{NAMES[metric]} against `{reference}`: {listed}. With 80 % power these rows show "
+                f"a difference of {seen}."
+            )
+    worst = worst_segments(judged, ship)
+    if worst:
+        found.append(
+            "Farthest off: "
+            + "; ".join(
+                f"{one.feature} = {one.value}, PCOC {one.pcoc:.2f} ({one.low:.2f} to "
+                f"{one.high:.2f}, {one.conversions:,} conversions)"
+                for one in worst
+            )
+            + "."
+        )
+    found.append(
+        f"Intervals of {100 * judged.level:.0f} % over "
+        + ("groups of rows" if judged.unit == "group" else "rows, taken as independent")
+        + f": {judged.rows:,} impressions, {judged.clicks:,} clicks, "
+        f"{judged.conversions:,} conversions."
+    )
+    return found
+
+
+def worst_segments(judged: JudgedLog, model: str, most: int = 3) -> list[SegmentFigure]:
+    """The segments whose PCOC of pCVR is farthest from 1 beyond noise, the worst first."""
+    off = [
+        one
+        for one in judged.segments
+        if one.model == model
+        and one.quantity == "cvr"
+        and one.conversions >= LEAST
+        and one.pcoc
+        and one.low is not None
+        and one.high is not None
+        and not one.low <= 1 <= one.high
+    ]
+    return sorted(off, key=lambda one: -max(one.pcoc or 1, 1 / (one.pcoc or 1)))[:most]
+
+
+def _pairs(
+    differences: Sequence[Difference],
+    metric: str,
+    space: str,
+    *,
+    model: str | None = None,
+    against: str | None = None,
+) -> dict[str, Difference]:
+    """Differences of one model to all others, or of all others to one, by the other."""
+    return {
+        one.against if model is not None else one.model: one
+        for one in differences
+        if (one.metric, one.space) == (metric, space)
+        and model in (None, one.model)
+        and against in (None, one.against)
+    }
+
+
+def _beaten(one: Difference) -> bool:
+    return one.gain > 0 and one.holm < LEVEL
+
+
+def _gain(one: Difference, name: str) -> str:
+    return f"{one.gain:+.4f} {name} ({one.low:+.4f} to {one.high:+.4f})"
+
+
+def _ends(found: Figure) -> str:
+    if found.low is None or found.high is None:
+        return ""
+    return f", {found.low:.2f} to {found.high:.2f}"
+
+
+def _count(judged: JudgedLog, metric: str) -> str:
+    if metric == "ctr_auc":
+        return f"{judged.clicks:,} clicks"
+    return f"{judged.conversions:,} test conversions"
+
+
+def _short(value: float) -> str:
+    """Two digits that count.
+
+    >>> _short(0.0312), _short(0.00456)
+    ('0.031', '0.0046')
+    """
+    return f"{value:.2g}"
+
+
+def _named(names: Sequence[str]) -> str:
+    shown = [f"`{name}`" for name in names]
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))

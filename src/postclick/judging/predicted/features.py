@@ -1,0 +1,260 @@
+"""Features of a log that is read once: values as codes or numbers, segments when all were seen."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from postclick.data.read.values.canonical_text import to_text
+from postclick.data.read.values.numbers import to_number
+from postclick.data.read.values.times import KINDS as TIME_KINDS
+from postclick.data.read.values.times import to_time
+from postclick.data.read.values.value_rules import ValueRules
+from postclick.errors import InputError
+from postclick.metrics.buckets import bucket_starts
+from postclick.spelling import option
+
+MISSING, OTHERS = "(missing)", "(others)"
+TOP = 20
+# A number with at most DISTINCT values is cut by value, others into BUCKETS of equal frequency.
+DISTINCT, BUCKETS = 20, 10
+MOST_VALUES = 100_000
+# Numbers that are kept to find the buckets by.
+SAMPLE = 200_000
+HOUR = 3_600_000_000  # microseconds
+DAY, WEEK = 24 * HOUR, 7 * 24 * HOUR
+Kind = Literal["categorical", "numeric", "time"]
+Arrays = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Segments:
+    """How the rows of a log are cut by one feature.
+
+    Attributes:
+        names: of the segments, in the order in which they are shown.
+        values: how many values of the feature each holds.
+    """
+
+    names: tuple[str, ...]
+    values: tuple[int, ...]
+
+
+class Feature(ABC):
+    """One feature: `read` every piece of it, then `settle` the segments, then ask `of` which."""
+
+    kind: Kind
+
+    def __init__(self, name: str, rules: ValueRules) -> None:
+        self.name, self.rules = name, rules
+
+    @abstractmethod
+    def read(self, column: pl.Series) -> Arrays:
+        """A number for the value of each row, `(k,)`."""
+
+    @abstractmethod
+    def settle(self) -> Segments:
+        """The segments, once every row has been read."""
+
+    @abstractmethod
+    def of(self, read: Arrays) -> NDArray[np.int64]:
+        """The segment of each row, from what `read` gave."""
+
+
+class Category(Feature):
+    """Values by their canonical text; the most frequent have a segment each."""
+
+    kind: Kind = "categorical"
+
+    def __init__(self, name: str, rules: ValueRules, top: int = TOP) -> None:
+        super().__init__(name, rules)
+        self._top = top
+        self._codes: dict[str | None, int] = {}
+        self._rows = np.zeros(0, np.int64)
+        self._place = np.zeros(0, np.int64)
+
+    def read(self, column: pl.Series) -> NDArray[np.int32]:
+        text = to_text(column, self.rules)
+        values = text.unique().to_list()
+        for value in values:
+            self._codes.setdefault(value, len(self._codes))
+        if len(self._codes) > MOST_VALUES:
+            raise InputError(
+                f"feature {self.name!r} has more than {MOST_VALUES:,} values: give "
+                f"{option('by')} one with fewer, such as a category of them"
+            )
+        codes = pl.DataFrame({"value": values, "code": [self._codes[one] for one in values]})
+        codes = codes.with_columns(pl.col("value").cast(pl.String))
+        found = (
+            text.to_frame("value")
+            .join(codes, on="value", how="left", nulls_equal=True, maintain_order="left")["code"]
+            .to_numpy()
+        )
+        counts = np.bincount(found, minlength=len(self._codes))
+        counts[: self._rows.size] += self._rows
+        self._rows = counts
+        return found.astype(np.int32)
+
+    def settle(self) -> Segments:
+        named = [MISSING if value is None else value for value in self._codes]
+        numbers = pl.Series(named, dtype=pl.String).cast(pl.Float64, strict=False)
+        order = np.argsort(-self._rows, kind="stable")
+        shown, rest = order[: self._top], order[self._top :]
+        if numbers.null_count() <= (None in self._codes) and not rest.size:
+            shown = np.lexsort((numbers.fill_null(np.inf).to_numpy(),))  # numbers by size
+        self._place = np.full(len(named), shown.size, np.int64)
+        self._place[shown] = np.arange(shown.size)
+        names, values = [named[k] for k in shown], [1] * int(shown.size)
+        if rest.size:
+            names, values = [*names, OTHERS], [*values, int(rest.size)]
+        return Segments(tuple(names), tuple(values))
+
+    def of(self, read: Arrays) -> NDArray[np.int64]:
+        return self._place[read]
+
+
+class Number(Feature):
+    """Numbers: by value where there are few, else in buckets of about equally many rows."""
+
+    kind: Kind = "numeric"
+
+    def __init__(self, name: str, rules: ValueRules) -> None:
+        super().__init__(name, rules)
+        self._seen: list[NDArray[np.float64]] = []
+        self._kept, self._step, self._missing = 0, 1, False
+        self._edges = np.zeros(0)
+
+    def read(self, column: pl.Series) -> NDArray[np.float64]:
+        values = to_number(column, self.rules)[0].fill_null(np.nan).to_numpy()
+        known = values[~np.isnan(values)]
+        self._missing |= known.size < values.size
+        self._seen.append(known[:: self._step])
+        self._kept += self._seen[-1].size
+        while self._kept > SAMPLE:
+            # Every second of what is kept, and of what comes: an even sample of bounded size.
+            self._seen = [np.concatenate(self._seen)[::2]]
+            self._kept, self._step = self._seen[0].size, 2 * self._step
+        return values
+
+    def settle(self) -> Segments:
+        ordered = np.sort(np.concatenate(self._seen)) if self._seen else np.zeros(0)
+        starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))[: ordered.size]
+        if starts.size > DISTINCT or self._step > 1:
+            starts = np.array(bucket_starts(ordered, BUCKETS))
+        self._edges = ordered[starts[1:]]
+        names = self._names(ordered, starts) if ordered.size else []
+        names += [MISSING] if self._missing or not names else []
+        return Segments(tuple(names), (1,) * len(names))
+
+    def _names(self, ordered: NDArray[np.float64], starts: Arrays) -> list[str]:
+        ends = np.append(starts[1:], ordered.size)
+        found = []
+        for k, (a, b) in enumerate(zip(starts, ends, strict=True)):
+            low, high = float(ordered[a]), float(ordered[b - 1])
+            if low == high and self._step == 1:
+                found.append(f"{low:.6g}")
+            elif self._step == 1:
+                found.append(f"{low:.6g} to {high:.6g}")
+            elif k == 0:
+                found.append("all" if starts.size == 1 else f"below {ordered[starts[1]]:.6g}")
+            elif k == starts.size - 1:
+                found.append(f"{low:.6g} and above")
+            else:
+                found.append(f"{low:.6g} to below {ordered[starts[k + 1]]:.6g}")
+        return found
+
+    def of(self, read: Arrays) -> NDArray[np.int64]:
+        number = np.searchsorted(self._edges, read, side="right")
+        number[np.isnan(read)] = self._edges.size + 1
+        return number.astype(np.int64)
+
+
+class Time(Feature):
+    """Moments by hour, day or week, whichever gives at most some forty; ordinals as numbers."""
+
+    kind: Kind = "time"
+
+    def __init__(self, name: str, rules: ValueRules) -> None:
+        super().__init__(name, rules)
+        self._first, self._last, self._missing = np.inf, -np.inf, False
+        self._ordinals = False
+        self._width = float(DAY)
+
+    def read(self, column: pl.Series) -> NDArray[np.float64]:
+        times = to_time(column, self.rules)
+        kinds = set(times.kind.unique().to_list())
+        self._ordinals |= TIME_KINDS.index("ordinals") in kinds
+        values = times.time.fill_null(np.nan).to_numpy()
+        known = values[~np.isnan(values)]
+        self._missing |= known.size < values.size
+        if known.size:
+            self._first = min(self._first, float(known.min()))
+            self._last = max(self._last, float(known.max()))
+        return values
+
+    def settle(self) -> Segments:
+        if self._last < self._first:
+            return Segments((MISSING,), (1,))
+        span = self._last - self._first
+        if self._ordinals:
+            self._width = max(1.0, np.ceil((span + 1) / 40))
+        else:
+            widths = (HOUR, DAY, WEEK)
+            fitting = (w for w in widths if span // w < 40)
+            self._width = float(next(fitting, WEEK * max(1.0, np.ceil(span / WEEK / 40))))
+        self._first = np.floor(self._first / self._width) * self._width
+        count = int((self._last - self._first) // self._width) + 1
+        names = [self._called(self._first + k * self._width) for k in range(count)]
+        names += [MISSING] if self._missing else []
+        return Segments(tuple(names), (1,) * len(names))
+
+    def _called(self, start: float) -> str:
+        if self._ordinals:
+            return f"from {start:.0f}" if self._width > 1 else f"{start:.0f}"
+        at = pl.Series([int(start)]).cast(pl.Datetime("us"))
+        if self._width < DAY:
+            return str(at.dt.strftime("%Y-%m-%d %Hh")[0])
+        day = str(at.dt.strftime("%Y-%m-%d")[0])
+        return day if self._width == DAY else f"week(s) from {day}"
+
+    def of(self, read: Arrays) -> NDArray[np.int64]:
+        missing = np.isnan(read)
+        if not np.isfinite(self._first):
+            return np.zeros(read.size, np.int64)
+        count = int((self._last - self._first) // self._width) + 1
+        found = np.where(missing, count, (np.where(missing, 0, read) - self._first) // self._width)
+        return found.astype(np.int64)
+
+
+def feature_for(
+    name: str, column: pl.Series, rules: ValueRules, *, numeric: bool | None = None, top: int = TOP
+) -> Feature:
+    """How a feature is read, told from its first rows: decimals are numbers, all else categories.
+
+    Args:
+        numeric: what a schema says of it, None where there is none.
+
+    Raises:
+        InputError: it holds several values for each row.
+
+    >>> rules = ValueRules()
+    >>> [feature_for("x", pl.Series(v), rules).kind for v in ([1, 2], [0.5, 2.0], ["1.5", "2"])]
+    ['categorical', 'numeric', 'numeric']
+    """
+    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
+        raise InputError(
+            f"feature {name!r} holds {column.dtype}, not one value per row: give "
+            f"{option('by')} another"
+        )
+    if numeric is None:
+        numeric = column.dtype.is_float() or column.dtype.is_decimal()
+        if numeric or column.dtype == pl.String:
+            found, unreadable, _ = to_number(column, rules)
+            whole = found.drop_nulls().drop_nans()
+            numeric = len(whole) > 0 and not unreadable.rows and bool((whole % 1 != 0).any())
+    return Number(name, rules) if numeric else Category(name, rules, top)

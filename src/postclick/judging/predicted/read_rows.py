@@ -1,0 +1,232 @@
+"""A log of predictions, read chunk by chunk into `JudgedRows`; what is wrong with it is refused."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from postclick.data.read.log_source import LogSource
+from postclick.data.read.values.labels import to_funnel
+from postclick.data.read.values.numbers import to_number
+from postclick.data.read.values.sample_weight import to_weight
+from postclick.data.read.values.value_rules import ValueRules
+from postclick.errors import InputError
+from postclick.judging.entire import FittedPropensity
+from postclick.judging.predicted.columns import ModelColumns, Roles
+from postclick.judging.predicted.rows import JudgedRows, Predicted
+from postclick.judging.predicted.units import group_hash, units_of
+from postclick.judging.scorer import Scorer
+from postclick.spelling import option
+
+OnBadRows = Literal["error", "drop"]
+Bools = NDArray[np.bool_]
+_FLOATS = (pl.Float32, pl.Float64)
+
+
+class LogOfPredictions:
+    """A log with labels, and models whose predictions are columns of it or that score its rows.
+
+    Attributes:
+        dropped: rows that were left out so far, by what was wrong with them.
+
+    Raises:
+        InputError: a column that a role or a model names is not there.
+    """
+
+    def __init__(
+        self,
+        source: LogSource,
+        roles: Roles,
+        models: Mapping[str, ModelColumns | Scorer],
+        *,
+        rules: ValueRules | None = None,
+        on_bad_rows: OnBadRows = "error",
+        fitted: FittedPropensity | None = None,
+    ) -> None:
+        """`fitted` gives propensities where no column has them; it reads `roles.features`."""
+        roles.require(source.columns, source.name)
+        self.source, self.roles, self.models = source, roles, models
+        self._fitted = fitted
+        self.dropped: dict[str, int] = {}
+        self._rules = rules or ValueRules(decimal="," if source.decimal == "," else ".")
+        self._drop = on_bad_rows == "drop"
+        read = [c for model in models.values() for c in columns_of(model)]
+        self._columns = list(dict.fromkeys([*roles.columns.values(), *read]))
+        source.require(self._columns)
+
+    def rows(self) -> Iterator[JudgedRows]:
+        """All rows, in order, some hundred thousand at a time.
+
+        Raises:
+            InputError: a value cannot be used; the message has its column, row and mend.
+        """
+        first = 0
+        for frame in self.source.frames(self._columns):
+            if frame.height:
+                numbers = np.arange(first, first + frame.height)
+                first += frame.height
+                yield self._read(frame, numbers)
+
+    def _read(self, frame: pl.DataFrame, numbers: NDArray[np.int64]) -> JudgedRows:
+        roles = self.roles
+        click, conversion, good = self._labels(frame, numbers)
+        if not good.all():
+            frame, numbers = frame.filter(pl.Series(good)), numbers[good]
+            click, conversion = click[good], conversion[good]
+        group = None if roles.group is None else group_hash(frame[roles.group], self._rules)
+        values = [(f"by {name}", name) for name in roles.by]
+        values += [(f"feature {name}", name) for name in roles.features if name not in roles.by]
+        values += [(role, getattr(roles, role) or "") for role in ("time", "exposure")]
+        unit = units_of(numbers, group)
+        propensity = self._probability(frame, roles.propensity, numbers, "propensity")
+        if self._fitted is not None:
+            known = frame.select(roles.features)
+            propensity = self._fitted.predict(known, unit.astype(np.int64))
+        return JudgedRows(
+            click,
+            conversion,
+            {name: self._predicted(name, one, frame, numbers) for name, one in self.models.items()},
+            unit,
+            group,
+            self._weight(frame, numbers),
+            self._truth(frame, numbers, click, conversion),
+            propensity,
+            self._probability(frame, roles.randomised, numbers, "randomised", missing=0.0),
+            {role: frame[column] for role, column in values if column},
+        )
+
+    def _labels(
+        self, frame: pl.DataFrame, numbers: NDArray[np.int64]
+    ) -> tuple[Bools, Bools, Bools]:
+        """Click, conversion, and which rows are good."""
+        names = self.roles.click.column, self.roles.conversion.column
+        labels, _ = to_funnel((frame[names[0]], frame[names[1]]), self.roles, self._rules)
+        good = np.ones(frame.height, np.bool_)
+        found = []
+        for name, role, label in zip(names, ("click", "conversion"), labels, strict=True):
+            wrong = label.is_null().to_numpy() & good
+            rule = f"give a rule such as {option(role)} '{name} > 0'"
+            self._refuse(wrong, numbers, f"{name!r} is neither 0 nor 1", frame[name], rule)
+            good &= ~wrong
+            found.append(label.fill_null(0).to_numpy() == 1)
+        click, conversion = found
+        stray = conversion & ~click & good
+        known = option("potential_conversion")
+        self._refuse(
+            stray,
+            numbers,
+            f"{names[1]!r} is 1 without a click",
+            frame[names[1]],
+            f"name a column that says what would have happened as {known}",
+        )
+        return click, conversion, good & ~stray
+
+    def _refuse(
+        self, wrong: Bools, numbers: NDArray[np.int64], what: str, column: pl.Series, mend: str
+    ) -> None:
+        count = int(np.count_nonzero(wrong))
+        if not count:
+            return
+        if self._drop:
+            self.dropped[what] = self.dropped.get(what, 0) + count
+            return
+        raise InputError(
+            f"{self.source.name}: {what} in {_where(wrong, numbers, column)}: mend the log, "
+            f"{mend}, or leave such rows out with {option('on_bad_rows', 'drop')}"
+        )
+
+    def _predicted(
+        self,
+        name: str,
+        model: ModelColumns | Scorer,
+        frame: pl.DataFrame,
+        numbers: NDArray[np.int64],
+    ) -> Predicted:
+        names: tuple[str | None, ...] = ("pctr", "pcvr", "pctcvr")
+        if isinstance(model, ModelColumns):
+            names = (model.pctr, model.pcvr, model.pctcvr)
+        else:
+            frame = model.score(frame)
+        of = f"model {name!r}"
+        return Predicted(*(self._probability(frame, column, numbers, of) for column in names))
+
+    def _probability(
+        self,
+        frame: pl.DataFrame,
+        column: str | None,
+        numbers: NDArray[np.int64],
+        of: str,
+        *,
+        missing: float | None = None,
+    ) -> NDArray[Any] | None:
+        """The column as floats in [0, 1], in the precision that it has."""
+        if column is None:
+            return None
+        raw = frame[column]
+        series = raw if raw.dtype in _FLOATS else to_number(raw, self._rules)[0]
+        filled = series.fill_null(np.nan if missing is None else missing)
+        values = np.asarray(filled.to_numpy())
+        wrong = ~((values >= 0) & (values <= 1))
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0])
+            mend = "fill it in, or leave such rows out of the log"
+            if values[row] == values[row]:
+                mend = "divide percents by 100, and turn logits z into 1 / (1 + exp(-z))"
+            raise InputError(
+                f"{self.source.name}: column {column!r} ({of}) is no probability in "
+                f"{_where(wrong, numbers, raw)}: {mend}"
+            )
+        return values
+
+    def _weight(
+        self, frame: pl.DataFrame, numbers: NDArray[np.int64]
+    ) -> NDArray[np.float64] | None:
+        if self.roles.weight is None:
+            return None
+        raw = frame[self.roles.weight]
+        weight, bad = to_weight(raw, self._rules)
+        if bad.rows:
+            raise InputError(
+                f"{self.source.name}: the weight {self.roles.weight!r} cannot be used in "
+                f"{_where(weight.is_null().to_numpy(), numbers, raw)}: give numbers from 0 on"
+            )
+        return weight.to_numpy()
+
+    def _truth(
+        self, frame: pl.DataFrame, numbers: NDArray[np.int64], click: Bools, conversion: Bools
+    ) -> NDArray[Any] | None:
+        roles = self.roles
+        if roles.true_cvr is not None:
+            return self._probability(frame, roles.true_cvr, numbers, "the true CVR")
+        name = roles.potential_conversion
+        found = self._probability(frame, name, numbers, "the potential conversion")
+        if found is None:
+            return None
+        label: Bools = found == 1
+        wrong, what = ~label & (found != 0), "is neither 0 nor 1"
+        if not wrong.any():
+            wrong, what = click & (label != conversion), "is not what a clicked row recorded"
+        if wrong.any():
+            raise InputError(
+                f"{self.source.name}: the potential conversion {name!r} {what} in "
+                f"{_where(wrong, numbers, frame[str(name)])}: mend it, or name a column of "
+                f"probabilities with {option('true_cvr')}"
+            )
+        return label
+
+
+def columns_of(model: ModelColumns | Scorer) -> tuple[str, ...]:
+    """The columns of a log that a model reads."""
+    return model.columns if isinstance(model, ModelColumns) else tuple(model.features)
+
+
+def _where(wrong: Bools, numbers: NDArray[np.int64], column: pl.Series) -> str:
+    """How many rows of those at hand are wrong, and the first of them."""
+    row = int(np.flatnonzero(wrong)[0])
+    count = int(np.count_nonzero(wrong))
+    return (
+        f"{count:,} of rows {numbers[0] + 1:,} to {numbers[-1] + 1:,}, first in row "
+        f"{numbers[row] + 1:,} ({column[row]!r})"
+    )

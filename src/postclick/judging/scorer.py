@@ -1,0 +1,68 @@
+"""`Scorer`: what gives raw rows probabilities, a bundle or a run alike, for who judges them."""
+
+from collections.abc import Sequence
+from typing import Protocol, Self, TypeVar, runtime_checkable
+
+import polars as pl
+
+from postclick.data.read.opening import LogLike, LogSource, open_log
+from postclick.data.read.tables.in_memory import FrameLike
+from postclick.data.schema import LogSchema
+from postclick.data.schema.read_options import read_settings
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """A model that scores raw rows, chunk by chunk."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        ...
+
+    @property
+    def log_schema(self) -> LogSchema:
+        """The schema of the log that it was trained on."""
+        ...
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The raw columns that it needs."""
+        ...
+
+    def score(self, frame: FrameLike) -> pl.DataFrame:
+        """Float32 `pctr`, `pcvr` and `pctcvr` of each row, in order.
+
+        Raises:
+            InputError: a column is missing, or holds what cannot be read.
+        """
+        ...
+
+    def reading(self, decimal: str | None) -> Self:
+        """This scorer for text whose decimals are separated so; itself where it reads it already.
+
+        Args:
+            decimal: "." or ",", None where the text does not say.
+        """
+        ...
+
+
+AnyScorer = TypeVar("AnyScorer", bound=Scorer)
+
+
+def with_log(
+    scorer: AnyScorer, log: LogLike, read: Sequence[str] = ()
+) -> tuple[AnyScorer, LogSource]:
+    """A log opened as the schema of `scorer` says, and the scorer for how it is written.
+
+    Args:
+        log: anything that `open_log` takes.
+        read: how text files are written, `KEY=VALUE` each, in place of what the schema says.
+
+    Raises:
+        InputError: there is no such log, or an option is none.
+    """
+    schema = scorer.log_schema
+    settings = read_settings(read, schema.read)
+    source = open_log(log, read=schema.model_copy(update={"read": settings}).reading)
+    return scorer.reading(source.decimal), source
