@@ -1,19 +1,22 @@
 """Models of five other libraries and two of postclick, trained on one log and judged together.
 
     python benchmarks/judge_peers.py --out peers [--world confounded] [--rows 200000]
-        [--only lightgbm,catboost] [--python nextrec=PATH]
+        [--only naive,lightgbm] [--python nextrec=PATH] [--decay 1e-4]
 
 The log is simulated, so that the true CVR of every impression is known. All models get the same
 features and train on the same rows; validation rows stop them, test labels are handed to none.
 Each peer is a process of its own (`peer_models/train_*.py`), with `--python` in an environment of
 its own; one that is not installed is left out and named. postclick's models are trained, exported
-and scored by its commands. What they all hand over is one table, OUT/predictions.parquet.
+and scored by its commands. What they all hand over is one table, OUT/predictions.parquet, which
+`postclick judge` judges: users are the groups that intervals respect. `--decay` gives the libraries
+with networks the decay of embeddings that is postclick's default in place of their own.
 """
 
 import argparse
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -27,7 +30,6 @@ import polars as pl
 
 from peer_models.encode import write_plain_log
 from postclick.data.schema import LogSchema
-from postclick.metrics import EvaluationSums
 from workload import print_table
 
 SCRIPTS = Path(__file__).resolve().parent / "peer_models"
@@ -40,16 +42,19 @@ PEERS = {
     "catboost": "catboost",
 }
 OURS = {"naive": "postclick_naive", "esmm": "postclick_esmm"}
+# The first is what the others are compared with.
+ALL = (*OURS, *PEERS)
 VALID_FRACTION = 0.1
+REQUEST = "request.json"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-# What the table shows: figure, space, heading.
+# What the table shows: figure, space, heading, whether with its interval.
 SHOWN = (
-    ("cvr_auc", "clicked", "CVR-AUC"),
-    ("cvr_nll", "clicked", "CVR-NLL"),
-    ("cvr_pcoc", "clicked", "PCOC"),
-    ("true_cvr_auc", "entire", "true AUC"),
-    ("true_cvr_nll", "entire", "true NLL"),
-    ("cvr_bias", "entire", "true bias"),
+    ("cvr_auc", "clicked", "CVR-AUC", True),
+    ("cvr_nll", "clicked", "CVR-NLL", False),
+    ("cvr_pcoc", "clicked", "PCOC", True),
+    ("true_cvr_auc", "entire", "true AUC", False),
+    ("true_cvr_nll", "entire", "true NLL", False),
+    ("cvr_bias", "entire", "true bias", False),
 )
 
 
@@ -75,10 +80,14 @@ def simulated(out: Path, world: str, rows: int, rates: tuple[float, float], seed
         print(f"{name}: {rows_of.height:,} rows, {clicks:,} clicks, {conversions:,} conversions")
 
 
-def peer(name: str, out: Path, python: str, seed: int) -> dict[str, Any]:
+def peer(
+    name: str, out: Path, python: str, seed: int, decay: float | None = None
+) -> dict[str, Any]:
     """Train one and score the test rows; what its script says, or why it is left out."""
     scores = out / "scores" / f"{PEERS[name]}.parquet"
     command = [python, SCRIPTS / f"train_{name}.py", out / "plain", scores, "--seed", seed]
+    if decay is not None:
+        command += ["--decay", decay]
     done = subprocess.run(
         [str(part) for part in command], capture_output=True, text=True, env=_environment()
     )
@@ -106,7 +115,7 @@ def ours(method: str, out: Path, seed: int) -> dict[str, Any]:
 
 
 def scored(out: Path, model: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What `make` says, and the processor time that it took; taken from OUT if it was made there."""
+    """What `make` says and the processor time that it took; from OUT if it was made there."""
     kept = out / "scores" / f"{model}.json"
     if kept.exists():
         known: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
@@ -132,21 +141,37 @@ def gathered(out: Path, models: list[str]) -> pl.DataFrame:
     return table
 
 
-def figures(table: pl.DataFrame, model: str) -> dict[str, float | None]:
-    """The figures of `SHOWN` by heading."""
-    sums = EvaluationSums()
-    pctr, pcvr = (
-        table[f"{kind}_{model}"].to_numpy().clip(1e-7, 1 - 1e-7) for kind in PROBABILITIES
+def judged(out: Path) -> dict[str, Any]:
+    """What `postclick judge` makes of the table; users are the groups that intervals respect."""
+    folder = out / "judged"
+    if folder.exists():
+        shutil.rmtree(folder)
+    _postclick(
+        *("judge", out / "predictions.parquet", "--group", "user", "--by", "category"),
+        *("--true-cvr", "true_cvr", "--out", folder),
     )
-    logits = (np.log(p) - np.log1p(-p) for p in (pctr, pcvr))
-    labels = (table[name].to_numpy() for name in ("click", "conversion", "true_cvr"))
-    click, conversion, truth = labels
-    sums.update(*logits, click, conversion, true_cvr=truth)
-    found = {(m.metric, m.space): m.value for m in sums.compute()}
-    return {heading: found[figure, space] for figure, space, heading in SHOWN}
+    found: dict[str, Any] = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    return found
 
 
-PROBABILITIES = ("pctr", "pcvr")
+def lines(summary: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """The figures of `SHOWN` by model and heading, with intervals where they are asked for."""
+    found = {(f["model"], f["metric"], f["space"]): f for f in summary["figures"]}
+
+    def text(model: str, metric: str, space: str, *, interval: bool) -> str:
+        figure = found[model, metric, space]
+        if figure["value"] is None:
+            return "-"
+        ends = f" ({figure['low']:.3f} to {figure['high']:.3f})" if interval else ""
+        return f"{figure['value']:.4f}{ends}"
+
+    return {
+        model: {
+            heading: text(model, metric, space, interval=interval)
+            for metric, space, heading, interval in SHOWN
+        }
+        for model in summary["models"]
+    }
 
 
 def _postclick(*arguments: object) -> None:
@@ -160,56 +185,68 @@ def _environment() -> Mapping[str, str]:
     return {**os.environ, **ONE_THREAD}
 
 
-def main() -> None:
+def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        help="Folder to write; what it has of the same log is kept.",
+        "--out", type=Path, required=True, help="Folder; what it has of the same log is kept."
     )
     parser.add_argument("--world", default="confounded")
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--ctr", type=float, default=0.1)
     parser.add_argument("--cvr", type=float, default=0.1)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default=",".join([*PEERS, *OURS]), help="Some of them, a,b,c.")
+    parser.add_argument(
+        "--decay", type=float, help="Decay of embeddings in libraries with networks [their own]."
+    )
+    parser.add_argument("--only", default=",".join(ALL), help="Some of them, a,b,c.")
     parser.add_argument(
         "--python", action="append", default=[], help="PEER=INTERPRETER of another environment."
     )
-    arguments = parser.parse_args()
-    chosen = arguments.only.split(",")
-    unknown = sorted(set(chosen) - {*PEERS, *OURS})
-    if unknown:
-        parser.error(
-            f"--only knows no {', '.join(unknown)}; there are {', '.join([*PEERS, *OURS])}"
-        )
-    pythons = dict(text.split("=", 1) for text in arguments.python)
-    out, seed = arguments.out, arguments.seed
-    request = json.dumps([arguments.world, arguments.rows, arguments.ctr, arguments.cvr, seed])
-    asked = out / "request.json"
-    if asked.exists() and asked.read_text(encoding="utf-8") != request:
-        parser.error(f"{out} holds another log: give another --out")
-    if not asked.exists():
+    asked = parser.parse_args()
+    asked.only = asked.only.split(",")
+    asked.python = dict(text.partition("=")[::2] for text in asked.python)
+    for option, given, known in (("only", asked.only, ALL), ("python", asked.python, PEERS)):
+        if unknown := sorted(set(given) - set(known)):
+            parser.error(f"--{option} knows no {', '.join(unknown)}; there are {', '.join(known)}")
+    kept = asked.out / REQUEST
+    if kept.exists() and kept.read_text(encoding="utf-8") != _request(asked):
+        before = kept.read_text(encoding="utf-8")
+        parser.error(f"{asked.out} holds what {before} gave: give another --out")
+    return asked
+
+
+def _request(asked: argparse.Namespace) -> str:
+    """What the files in OUT depend on."""
+    names = ("world", "rows", "ctr", "cvr", "seed", "decay")
+    return json.dumps({name: getattr(asked, name) for name in names})
+
+
+def main() -> None:
+    asked = _asked()
+    out, seed = asked.out, asked.seed
+    if not (out / REQUEST).exists():
         (out / "scores").mkdir(parents=True)
-        simulated(out, arguments.world, arguments.rows, (arguments.ctr, arguments.cvr), seed)
-        asked.write_text(request, encoding="utf-8")
+        simulated(out, asked.world, asked.rows, (asked.ctr, asked.cvr), seed)
+        (out / REQUEST).write_text(_request(asked), encoding="utf-8")
     said = {}
-    for name in chosen:
+    for name in asked.only:
         if name in PEERS:
-            model, python = PEERS[name], pythons.get(name, sys.executable)
-            said[model] = scored(out, model, partial(peer, name, out, python, seed))
+            python = asked.python.get(name, sys.executable)
+            model, make = PEERS[name], partial(peer, name, out, python, seed, asked.decay)
         else:
-            model = OURS[name]
-            said[model] = scored(out, model, partial(ours, name, out, seed))
+            model, make = OURS[name], partial(ours, name, out, seed)
+        said[model] = scored(out, model, make)
         facts = ", ".join(f"{key} {value}" for key, value in said[model].items())
         print(f"{model}: {facts}", flush=True)
     models = [model for model, found in said.items() if "left_out" not in found]
-    table = gathered(out, models)
-    table.write_parquet(out / "predictions.parquet")
-    print_table({model: figures(table, model) for model in models})
+    gathered(out, models).write_parquet(out / "predictions.parquet")
+    summary = judged(out)
+    table, answer = lines(summary), summary["answer"]
+    print_table(table)
+    print(answer["sentence"])
+    print(json.dumps({"models": said, "lines": table, "answer": answer}))
 
 
 if __name__ == "__main__":

@@ -100,22 +100,49 @@ def pcvr_from_ctcvr(pctr: np.ndarray, pctcvr: np.ndarray) -> np.ndarray:
     return np.divide(pctcvr, pctr, out=np.zeros_like(pctr), where=pctr > 0).clip(0, 1)
 
 
-def run(package: str, fit: Callable[[PlainLog, int, Path], Scores]) -> None:
-    """A peer's script: `LOG OUT [--seed 0]`, scores to OUT, one line of JSON at the end.
+class Settings(NamedTuple):
+    """`decay` is None for the library's own; in `scratch` it may write what it wants to."""
 
-    `fit` takes the log, the seed and a folder for what the library wants to write. A package that
-    is not installed is said in the line, as `left_out`.
+    seed: int
+    decay: float | None
+    scratch: Path
+
+
+def adam(model: Any, own_decay: float, decay: float | None) -> Any:
+    """Adam over a network's weights.
+
+    With `decay`, that is the coupled decay of the embeddings, and other weights have none, as in
+    postclick; without, all have the library's own default.
+    """
+    import torch
+
+    if decay is None:
+        return torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, weight_decay=own_decay)
+    tables = {n for n, _ in model.named_parameters() if n.split(".")[0].startswith("embedding")}
+    parts = [
+        {"params": [p for n, p in model.named_parameters() if (n in tables) == inside]}
+        | {"weight_decay": decay if inside else 0.0}
+        for inside in (True, False)
+    ]
+    return torch.optim.Adam(parts, lr=LEARNING_RATE)
+
+
+def run(package: str, fit: Callable[[PlainLog, Settings], Scores]) -> None:
+    """A peer's script: `LOG OUT [--seed 0] [--decay D]`, scores to OUT, JSON as the last line.
+
+    A package that is not installed is said there, as `left_out`.
     """
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__)
     parser.add_argument("log", type=Path, help="Folder that encode.py wrote.")
     parser.add_argument("out", type=Path, help="Parquet file to write.")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--decay", type=float, help="Of embeddings; the library's own without.")
     arguments = parser.parse_args()
     scratch = arguments.out.with_suffix("")
     scratch.mkdir(parents=True, exist_ok=True)
     log = PlainLog.read(arguments.log)
     try:
-        scores = fit(log, arguments.seed, scratch)
+        scores = fit(log, Settings(arguments.seed, arguments.decay, scratch))
     except ImportError as error:
         print("\n" + json.dumps({"left_out": str(error).splitlines()[0]}))
         return

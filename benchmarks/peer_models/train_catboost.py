@@ -3,14 +3,13 @@
 Defaults, ids as categories; each is stopped by its log loss on the validation rows of its space.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from plain_log import TREES, TREES_WITHOUT_GAIN, PlainLog, PlainSplit, Scores, run
+from plain_log import TREES, TREES_WITHOUT_GAIN, PlainLog, PlainSplit, Scores, Settings, run
 
 
-def fit(log: PlainLog, seed: int, scratch: Path) -> Scores:
+def fit(log: PlainLog, settings: Settings) -> Scores:
     from catboost import CatBoostClassifier, FeaturesData, Pool
 
     def pool(split: PlainSplit, label: int | None = None, clicked_only: bool = False) -> Any:
@@ -27,7 +26,7 @@ def fit(log: PlainLog, seed: int, scratch: Path) -> Scores:
         train, valid = (pool(split, label, clicked_only) for split in (log.train, log.valid))
         model = CatBoostClassifier(
             iterations=TREES,
-            random_seed=seed,
+            random_seed=settings.seed,
             thread_count=1,
             logging_level="Silent",
             allow_writing_files=False,

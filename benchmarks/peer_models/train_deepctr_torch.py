@@ -6,7 +6,6 @@ those of CTCVR apart again. Penalties are its defaults, 1e-5 on embeddings.
 
 import importlib
 import threading
-from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -15,11 +14,12 @@ from plain_log import (
     DIM,
     EPOCHS,
     EPOCHS_WITHOUT_GAIN,
-    LEARNING_RATE,
     SCORING_BATCH,
     TOWER,
     PlainLog,
     Scores,
+    Settings,
+    adam,
     pcvr_from_ctcvr,
     run,
 )
@@ -31,7 +31,7 @@ def ctcvr_nll(labels: np.ndarray, predictions: np.ndarray) -> float:
     return float(-np.mean(np.where(v > 0, np.log(p), np.log1p(-p))))
 
 
-def fit(log: PlainLog, seed: int, scratch: Path) -> Scores:
+def fit(log: PlainLog, settings: Settings) -> Scores:
     # Its import asks the package index for a newer version, in a thread that prints what it finds.
     with mock.patch.object(threading.Thread, "start"):
         inputs = importlib.import_module("deepctr_torch.inputs")
@@ -39,12 +39,15 @@ def fit(log: PlainLog, seed: int, scratch: Path) -> Scores:
         models = importlib.import_module("deepctr_torch.models.multitask.esmm")
     import torch
 
-    torch.manual_seed(seed)
+    torch.manual_seed(settings.seed)
     columns = [inputs.SparseFeat(n, size, embedding_dim=DIM) for n, size in log.sizes.items()]
     columns += [inputs.DenseFeat(name, 1) for name in log.train.numbers]
-    model = models.ESMM(columns, tower_dnn_hidden_units=TOWER, seed=seed)
-    adam = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
-    model.compile(adam, loss=["binary_crossentropy"] * 2)
+    # Its loss is the sum over a batch, so a decay has to be as many times as large.
+    own = settings.decay is None
+    decay = None if own else settings.decay * BATCH
+    penalty = {} if own else {"l2_reg_embedding": 0.0}
+    model = models.ESMM(columns, tower_dnn_hidden_units=TOWER, seed=settings.seed, **penalty)
+    model.compile(adam(model, 0.0, decay), loss=["binary_crossentropy"] * 2)
     model.metrics = {"ctcvr_nll": ctcvr_nll}
     stopper = callbacks.EarlyStopping(
         monitor="val_ctcvr_nll",

@@ -3,14 +3,13 @@
 Defaults, ids as categories; each is stopped by its log loss on the validation rows of its space.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from plain_log import TREES, TREES_WITHOUT_GAIN, PlainLog, PlainSplit, Scores, run
+from plain_log import TREES, TREES_WITHOUT_GAIN, PlainLog, PlainSplit, Scores, Settings, run
 
 
-def fit(log: PlainLog, seed: int, scratch: Path) -> Scores:
+def fit(log: PlainLog, settings: Settings) -> Scores:
     import lightgbm
 
     ids = list(range(len(log.sizes)))
@@ -24,7 +23,7 @@ def fit(log: PlainLog, seed: int, scratch: Path) -> Scores:
             for split in (log.train, log.valid)
         )
         model = lightgbm.LGBMClassifier(
-            n_estimators=TREES, random_state=seed, n_jobs=1, deterministic=True, verbose=-1
+            n_estimators=TREES, random_state=settings.seed, n_jobs=1, deterministic=True, verbose=-1
         )
         return model.fit(
             x,

@@ -1,32 +1,32 @@
 """ESMM of NextRec: its `fit`, stopped by its own rule on the NLL of CTCVR in validation."""
 
 import os
-from pathlib import Path
 
 from plain_log import (
     BATCH,
     DIM,
     EPOCHS,
     EPOCHS_WITHOUT_GAIN,
-    LEARNING_RATE,
     SCORING_BATCH,
     TOWER,
     PlainLog,
     PlainSplit,
     Scores,
+    Settings,
+    adam,
     pcvr_from_ctcvr,
     run,
 )
 
 
-def fit(log: PlainLog, seed: int, scratch: Path) -> Scores:
-    os.environ["NEXTREC_LOG_DIR"] = str(scratch)  # read when a model is made
+def fit(log: PlainLog, settings: Settings) -> Scores:
+    os.environ["NEXTREC_LOG_DIR"] = str(settings.scratch)  # read when a model is made
     import pandas as pd
     import torch
     from nextrec.basic.features import DenseFeature, SparseFeature
     from nextrec.models.multitask.esmm import ESMM
 
-    torch.manual_seed(seed)
+    torch.manual_seed(settings.seed)
 
     def frame(split: PlainSplit) -> "pd.DataFrame":
         return pd.DataFrame(split.features)
@@ -45,7 +45,7 @@ def fit(log: PlainLog, seed: int, scratch: Path) -> Scores:
         target=["ctr", "ctcvr"],
         session_id="run",
     )
-    model.compile("adam", optimizer_params={"lr": LEARNING_RATE}, loss="bce")
+    model.compile(adam(model, 0.0, settings.decay), loss="bce")
     model.fit(
         labelled(log.train),
         labelled(log.valid),

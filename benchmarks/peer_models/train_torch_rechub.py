@@ -4,7 +4,6 @@ Its ESMM takes ids alone, so numbers come as bins. Its DataGenerator collates ro
 dataset is indexed by whole batches instead, which changes no batch but the time that one takes.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,17 +12,18 @@ from plain_log import (
     DIM,
     EPOCHS,
     EPOCHS_WITHOUT_GAIN,
-    LEARNING_RATE,
     SCORING_BATCH,
     TOWER,
     PlainLog,
     PlainSplit,
     Scores,
+    Settings,
+    adam,
     run,
 )
 
 
-def fit(log: PlainLog, seed: int, scratch: Path) -> Scores:
+def fit(log: PlainLog, settings: Settings) -> Scores:
     import torch
     from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler
     from torch_rechub.basic.features import SparseFeature
@@ -31,7 +31,7 @@ def fit(log: PlainLog, seed: int, scratch: Path) -> Scores:
     from torch_rechub.trainers import MTLTrainer
     from torch_rechub.utils.data import PredictDataset, TorchDataset
 
-    torch.manual_seed(seed)
+    torch.manual_seed(settings.seed)
 
     def batches(dataset: Any, size: int, *, shuffle: bool = False) -> Any:
         order = RandomSampler(dataset) if shuffle else SequentialSampler(dataset)
@@ -49,11 +49,12 @@ def fit(log: PlainLog, seed: int, scratch: Path) -> Scores:
     trainer = MTLTrainer(
         model,
         ["classification"] * 3,
-        optimizer_params={"lr": LEARNING_RATE, "weight_decay": 1e-5},  # its default
+        optimizer_fn=lambda _: adam(model, 1e-5, settings.decay),
+        optimizer_params={},
         n_epoch=EPOCHS,
         earlystop_taskid=2,
         earlystop_patience=EPOCHS_WITHOUT_GAIN,
-        model_path=str(scratch),
+        model_path=str(settings.scratch),
     )
     passes = trainer.fit(
         batches(labelled(log.train), BATCH, shuffle=True),
