@@ -45,7 +45,7 @@ def fit(log: PlainLog, settings: Settings) -> Scores:
     features = [SparseFeature(name, size, DIM) for name, size in sizes.items()]
     tower = {"dims": [*TOWER], "output_layer": True, "dropout": 0.0, "activation": "relu"}
     # User and item features are only concatenated: it does not matter where they are parted.
-    model = ESMM(features[:5], features[5:], dict(tower), dict(tower))
+    model = ESMM(features[:1], features[1:], dict(tower), dict(tower))
     trainer = MTLTrainer(
         model,
         ["classification"] * 3,
