@@ -20,7 +20,7 @@ _BEFORE = re.compile(r"(.+)[_.\-:](pctr|pcvr|pctcvr)", re.IGNORECASE)
 class ModelColumns:
     """The columns with the probabilities that one model predicts; what it has none for is None.
 
-    Where two of the three are there, the third follows: pCTCVR = pCTR x pCVR.
+    Where pCTR and one of the others are there, the third follows: pCTCVR = pCTR x pCVR.
 
     >>> ModelColumns("ours", pctr="a", pcvr="b").columns
     ('a', 'b')
@@ -168,7 +168,7 @@ def roles_of(schema: LogSchema, columns: Sequence[str], **given: object) -> Role
         "group": schema.group,
         "weight": schema.weight,
         "time": schema.time,
-        "exposure": getattr(schema, "exposure", None),
+        "exposure": None if schema.exposure is None else schema.exposure.column,
     }
     truth = {"true_cvr": schema.truth.cvr, "potential_conversion": schema.truth.conversion}
     known |= {role: name for role, name in truth.items() if name in columns}

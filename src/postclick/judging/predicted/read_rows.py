@@ -223,8 +223,8 @@ def columns_of(model: ModelColumns | Scorer) -> tuple[str, ...]:
 
 
 def _rule(column: pl.Series, wrong: Bools) -> str:
-    """A rule by which the first value that is no label would be one; "> 0" if all are labels."""
-    value = column[int(np.flatnonzero(wrong)[0])] if wrong.any() else None
+    """A rule by which the first value that is no label would be one."""
+    value = column.filter(pl.Series(wrong)).first()
     if isinstance(value, str):
         return f"== {value}"
     return "> 0" if value is None or isinstance(value, int | float | Decimal) else "present"
