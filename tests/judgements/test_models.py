@@ -22,7 +22,7 @@ FEW: Any = {"resamples": 40}
 @pytest.fixture(scope="module")
 def run(small_log: PreparedLog, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("judged")
-    train(RunSettings.make("naive", overrides=list(FAST)), small_log.folder, folder / "run")
+    train(small_log, RunSettings.make("naive", overrides=list(FAST)), folder / "run")
     export(folder / "run", folder / "bundle")
     return folder / "run"
 
@@ -51,8 +51,9 @@ def test_a_run_is_judged_as_the_columns_that_it_predicts(
 
 
 def test_a_log_that_a_run_cannot_read_is_refused(run: Path, small_raw: SimulatedLog) -> None:
-    lacking = small_raw.test.drop(small_raw.schema.features[0])
-    with pytest.raises(InputError, match=small_raw.schema.features[0]):
+    name = small_raw.schema.categorical[0].name
+    lacking = small_raw.test.drop(name)
+    with pytest.raises(InputError, match=f"no column '{name}'"):
         judge(lacking, models=[run], **FEW)
 
 

@@ -10,7 +10,7 @@ from helpers.predictions import predictions
 from postclick import judge
 from postclick.judging.predicted.answer import answer_of
 from postclick.judging.predicted.result import Difference, Figure, JudgedLog, SegmentFigure
-from postclick.stats import holm
+from postclick.stats import detectable_difference, holm
 
 
 def made(
@@ -23,7 +23,7 @@ def made(
     segments: tuple[SegmentFigure, ...] = (),
 ) -> JudgedLog:
     """A judgement with CVR-AUCs whose differences have one standard error."""
-    from postclick.judging.predicted.compared import detectable, two_sided
+    from postclick.judging.predicted.compared import two_sided
 
     figures = [Figure(m, "cvr_auc", "clicked", v, v - 0.02, v + 0.02) for m, v in aucs.items()]
     if pcoc is not None:
@@ -35,7 +35,7 @@ def made(
         for (m, gain), p in zip(gains.items(), adjusted, strict=True):
             ends = (gain, gain - 2 * errors, gain + 2 * errors, errors, p, p)
             differences.append(
-                Difference("cvr_auc", "clicked", m, against, *ends, detectable(errors))
+                Difference("cvr_auc", "clicked", m, against, *ends, detectable_difference(errors))
             )
     return JudgedLog(
         "log", tuple(aucs), 10_000, 1_000, conversions, "row", 1_000, level, None,

@@ -191,8 +191,7 @@ class Time(Feature):
         if times.unreadable.rows:
             raise InputError(
                 f"time column {self.name!r} holds {times.unreadable.examples[0]}, which is no "
-                "moment: write such as 2026-01-05 or 2026-01-05T10:30, or leave out "
-                f"{option('time')}"
+                f"moment: write 2026-01-05 or 2026-01-05T10:30, or leave out {option('time')}"
             )
         kinds = set(times.kind.unique().to_list())
         self._ordinals |= TIME_KINDS.index("ordinals") in kinds
