@@ -98,6 +98,11 @@ class Plan:
             threads=min(len(self.models), os.cpu_count() or 1),
             propensity=self._propensity_words(),
             clip=self.clip,
+            reads_exposure={
+                name: self.roles.exposure in model.features
+                for name, model in self.models.items()
+                if not isinstance(model, ModelColumns)
+            },
         )
 
     def _propensity_words(self) -> str | None:
@@ -128,6 +133,12 @@ class Plan:
     def _findings(self, log: LogOfPredictions) -> tuple[str, ...]:
         found = list(log.source.notes)
         found += [f"left out {count:,} rows: {what}" for what, count in log.dropped.items()]
+        unknown = [n for n, one in self.models.items() if isinstance(one, ModelColumns)]
+        if self.roles.exposure is not None and unknown:
+            found.append(
+                f"the test by {self.roles.exposure} is for models that do not read it: of "
+                f"{', '.join(unknown)} that is not known, and one that reads it may only fit it ill"
+            )
         if self.roles.group is None:
             found.append(
                 "rows are taken as independent; where users or requests repeat, name them with "

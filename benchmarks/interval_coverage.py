@@ -1,6 +1,6 @@
 """How often 95 % intervals hold the truth where rows of a user are alike: by rows and by group.
 
-    python benchmarks/coverage.py [--draws 1000] [--rows 3000]
+    python benchmarks/interval_coverage.py [--draws 1000] [--rows 3000]
 
 Each draw is a test set of clicked rows of two models. A user has an effect on conversions, which
 the models know in part, and each model has an error of its own with each user. The truth is that of
