@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from helpers.predictions import predictions, segments
-from postclick import judge
+from postclick import InputError, judge
 from postclick.judging.predicted.features import MISSING, OTHERS
 
 FEW: Any = {"resamples": 40}
@@ -135,6 +135,17 @@ def test_few_decimals_have_a_segment_each() -> None:
     log = predictions(300).with_columns(size=(pl.col("position") * 0.5))
     found = segments(judge(log, by=["size"], **FEW), "size", "a", "ctr")
     assert list(found) == ["0.5", "1", "1.5", "2"]
+
+
+def test_words_after_numbers_are_no_missing_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("postclick.data.read.chunks.CHUNK_ROWS", 50)
+    values = [str(k / 8) if k < 60 else "large" for k in range(300)]
+    log = predictions(300).with_columns(size=pl.Series(values))
+    with pytest.raises(InputError, match="'size' is numbers at first, and then 'large'"):
+        judge(log, by=["size"], **FEW)
+    schema = {"click": "click", "conversion": "conversion", "categorical": ["size"]}
+    judged = judge(log, by=["size"], schema=schema, **FEW)
+    assert segments(judged, "size", "a", "ctr")["large"].rows == 240
 
 
 def test_a_schema_says_what_is_a_number() -> None:

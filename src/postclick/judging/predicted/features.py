@@ -131,7 +131,13 @@ class Number(Feature):
         self._edges, self._known = np.zeros(0), 0
 
     def read(self, column: pl.Series) -> NDArray[np.float64]:
-        values = to_number(column, self.rules)[0].fill_null(np.nan).to_numpy()
+        number, unreadable, _ = to_number(column, self.rules)
+        if unreadable.rows:
+            raise InputError(
+                f"feature {self.name!r} is numbers at first, and then {unreadable.examples[0]}: "
+                "list it under categorical in a schema, or leave it out"
+            )
+        values = number.fill_null(np.nan).to_numpy()
         known = values[~np.isnan(values)]
         self._missing |= known.size < values.size
         self._seen.append(known[:: self._step])
