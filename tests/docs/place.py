@@ -25,6 +25,7 @@ def make_place(folder: Path, page: str, prepared: Path, shared: Path | None) -> 
     write_own = write_long_log if page == "log.md" else write_log
     write_own(folder / "log.csv", seed=0)
     write_own(folder / "later.csv", seed=1)
+    write_scored(folder / "scored.parquet")
     if page in PREPARED:
         shutil.copytree(prepared, folder / "data")
     write_raw_logs(folder)
@@ -56,6 +57,21 @@ def write_raw_logs(folder: Path) -> None:
 def write_log(path: Path, seed: int) -> None:
     """A log as the schema in the README describes it."""
     _log(np.random.default_rng(seed)).write_csv(path)
+
+
+def write_scored(path: Path) -> None:
+    """The same log with what two models predict, one of them better."""
+    rng = np.random.default_rng(2)
+    log = _log(rng)
+    rows = log.height
+    taste = 1.5 * log["click"].to_numpy() + 1.5 * log["purchase"].to_numpy()
+    columns = {}
+    for name, noise in (("a", 2.0), ("b", 1.0)):
+        for kind, level in (("pctr", -1.5), ("pcvr", -2.0)):
+            logit = level + taste + rng.normal(0, noise, rows)
+            columns[f"{kind}_{name}"] = (1 / (1 + np.exp(-logit))).astype(np.float32)
+    predictions = [pl.Series(name, values) for name, values in columns.items()]
+    log.rename({"purchase": "conversion"}).with_columns(predictions).write_parquet(path)
 
 
 def write_long_log(path: Path, seed: int) -> None:

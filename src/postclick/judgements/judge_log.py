@@ -16,7 +16,7 @@ from postclick.data.schema.read_options import read_settings
 from postclick.data.schema.reading import ReadSettings, SchemaReading
 from postclick.errors import InputError
 from postclick.judgements.command import judge_again
-from postclick.judgements.models import Model, ModelsLike, models_of
+from postclick.judgements.models import Model, ModelsLike, models_of, predicts_clicks
 from postclick.judgements.plan import FIT, OWN, Plan
 from postclick.judgements.write import check_place, write_judgement
 from postclick.judging.entire import CLIP
@@ -111,6 +111,8 @@ def judge(
     if not logs:
         raise InputError("no log is given: name a file, or hand over a frame")
     _check_numbers(clip=clip, level=level, top=top, resamples=resamples)
+    if on_bad_rows not in ("error", "drop"):
+        raise InputError(f"{option('on_bad_rows')} is {on_bad_rows!r}: give error or drop")
     if out is not None:
         check_place(Path(out))
     known = None if schema is None else _schema(schema)
@@ -121,6 +123,11 @@ def judge(
         known = scorer.log_schema
         source = open_log(*logs, read=_reading(known, read))
     opened = _against_first(opened, against)
+    if propensity == OWN and not any(predicts_clicks(one) for one in opened.values()):
+        raise InputError(
+            f"{option('propensity', OWN)} is each model's own pCTR, and none has one: name its "
+            f"column with {option('model')}, or a logged propensity, or give {FIT}"
+        )
     column = propensity if propensity not in (None, FIT, OWN) else None
     own = tuple(features) or (tuple(by) if propensity == FIT else ())
     if propensity == FIT and not own:
@@ -239,4 +246,5 @@ def _other(
     }
     lacking["by"] = tuple(name for name in plan.roles.by if name in source.columns)
     roles = replace(plan.roles, **{**lacking, "features": (), "randomised": None})
-    return replace(plan, roles=roles, propensity=None).judged(source, reporter)
+    rules = _rules(schema, source)
+    return replace(plan, roles=roles, rules=rules, propensity=None).judged(source, reporter)

@@ -46,11 +46,21 @@ def models_of(
     return found
 
 
+def predicts_clicks(model: Model) -> bool:
+    """Whether it has a pCTR, as what scores rows always does."""
+    return not isinstance(model, ModelColumns) or model.pctr is not None
+
+
 def _named(text: str | Path) -> tuple[str, ModelLike]:
     """`NAME=FOLDER`, `NAME=pctr:COLUMN,...`, or a folder by its own name."""
-    name, equals, rest = str(text).partition("=")
+    name, equals, rest = (part.strip() for part in str(text).partition("="))
+    if not (name and rest if equals else name):
+        raise InputError(
+            f"{option('model')} {str(text)!r} names no model: give NAME=FOLDER of a run or bundle, "
+            "or NAME=pctr:COLUMN,pcvr:COLUMN"
+        )
     if not equals:
-        return Path(str(text)).name, str(text)
+        return Path(name).resolve().name, name
     if rest.partition(":")[0] in KINDS:
         return name, parse_model(str(text))
     return name, rest

@@ -77,7 +77,10 @@ class Plan:
             if random.rows:
                 part = random.judged(f"{source.name}, randomised rows")
                 judged = replace(judged, randomised=part)
-        return replace(judged, findings=self._findings(log), roles=self.roles.columns)
+        findings = (*self._findings(log), *_infinite(judged))
+        if self.roles.randomised is not None and not random.rows:
+            findings = (*findings, f"no row has a {self.roles.randomised!r} above 0: none is random")
+        return replace(judged, findings=findings, roles=self.roles.columns)
 
     def _engine(self) -> Engine:
         return Engine(
@@ -131,3 +134,15 @@ class Plan:
 
 def _reading(model: Model, source: LogSource) -> Model:
     return model if isinstance(model, ModelColumns) else model.reading(source.decimal)
+
+
+def _infinite(judged: JudgedLog) -> list[str]:
+    """Models whose NLL is infinite, and what to do about it."""
+    names = dict.fromkeys(
+        one.model for one in judged.figures if (one.undefined or "").startswith("infinite")
+    )
+    return [
+        f"{name} predicts exactly 0 or 1 where it is wrong, so that its NLL is infinite: keep "
+        "predictions between 1e-7 and 1 - 1e-7"
+        for name in names
+    ]

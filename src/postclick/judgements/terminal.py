@@ -125,7 +125,7 @@ def _differences(judged: JudgedLog) -> Table | None:
             escape(one.model),
             f"{one.gain:+.4f}{star}",
             f"{one.low:+.4f} to {one.high:+.4f}",
-            f"{one.holm:.3f}",
+            "<0.001" if one.holm < 0.001 else f"{one.holm:.3f}",
             f"{one.detectable:.4f}",
         )
     return table
@@ -209,4 +209,5 @@ def _with_ends(value: float, low: float | None, high: float | None, digits: int 
     if low is None or high is None:
         return f"{value:.{digits}f}"
     short = max(2, digits - 1)
-    return f"{value:.{digits}f} ({low:.{short}f}-{high:.{short}f})"
+    dash = "-" if low >= 0 else " to "
+    return f"{value:.{digits}f} ({low:.{short}f}{dash}{high:.{short}f})"

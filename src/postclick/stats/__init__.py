@@ -8,6 +8,7 @@ from postclick.stats.bootstrap import (
 from postclick.stats.delong import AucDifference, auc_difference, auc_interval
 from postclick.stats.interval import Interval
 from postclick.stats.paired import PairedResult, holm, paired_test, supported_best
+from postclick.stats.power import detectable_difference
 from postclick.stats.seed_tests import WelchResult, WilcoxonResult, welch_test, wilcoxon_test
 from postclick.stats.significance import Significance, significance
 
@@ -23,6 +24,7 @@ __all__ = [
     "auc_interval",
     "bootstrap_difference",
     "bootstrap_intervals",
+    "detectable_difference",
     "holm",
     "paired_test",
     "significance",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,17 @@ def tail(level: float) -> float:
     if not 0.0 < level < 1.0:
         raise InputError(f"the level is {level}; give one between 0 and 1, such as 0.95")
     return (1.0 - level) / 2.0
+
+
+def normal_quantile(level: float) -> float:
+    """How many standard errors a normal interval of this level reaches to either side.
+
+    Raises `InputError` unless `0 < level < 1`.
+
+    >>> round(normal_quantile(0.95), 6)
+    1.959964
+    """
+    return -NormalDist().inv_cdf(tail(level))
 
 
 def over_seeds(name: str, scores: ArrayLike | Sequence[ArrayLike], rows: int) -> list[NDArray[Any]]:

@@ -6,11 +6,11 @@ from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtr
 
 from postclick.errors import InputError
 from postclick.metrics.catalogue import Figure, badness
 from postclick.metrics.inputs import finite_vector
+from postclick.stats.student import two_sided_p
 
 _ROUNDING = 4 * float(np.finfo(np.float64).eps)
 
@@ -78,7 +78,7 @@ def paired_test(a: ArrayLike, b: ArrayLike) -> PairedResult:
         return PairedResult(n, mean, 0.0, None, None, reason)
     sd = float(difference.std(ddof=1))
     t = mean / (sd / sqrt(n))
-    return PairedResult(n, mean, sd, t, min(1.0, 2.0 * float(stdtr(n - 1, -abs(t)))), None)
+    return PairedResult(n, mean, sd, t, two_sided_p(t, n - 1), None)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -5,10 +5,10 @@ from math import sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtr
 
 from postclick.metrics.inputs import finite_vector
 from postclick.stats.paired import rounding
+from postclick.stats.student import two_sided_p
 
 Floats = NDArray[np.float64]
 
@@ -123,7 +123,7 @@ def welch_test(a: ArrayLike, b: ArrayLike) -> WelchResult:
     df = (of_first + of_second) ** 2 / (
         of_first**2 / (first.size - 1) + of_second**2 / (second.size - 1)
     )
-    return WelchResult(t, df, min(1.0, 2.0 * float(stdtr(df, -abs(t)))), None)
+    return WelchResult(t, df, two_sided_p(t, df), None)
 
 
 def _pair(a: ArrayLike, b: ArrayLike) -> tuple[Floats, Floats]:

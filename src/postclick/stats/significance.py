@@ -6,13 +6,13 @@ from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from postclick.errors import InputError
 from postclick.metrics.catalogue import Figure, figure_named
 from postclick.stats.interval import tail
 from postclick.stats.paired import PairedResult, holm, losses_by_seed, paired_test
 from postclick.stats.seed_tests import WelchResult, WilcoxonResult, welch_test, wilcoxon_test
+from postclick.stats.student import t_quantile
 from postclick.suggest import meant
 
 
@@ -127,7 +127,7 @@ def _effect(test: PairedResult, below: float) -> tuple[float | None, float | Non
     """The ends of the t interval, and d_z."""
     if test.mean_difference is None or not test.sd:
         return None, None, None
-    half = float(stdtrit(test.n - 1, 1.0 - below)) * test.sd / sqrt(test.n)
+    half = t_quantile(1.0 - below, test.n - 1) * test.sd / sqrt(test.n)
     mean = test.mean_difference
     return mean - half, mean + half, mean / test.sd
 

@@ -15,7 +15,6 @@ from postclick.judging.predicted.result import (
 # What models are compared by: the first of these that two or more of them have.
 PRIMARY = (("cvr_auc", "clicked"), ("ctcvr_auc", "entire"), ("ctr_auc", "entire"))
 NAMES = {"cvr_auc": "CVR-AUC", "ctcvr_auc": "CTCVR-AUC", "ctr_auc": "CTR-AUC"}
-LEVEL = 0.05
 # A segment is named where its PCOC is off beyond noise and rests on so many conversions.
 LEAST = 20
 
@@ -41,8 +40,9 @@ def answer_of(judged: JudgedLog, against: str | None = None) -> Answer:
     best = max(values, key=lambda name: values[name])
     beats = _pairs(judged.differences, metric, space, model=best)
     over = _pairs(judged.differences, metric, space, against=reference)
-    winners = {name: one for name, one in over.items() if one.gain > 0 and one.holm < LEVEL}
-    alone = bool(beats) and all(one.gain > 0 and one.holm < LEVEL for one in beats.values())
+    alpha = 1 - judged.level
+    winners = {name: one for name, one in over.items() if _beaten(one, alpha)}
+    alone = bool(beats) and all(_beaten(one, alpha) for one in beats.values())
     name = NAMES[metric]
     if best == reference and alone:
         nearest = min(beats.values(), key=lambda one: one.gain)
@@ -50,7 +50,7 @@ def answer_of(judged: JudgedLog, against: str | None = None) -> Answer:
         ship, supported = best, True
     elif best in winners:
         first = f"Ship `{best}`: {_gain(winners[best], name)} over `{reference}`"
-        rivals = [m for m in winners if m != best and not _beaten(beats[m])]
+        rivals = [m for m in winners if m != best and not _beaten(beats[m], alpha)]
         if rivals:
             first += f"; {_named(rivals)} cannot be told from it"
         ship, supported = best, alone
@@ -97,14 +97,16 @@ def _calibration(judged: JudgedLog, name: str, *, alone: bool = False) -> str:
         if found is None or found.value is None:
             continue
         whose = f"The {told} of `{name}`" if alone else f"Its {told}"
-        if found.low is None or found.high is None or found.low <= 1 <= found.high:
+        if found.low is None or found.high is None:
+            return f"{whose} has a PCOC of {found.value:.2f}, on too few rows for an interval."
+        if found.low <= 1 <= found.high:
             return (
                 f"{whose} is right on average within noise (PCOC {found.value:.2f}{_ends(found)})."
             )
         off = abs(found.value - 1.0)
         side = "high" if found.value > 1 else "low"
         return (
-            f"{whose} is {100 * off:.0f} % too {side} (PCOC {found.value:.2f}{_ends(found)}): "
+            f"{whose} is {_percent(off)} % too {side} (PCOC {found.value:.2f}{_ends(found)}): "
             "calibrate."
         )
     conversions = judged.conversions
@@ -186,8 +188,8 @@ def _pairs(
     }
 
 
-def _beaten(one: Difference) -> bool:
-    return one.gain > 0 and one.holm < LEVEL
+def _beaten(one: Difference, alpha: float) -> bool:
+    return one.gain > 0 and one.holm < alpha
 
 
 def _gain(one: Difference, name: str) -> str:
@@ -213,6 +215,15 @@ def _short(value: float) -> str:
     ('0.031', '0.0046')
     """
     return f"{value:.2g}"
+
+
+def _percent(share: float) -> str:
+    """Whole, or below 10 of two digits.
+
+    >>> _percent(1.234), _percent(0.1404), _percent(0.0312)
+    ('123', '14', '3.1')
+    """
+    return f"{100 * share:.0f}" if share >= 0.095 else _short(100 * share)
 
 
 def _named(names: Sequence[str]) -> str:

@@ -27,6 +27,7 @@ from postclick.judging.predicted.spool import Columns, Spool
 from postclick.judging.predicted.units import UNITS
 from postclick.judging.predicted.whole_space import WholeSpace, by_exposure
 from postclick.metrics.catalogue import METRICS
+from postclick.metrics.gauc import NO_GROUP
 
 KINDS = ("pctr", "pcvr", "pctcvr")
 EXPOSURE = "exposure"
@@ -107,14 +108,20 @@ class Engine:
         asked = asked_for(list(METRICS.values()), truth=rows.truth is not None, group=self.grouped)
         self._asked = asked
         self._measures = [ModelMeasure(name, asked, UNITS) for name in self._names]
+        # What is cut by its role already is not cut again.
+        alone = {rows.values[role].name for role in ("time", EXPOSURE) if role in rows.values}
         for role, column in rows.values.items():
-            name = role.removeprefix("by ")
+            name = column.name
             if role == "time":
                 self._features[role] = Time(name, self._rules)
-            elif not role.startswith("feature "):
-                known = self._numeric.get(name)
+            elif role == EXPOSURE or (role.startswith("by ") and name not in alone):
                 self._features[role] = feature_for(
-                    name, column, self._rules, numeric=known, top=self._top
+                    name,
+                    column,
+                    self._rules,
+                    numeric=self._numeric.get(name),
+                    top=self._top,
+                    asked=role.partition(" ")[0],
                 )
 
     def judged(self, log: str) -> JudgedLog:
@@ -260,12 +267,12 @@ def _of_columns(
     label, truth = piece["label"], piece.get("truth")
     if truth is not None and truth.dtype == np.uint8:
         truth = truth.view(np.bool_)
+    group, dense = piece.get("group"), None
+    if group is not None:
+        _, dense = np.unique(group, return_inverse=True)
+        dense = np.where(group == NO_GROUP, 0, dense + 1)
     labels = Labels(
-        (label & 1).astype(np.bool_),
-        label > 1,
-        truth,
-        piece.get("group"),
-        piece.get("weight"),
+        (label & 1).astype(np.bool_), label > 1, truth, group, piece.get("weight"), dense
     )
     models = {
         name: Predicted(*(piece.get(f"{kind} {name}") for kind in KINDS)).complete()

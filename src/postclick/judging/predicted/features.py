@@ -71,9 +71,11 @@ class Category(Feature):
 
     kind: Kind = "categorical"
 
-    def __init__(self, name: str, rules: ValueRules, top: int = TOP) -> None:
+    def __init__(
+        self, name: str, rules: ValueRules, top: int = TOP, asked: str = "by"
+    ) -> None:
         super().__init__(name, rules)
-        self._top = top
+        self._top, self._asked = top, asked
         self._codes: dict[str | None, int] = {}
         self._rows = np.zeros(0, np.int64)
         self._place = np.zeros(0, np.int64)
@@ -86,7 +88,7 @@ class Category(Feature):
         if len(self._codes) > MOST_VALUES:
             raise InputError(
                 f"feature {self.name!r} has more than {MOST_VALUES:,} values: give "
-                f"{option('by')} one with fewer, such as a category of them"
+                f"{option(self._asked)} one with fewer, such as a category of them"
             )
         codes = pl.DataFrame({"value": values, "code": [self._codes[one] for one in values]})
         codes = codes.with_columns(pl.col("value").cast(pl.String))
@@ -103,7 +105,8 @@ class Category(Feature):
     def settle(self) -> Segments:
         named = [MISSING if value is None else value for value in self._codes]
         numbers = pl.Series(named, dtype=pl.String).cast(pl.Float64, strict=False)
-        order = np.argsort(-self._rows, kind="stable")
+        # Of equally frequent values those first by name, whatever the order of rows.
+        order = np.array(sorted(range(len(named)), key=lambda k: (-self._rows[k], named[k])), int)
         shown, rest = order[: self._top], order[self._top :]
         if numbers.null_count() <= (None in self._codes) and not rest.size:
             shown = np.lexsort((numbers.fill_null(np.inf).to_numpy(),))  # numbers by size
@@ -187,6 +190,11 @@ class Time(Feature):
 
     def read(self, column: pl.Series) -> NDArray[np.float64]:
         times = to_time(column, self.rules)
+        if times.unreadable.rows:
+            raise InputError(
+                f"time column {self.name!r} holds {times.unreadable.examples[0]}, which is no moment: "
+                f"write such as 2026-01-05 or 2026-01-05T10:30, or leave out {option('time')}"
+            )
         kinds = set(times.kind.unique().to_list())
         self._ordinals |= TIME_KINDS.index("ordinals") in kinds
         values = times.time.fill_null(np.nan).to_numpy()
@@ -232,12 +240,19 @@ class Time(Feature):
 
 
 def feature_for(
-    name: str, column: pl.Series, rules: ValueRules, *, numeric: bool | None = None, top: int = TOP
+    name: str,
+    column: pl.Series,
+    rules: ValueRules,
+    *,
+    numeric: bool | None = None,
+    top: int = TOP,
+    asked: str = "by",
 ) -> Feature:
     """How a feature is read, told from its first rows: decimals are numbers, all else categories.
 
     Args:
         numeric: what a schema says of it, None where there is none.
+        asked: the option that names it.
 
     Raises:
         InputError: it holds several values for each row.
@@ -249,7 +264,7 @@ def feature_for(
     if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
         raise InputError(
             f"feature {name!r} holds {column.dtype}, not one value per row: give "
-            f"{option('by')} another"
+            f"{option(asked)} another"
         )
     if numeric is None:
         numeric = column.dtype.is_float() or column.dtype.is_decimal()
@@ -257,4 +272,4 @@ def feature_for(
             found, unreadable, _ = to_number(column, rules)
             whole = found.drop_nulls().drop_nans()
             numeric = len(whole) > 0 and not unreadable.rows and bool((whole % 1 != 0).any())
-    return Number(name, rules) if numeric else Category(name, rules, top)
+    return Number(name, rules) if numeric else Category(name, rules, top, asked)

@@ -111,7 +111,9 @@ class ModelMeasure:
                 self._rankings[one].add(rows.score[negative], mass, of_row[negative])
             for figure in figures:
                 if type(figure.metric) is GAUC:
-                    self._add_groups(one, rows, of_row)
+                    assert labels.dense is not None
+                    dense = labels.dense if chosen is None else labels.dense[chosen]
+                    self._add_groups(one, rows, dense, of_row)
                 elif not _has_parts(figure):
                     key = (one, figure.metric.shared_state)
                     if key not in self.states:
@@ -128,22 +130,27 @@ class ModelMeasure:
         """The quantities that it predicts, on their spaces."""
         return set(self.rows)
 
-    def _add_groups(self, one: Asked, rows: Rows, unit: Unit) -> None:
-        assert rows.group is not None
-        grouped = GroupedScores(rows.score, rows.label, rows.group)
+    def _add_groups(self, one: Asked, rows: Rows, group: NDArray[np.int64], unit: Unit) -> None:
+        """Add the AUC of each group; those of one class have none and are not even sorted."""
+        positives = np.bincount(group, rows.label)
+        both = (positives > 0) & (np.bincount(group) > positives)
+        both[0] = False
+        kept = np.flatnonzero(both[group])
+        if not kept.size:
+            return
+        grouped = GroupedScores(rows.score[kept], rows.label[kept], group[kept])
         up, down = grouped.positive, grouped.negative
-        counted = grouped.by_group(up, down)
-        if rows.weight is not None:
-            of_row = rows.weight[grouped.order]
-            counted = grouped.by_group(of_row * up, of_row * down)
-        auc, mass = counted
+        if rows.weight is None:
+            auc, mass = grouped.by_group(up, down)
+        else:
+            of_row = rows.weight[kept][grouped.order]
+            auc, mass = grouped.by_group(of_row * up, of_row * down)
         defined = ~np.isnan(auc)
         self.groups[one] = self.groups.get(one, 0) + int(np.count_nonzero(defined))
-        if grouped.order.size:
-            of_group = unit[grouped.order[grouped.first]][defined]
-            name = (self.name, one.quantity, one.space, "gauc")
-            self.totals.add((*name, "mass"), of_group, mass[defined])
-            self.totals.add((*name, "sum"), of_group, (auc * mass)[defined])
+        of_group = unit[kept][grouped.order[grouped.first]][defined]
+        name = (self.name, one.quantity, one.space, "gauc")
+        self.totals.add((*name, "mass"), of_group, mass[defined])
+        self.totals.add((*name, "sum"), of_group, (auc * mass)[defined])
 
 
 def masses(rows: Rows, *, up: bool) -> tuple[NDArray[np.bool_], NDArray[Any] | None]:

@@ -19,13 +19,19 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Labels:
-    """What happened to some rows; shapes `(n,)`."""
+    """What happened to some rows; shapes `(n,)`.
+
+    Attributes:
+        group: the hash of each row's group; `dense` numbers the groups of these rows from 1. Both
+            are 0 for none.
+    """
 
     click: Bools
     conversion: Bools
     truth: NDArray[Any] | None = None
     group: NDArray[np.int64] | None = None
     weight: Floats | None = None
+    dense: NDArray[np.int64] | None = None
 
     def on(self, space: Space) -> Bools | None:
         """Which rows are in a space; None for all of them."""

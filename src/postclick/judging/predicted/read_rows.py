@@ -1,6 +1,7 @@
 """A log of predictions, read chunk by chunk into `JudgedRows`; what is wrong with it is refused."""
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
@@ -107,19 +108,18 @@ class LogOfPredictions:
         found = []
         for name, role, label in zip(names, ("click", "conversion"), labels, strict=True):
             wrong = label.is_null().to_numpy() & good
-            rule = f"give a rule such as {option(role)} '{name} > 0'"
+            rule = f"give a rule such as {option(role)} '{name} {_rule(frame[name], wrong)}'"
             self._refuse(wrong, numbers, f"{name!r} is neither 0 nor 1", frame[name], rule)
             good &= ~wrong
             found.append(label.fill_null(0).to_numpy() == 1)
         click, conversion = found
         stray = conversion & ~click & good
-        known = option("potential_conversion")
         self._refuse(
             stray,
             numbers,
             f"{names[1]!r} is 1 without a click",
             frame[names[1]],
-            f"name a column that says what would have happened as {known}",
+            "set it to 0 where nobody clicked",
         )
         return click, conversion, good & ~stray
 
@@ -220,6 +220,14 @@ class LogOfPredictions:
 def columns_of(model: ModelColumns | Scorer) -> tuple[str, ...]:
     """The columns of a log that a model reads."""
     return model.columns if isinstance(model, ModelColumns) else tuple(model.features)
+
+
+def _rule(column: pl.Series, wrong: Bools) -> str:
+    """A rule by which the first value that is no label would be one."""
+    value = column[int(np.flatnonzero(wrong)[0])]
+    if isinstance(value, str):
+        return f"== {value}"
+    return "> 0" if value is None or isinstance(value, int | float | Decimal) else "present"
 
 
 def _where(wrong: Bools, numbers: NDArray[np.int64], column: pl.Series) -> str:

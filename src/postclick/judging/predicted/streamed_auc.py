@@ -94,9 +94,8 @@ class StreamedAuc:
         tied = inside[self._score[left[inside]] == sorted_scores[inside]]
         right[tied] = np.searchsorted(self._score, sorted_scores[tied], side="right")
         weight = None if mass is None else mass[order].astype(np.float64)
-        size = self._score.size + 1
-        self._below += np.bincount(right, weight, size)
-        self._up_to += np.bincount(left, weight, size)
+        _add_at(self._below, right, weight)
+        _add_at(self._up_to, left, weight)
         above = self._passed[-1] - 0.5 * (self._passed[left] + self._passed[right])
         of_row = unit[order]
         self._outranked += np.bincount(
@@ -119,6 +118,15 @@ class StreamedAuc:
         influence = (won_by_unit / negatives - value * positive) / positives
         influence += (self._outranked / positives - value * self._negative) / negatives
         return AucParts(value, influence, positives, negatives)
+
+
+def _add_at(sums: Floats, place: NDArray[np.int64], weight: Floats | None) -> None:
+    """Add weights (1 each without) at places that rise, `(k,)`, in time that goes by k alone."""
+    starts = np.flatnonzero(np.concatenate(([True], place[1:] != place[:-1])))
+    if weight is None:
+        sums[place[starts]] += np.diff(np.append(starts, place.size))
+    else:
+        sums[place[starts]] += np.add.reduceat(weight, starts)
 
 
 def auc_parts(

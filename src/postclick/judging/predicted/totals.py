@@ -102,14 +102,15 @@ class RatioTotals:
 
     def add(self, totals: UnitTotals, rows: Rows, unit: NDArray[np.integer[Any]]) -> None:
         """Add rows; sums of labels are left to `add_labels`."""
-        known: dict[int, Hashable] = {}
+        # The arrays are held, for the id of one that is gone may be another's.
+        known: dict[int, tuple[Hashable, NDArray[Any]]] = {}
         for metric in self._metrics:
             for k, values in enumerate(metric.summands(rows)):
                 name = self._of.setdefault((metric.name, k), (*self._key, metric.name, k))
                 if id(values) in known:
-                    self._of[metric.name, k] = known[id(values)]
+                    self._of[metric.name, k] = known[id(values)][0]
                     continue
-                known[id(values)] = name
+                known[id(values)] = name, values
                 totals.add(name, unit, weighted(values, rows.weight))
 
     def values(self, metric: RatioMetric, totals: Resampled) -> Floats:
