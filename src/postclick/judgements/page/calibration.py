@@ -134,7 +134,7 @@ def farthest_strips(view: View) -> Strips | None:
     worst = worst_segments(view.judged, view.ship, MOST_SEGMENTS)
     rows = [
         (
-            f"{shortened(view.called(one.feature))} = {shortened(one.value)}",
+            f"{shortened(one.feature)} = {shortened(one.value)}",
             f"{one.conversions:,} conversions of {one.clicks:,} clicks",
             (Ends(one.pcoc, one.low, one.high, view.colour(view.ship)),),
         )
@@ -175,7 +175,7 @@ def farthest_table(view: View) -> Table | None:
     rows = [
         (
             named(model),
-            named(view.called(one.feature)),
+            named(one.feature),
             named(one.value),
             Cell(with_ends(one.pcoc, one.low, one.high)),
             Cell(f"{one.conversions:,}"),

@@ -36,7 +36,7 @@ def exposure_part(view: View) -> ExposurePart | None:
     if not exposure:
         return None
     found: dict[str, dict[str, Any]] = {m: exposure[m] for m in view.order if m in exposure}
-    name = view.called(next(iter(found.values()))["name"])
+    name = next(iter(found.values()))["name"]
     return ExposurePart(
         name,
         tuple((shortened(model), one["sentence"]) for model, one in found.items()),

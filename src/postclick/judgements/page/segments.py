@@ -66,17 +66,16 @@ def _part(view: View, feature: str, kind: str) -> FeaturePart | None:
             continue
         chunks = view.chunks({model for found in by_value.values() for model in found})
         first = first or (quantity, by_value, chunks[0])
-        tables += [_table(view.called(feature), quantity, by_value, models) for models in chunks]
+        tables += [_table(feature, quantity, by_value, models) for models in chunks]
     if first is None:
         return None
     quantity, by_value, models = first
     strips, charts = None, tuple[Chart, ...]()
-    name = view.called(feature)
     if kind == "time":
-        charts = _time_charts(view, name, quantity, by_value, models)
+        charts = _time_charts(view, feature, quantity, by_value, models)
     elif not view.is_exposure(feature):
-        strips = _pcoc_strips(view, name, quantity, by_value, models)
-    return FeaturePart(name, kind, strips, charts, tables[0], tuple(tables[1:]))
+        strips = _pcoc_strips(view, feature, quantity, by_value, models)
+    return FeaturePart(feature, kind, strips, charts, tables[0], tuple(tables[1:]))
 
 
 def _table(feature: str, quantity: str, by_value: ByValue, models: tuple[str, ...]) -> Table:

@@ -37,17 +37,9 @@ class View:
         """A number for each model, the same on the whole page."""
         return self.judged.models.index(model)
 
-    def called(self, feature: str) -> str:
-        """A feature by the name of its column, also where it is known by its role."""
-        roles = self.judged.roles
-        is_role = feature in ("time", "exposure") and f"by {feature}" not in roles
-        return roles.get(feature, feature) if is_role else feature
-
     def is_exposure(self, feature: str) -> bool:
         """Whether a feature is what PCOC by exposure is of."""
-        return bool(self.judged.exposure) and self.called(feature) == self.judged.roles.get(
-            "exposure", "exposure"
-        )
+        return bool(self.judged.exposure) and feature == self.judged.roles.get("exposure")
 
     def chunks(self, models: Iterable[str]) -> list[tuple[str, ...]]:
         """Those of the models that are given, a few at a time."""
