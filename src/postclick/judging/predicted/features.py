@@ -71,9 +71,7 @@ class Category(Feature):
 
     kind: Kind = "categorical"
 
-    def __init__(
-        self, name: str, rules: ValueRules, top: int = TOP, asked: str = "by"
-    ) -> None:
+    def __init__(self, name: str, rules: ValueRules, top: int = TOP, asked: str = "by") -> None:
         super().__init__(name, rules)
         self._top, self._asked = top, asked
         self._codes: dict[str | None, int] = {}
@@ -192,8 +190,8 @@ class Time(Feature):
         times = to_time(column, self.rules)
         if times.unreadable.rows:
             raise InputError(
-                f"time column {self.name!r} holds {times.unreadable.examples[0]}, which is no moment: "
-                f"write such as 2026-01-05 or 2026-01-05T10:30, or leave out {option('time')}"
+                f"time column {self.name!r} holds {times.unreadable.examples[0]}, which is no "
+                f"moment: write such as 2026-01-05 or 2026-01-05T10:30, or leave out {option('time')}"
             )
         kinds = set(times.kind.unique().to_list())
         self._ordinals |= TIME_KINDS.index("ordinals") in kinds

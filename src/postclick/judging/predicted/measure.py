@@ -134,7 +134,7 @@ class ModelMeasure:
         """Add the AUC of each group; those of one class have none and are not even sorted."""
         positives = np.bincount(group, rows.label)
         both = (positives > 0) & (np.bincount(group) > positives)
-        both[0] = False
+        both[:1] = False  # rows without a group; there may be no row at all
         kept = np.flatnonzero(both[group])
         if not kept.size:
             return

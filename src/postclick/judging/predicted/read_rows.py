@@ -224,7 +224,7 @@ def columns_of(model: ModelColumns | Scorer) -> tuple[str, ...]:
 
 def _rule(column: pl.Series, wrong: Bools) -> str:
     """A rule by which the first value that is no label would be one."""
-    value = column[int(np.flatnonzero(wrong)[0])]
+    value = column.filter(pl.Series(wrong)).first()
     if isinstance(value, str):
         return f"== {value}"
     return "> 0" if value is None or isinstance(value, int | float | Decimal) else "present"

@@ -28,7 +28,7 @@ class Predicted:
     pctcvr: Floats | None
 
     def complete(self) -> Predicted:
-        """With the third probability where two are there."""
+        """With the third probability where pCTR and one of the others are there."""
         if self.pctcvr is None and self.pctr is not None and self.pcvr is not None:
             product = np.multiply(self.pctr, self.pcvr, dtype=np.float64)
             return Predicted(self.pctr, self.pcvr, product)
