@@ -17,8 +17,11 @@ def starred(one: Difference, level: float) -> bool:
     return one.gain > 0 and one.holm < 1 - level
 
 
-def gain_tables(judged: JudgedLog, against: str) -> list[Table]:
-    """A table for each quantity and space: every model and metric against one model."""
+def gain_tables(judged: JudgedLog, against: str, rows_of: str = "") -> list[Table]:
+    """A table for each quantity and space: every model and metric against one model.
+
+    `rows_of` says in the captions which rows are judged, where that is not all.
+    """
     found = []
     for (quantity, space), metrics in metrics_by(judged).items():
         rows = [
@@ -28,7 +31,8 @@ def gain_tables(judged: JudgedLog, against: str) -> list[Table]:
             if (one.metric, one.space, one.against) == (metric, space, against)
         ]
         if rows:
-            title = f"Gain over {shortened(against)}. {title_of(quantity, space)}"
+            over = f"{rows_of}gain over {shortened(against)}"
+            title = f"{over[0].upper()}{over[1:]}. {title_of(quantity, space)}"
             columns, cells = _columns(against), tuple(_row(one, judged.level) for one in rows)
             found.append(Table(title, columns, cells))
     return found

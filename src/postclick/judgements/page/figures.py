@@ -124,7 +124,8 @@ def beside_tables(judged: JudgedLog, part: JudgedLog) -> list[Table]:
                 found += [of_part] if of_part is not None else []
             rows.append(tuple(cells))
         if found:
+            title = f"Recorded and randomised. {title_of(*key)}"
             note = f"Randomised: {_rests_on(found)}"
             below = undefined(found)
-            tables.append(Table(title_of(*key), tuple(columns), tuple(rows), note, below))
+            tables.append(Table(title, tuple(columns), tuple(rows), note, below))
     return tables

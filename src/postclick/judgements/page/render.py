@@ -65,7 +65,7 @@ def render(judged: JudgedLog) -> str:
         balance=balance_part(view),
         exposure=exposure_part(view),
         randomised=[] if part is None else beside_tables(judged, part),
-        randomised_gains=[] if part is None else gain_tables(part, part.models[0]),
+        randomised_gains=[] if part is None else gain_tables(part, part.models[0], "Randomised: "),
         intervals=interval_remarks(judged),
         roles=role_table(judged),
         versions=versions(),
