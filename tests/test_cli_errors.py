@@ -250,7 +250,10 @@ CASES: dict[str, Case] = {
         lambda p: ["evaluate", p / "run", p / "data", "--split", "dev"],
         ("no split 'dev'", "train, valid, test"),
     ),
-    "evaluate: another log": (other_log, ("is not the log that", "fingerprints differ")),
+    "evaluate: another log": (
+        other_log,
+        ("is not the log that", "fingerprints differ", "or give the raw one as --log RAW"),
+    ),
     "compare: a method twice": (
         lambda p: ["compare", p / "data", "--methods", "evi,evi", "--out", p / "new"],
         ("method evi is named twice",),

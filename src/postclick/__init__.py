@@ -23,8 +23,9 @@ _PUBLIC = {
     "check_log": "postclick.data.check.check_log",
     "compare": "postclick.reporting.compare",
     "open_log": "postclick.data.read.opening",
+    "open_scorer": "postclick.serving.opened_scorer",
     "open_splits": "postclick.datasets.opening",
-    "evaluate": "postclick.runs.run",
+    "evaluate": "postclick.runs.evaluate",
     "export": "postclick.serving.bundle.export",
     "get_dataset": "postclick.datasets",
     "judge": "postclick.judgements.judge_log",
@@ -55,10 +56,12 @@ if TYPE_CHECKING:
     from postclick.reporting.compare import compare
     from postclick.reporting.page import report
     from postclick.runs.calibrate import calibrate
-    from postclick.runs.run import Run, evaluate
+    from postclick.runs.evaluate import evaluate
+    from postclick.runs.run import Run
     from postclick.runs.settings import RunSettings
     from postclick.serving.bundle.bundle import Bundle
     from postclick.serving.bundle.export import export
+    from postclick.serving.opened_scorer import open_scorer
     from postclick.serving.score_log import score
     from postclick.training.train import train
 
@@ -77,6 +80,7 @@ __all__ = [
     "get_dataset",
     "judge",
     "open_log",
+    "open_scorer",
     "open_splits",
     "prepare",
     "propose_schema",

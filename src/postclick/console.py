@@ -134,3 +134,13 @@ def print_tables(tables: list[Any], notes: list[str]) -> None:
         console.print(table)
     for note in notes:
         console.print(note, highlight=False, soft_wrap=True, markup=False)
+
+
+def print_answer(text: str) -> None:
+    """The sentence that all was for, in bold where there is a terminal; on one line elsewhere."""
+    from rich.console import Console
+
+    console = Console()
+    console.print(
+        text, style="bold", highlight=False, markup=False, soft_wrap=not console.is_terminal
+    )

@@ -296,3 +296,19 @@ def test_shared_machine_has_every_state() -> None:
     for name, entry in found["sides"].items():
         assert all(entry[f"pass {k}"] > 0 for k in (1, 2, 3))
         assert entry["over idle"] == 1 or not name.endswith(", 0 busy")
+
+
+@pytest.mark.slow
+def test_the_entire_space_is_held_against_the_truth() -> None:
+    found = run(
+        *("entire_space.py", "--draws", 2, "--rows", 4000),
+        *("--worlds", "confounded", "hidden", "--clips", 0.01),
+    )
+    assert found["draws"] == 2
+    by_world = dict.fromkeys(("confounded", "hidden"), 0)
+    for one in found["results"]:
+        by_world[one["world"]] += 1
+        assert 0 <= one["held"] <= 1
+        assert math.isfinite(one["mean"])
+    # Four figures of clicks; of three propensities four by two estimators, and five of balance.
+    assert by_world == {"confounded": 4 + 3 * (8 + 5), "hidden": 4 + 3 * (8 + 5)}

@@ -175,7 +175,7 @@ def test_a_damaged_file_is_told(run: Run, small_log: PreparedLog) -> None:
     path = run.folder / CALIBRATION
     good = read_json(path)
     cases: list[tuple[Any, str]] = [
-        ({**good, "format": 2}, "has format 2, this version reads 1"),
+        ({**good, "format": 3}, "has format 3, this version reads 1 and 2"),
         ([], "has format None"),
         ({k: v for k, v in good.items() if k != "fitted_on"}, "is damaged: .*fitted_on"),
         ({**good, "calibrator": {"kind": "platt"}}, "is damaged: calibrator: 'slope' is missing"),

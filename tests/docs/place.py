@@ -94,6 +94,7 @@ def write_long_log(path: Path, seed: int) -> None:
         pl.Series(
             "shown_at", 1_700_000_000 + 86_400 * seed + np.sort(rng.integers(0, 86_400, rows))
         ),
+        pl.Series("position", rng.integers(1, 9, rows)),
     ).with_columns(pl.col("potential_conversion").cast(pl.Int8)).write_csv(path)
 
 

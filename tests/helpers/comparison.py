@@ -12,8 +12,10 @@ from helpers.runs import overrides
 from postclick.data.prepared import PreparedLog
 from postclick.experiments.comparison.diagnostics import DIAGNOSTICS, diagnose
 from postclick.experiments.comparison.plan import Arm, Plan
+from postclick.experiments.comparison.recommendation import recommend
 from postclick.experiments.comparison.results import COLUMNS, RESULTS, SUMMARY
-from postclick.experiments.comparison.summary import protocol, summarise
+from postclick.experiments.comparison.row_tests import over_rows
+from postclick.experiments.comparison.summary import Summary, protocol, summarise
 from postclick.judging.labels import SplitLabels, split_labels
 from postclick.judging.oracle import oracle_metrics
 from postclick.methods.base import PropensityConfig
@@ -64,19 +66,31 @@ def write_comparison(
     buffer = io.BytesIO()
     results.write_parquet(buffer)
     write_bytes(folder / RESULTS, buffer.getvalue())
-    summaries = {name: _summary(name, results, plan, log, labels) for name in names}
-    write_json(folder / SUMMARY, {"protocols": summaries})
-    write_json(folder / DIAGNOSTICS, diagnose(log, SPLIT, folder, places))
+    summaries = {
+        name: over_rows(_summary(name, results, plan, log, labels), labels, folder, places[name])
+        for name in names
+    }
+    diagnostics = diagnose(log, SPLIT, folder, places)
+    main = names[-1]
+    command = {
+        arm: f"postclick calibrate {folder / of_arm[0]} {log.folder}"
+        for arm, of_arm in places[main].items()
+    }
+    mine = results.filter(pl.col("protocol") == main)
+    said = recommend(summaries[main], mine, diagnostics, main, command)
+    told = {name: summary.as_dict() for name, summary in summaries.items()}
+    write_json(folder / SUMMARY, {"answer": said.as_dict(), "protocols": told})
+    write_json(folder / DIAGNOSTICS, diagnostics)
 
 
 def _summary(
     name: str, results: pl.DataFrame, plan: Plan, log: PreparedLog, labels: SplitLabels
-) -> dict[str, object]:
+) -> Summary:
     chosen = {label: {"trial": 2, "lr": 0.001, "embedding_dim": None} for label in plan.labels}
     training, passes = plan.jobs[0].settings.training, dict.fromkeys(plan.labels, 2.0)
     how = protocol(plan, log, SPLIT, training, passes, chosen if name == "tuned" else {})
     oracle = oracle_metrics(log, SPLIT) if "true_cvr" in labels.truth else ()
-    return summarise(results.filter(pl.col("protocol") == name), plan, how, oracle).as_dict()
+    return summarise(results.filter(pl.col("protocol") == name), plan, how, oracle)
 
 
 def _predictions(labels: SplitLabels, arm: int, seed: int, tuned: bool) -> pl.DataFrame:

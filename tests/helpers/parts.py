@@ -5,10 +5,11 @@ from typing import Any
 
 import polars as pl
 
+from helpers.results import CLEAR, tested
 from postclick.data.prepared import PreparedLog
 from postclick.experiments.comparison.plan import Plan
 from postclick.experiments.comparison.results import COLUMNS
-from postclick.experiments.comparison.summary import protocol, summarise
+from postclick.experiments.comparison.summary import Gain, protocol, summarise
 from postclick.reporting.folder import Part
 
 # (metric, space) -> method -> value by seed, or the reason why there is none.
@@ -20,8 +21,12 @@ def part_of(
     log: PreparedLog,
     differences: Mapping[str, tuple[float, float, float]] | None = None,
     name: str = "fixed",
+    gain: Gain | None = CLEAR,
 ) -> Part:
-    """`differences`: difference of CVR-AUC to the best, low and high, of each other method."""
+    """`differences`: difference of CVR-AUC to the best, low and high, of each other method.
+
+    `gain` is what the test over rows says of whoever is best over seeds.
+    """
     rows = [
         (name, method, seed, metric, space, *((None, v) if isinstance(v, str) else (v, None)))
         for (metric, space), methods in figures.items()
@@ -39,4 +44,5 @@ def part_of(
     }
     best = next((method for method in methods if method not in found), None) if found else None
     intervals = {"best": best, "level": 0.95, "methods": found, "undefined": None}
-    return Part(name, summarise(results, plan, how), results, {}, intervals, {})
+    summary = tested(summarise(results, plan, how), gain)
+    return Part(name, summary, results, {}, intervals, {})

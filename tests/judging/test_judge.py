@@ -152,7 +152,15 @@ def test_no_method_sees_the_truth(
     rows = small_log.rows("test")
     assert set(rows.truth) == set(m.TRUTH_COLUMNS)
     batch = rows.take(torch.arange(10))
-    assert set(vars(batch)) == {"ids", "numeric", "bags", "click", "conversion", "weight"}
+    assert set(vars(batch)) == {
+        "ids",
+        "numeric",
+        "bags",
+        "click",
+        "conversion",
+        "weight",
+        "exposure",
+    }
     assert len(small_log.inputs.field_sizes) + small_log.inputs.numerics == len(
         small_log.manifest.log_schema.feature_names
     )

@@ -1,4 +1,4 @@
-"""The three sentences, in every case that they have to put into words."""
+"""What stands below the answer, in every case that it has to put into words."""
 
 import re
 
@@ -7,8 +7,9 @@ import pytest
 
 from helpers.parts import part_of
 from postclick.data.prepared import PreparedLog
-from postclick.experiments.comparison.summary import Summary
-from postclick.reporting.answer import answer, other_protocol
+from postclick.experiments.comparison.recommendation import Recommendation
+from postclick.experiments.comparison.summary import Gain, Summary
+from postclick.reporting.answer import answer, calibration, other_protocol
 from postclick.reporting.folder import Part
 from postclick.reporting.ranking import rank
 from postclick.stats.paired import supported_best
@@ -23,7 +24,7 @@ def test_a_supported_lead(small_log: PreparedLog) -> None:
     part = part_of({AUC: {"evi": CLEAR["evi"], "esmm": CLEAR["esmm"]}}, small_log, INTERVAL)
     who, by, sure = answer(part, "test", None)
     assert who == (
-        "Best by CVR-AUC on clicked test impressions is evi with 0.7150 ± 0.0129 "
+        "The best mean CVR-AUC on clicked test impressions is that of evi, 0.7150 ± 0.0129 "
         "(mean ± standard deviation over 4 seeds)."
     )
     assert by == (
@@ -31,14 +32,15 @@ def test_a_supported_lead(small_log: PreparedLog) -> None:
         "(95 % interval over test impressions: 0.0700 to 0.1300)."
     )
     assert sure == (
-        "The lead in CVR-AUC is supported: paired t-tests over 4 seeds (Holm-corrected, 5 % level) "
-        "tell evi from every other method."
+        "The lead in CVR-AUC is supported by both tests: paired t-tests over 4 seeds "
+        "(Holm-corrected, 5 % level) tell evi from every other method, and the 95 % intervals of "
+        "the lead over test impressions lie above 0."
     )
 
 
 def test_a_lead_that_seeds_do_not_support(small_log: PreparedLog) -> None:
     who, _, sure = answer(part_of({AUC: NOISE}, small_log), "test", None)
-    assert who.startswith("Best by CVR-AUC on clicked test impressions is evi with")
+    assert who.startswith("The best mean CVR-AUC on clicked test impressions is that of evi, 0.6")
     assert sure == (
         "The lead in CVR-AUC is not supported: paired t-tests over 4 seeds (Holm-corrected, 5 % "
         "level) do not tell evi from esmm."
@@ -47,9 +49,11 @@ def test_a_lead_that_seeds_do_not_support(small_log: PreparedLog) -> None:
 
 def test_a_lead_over_seeds_that_other_rows_could_turn(small_log: PreparedLog) -> None:
     wide = {"esmm": (-0.10, -0.25, 0.05)}
-    part = part_of({AUC: {"evi": CLEAR["evi"], "esmm": CLEAR["esmm"]}}, small_log, wide)
+    figures = {AUC: {"evi": CLEAR["evi"], "esmm": CLEAR["esmm"]}}
+    part = part_of(figures, small_log, wide, gain=Gain(0.10, -0.05, 0.25))
     _, by, sure = answer(part, "test", None)
     assert "-0.0500 to 0.2500" in by
+    assert sure.startswith("The lead in CVR-AUC is supported over seeds alone: paired t-tests")
     assert sure.endswith(
         "tell evi from every other method, but with other test impressions it could turn, for the "
         "interval of the lead over esmm includes 0."
@@ -75,7 +79,7 @@ def test_many_that_are_not_told_apart_are_counted(small_log: PreparedLog) -> Non
 def test_one_seed_is_no_test(small_log: PreparedLog) -> None:
     one = {name: values[:1] for name, values in CLEAR.items()}
     who, by, sure = answer(part_of({AUC: one}, small_log), "test", None)
-    assert who.endswith("is evi with 0.7000 (one seed).")
+    assert who.endswith("is that of evi, 0.7000 (one seed).")
     assert by == "The lead of evi in CVR-AUC over the runner-up esmm is 0.1000."
     assert sure.startswith("How sure this is cannot be said: with one seed")
     assert "supported" not in sure
@@ -105,8 +109,11 @@ def test_one_method_has_nothing_to_lead(small_log: PreparedLog) -> None:
 @pytest.mark.parametrize(
     ("nll", "told"),
     [
-        ({"esmm": [0.3, 0.31, 0.32, 0.3], "evi": [0.2, 0.21, 0.2, 0.2]}, "and it is also best by"),
-        ({"esmm": [0.2, 0.21, 0.2, 0.2], "evi": [0.3, 0.31, 0.32, 0.3]}, "but best by"),
+        (
+            {"esmm": [0.3, 0.31, 0.32, 0.3], "evi": [0.2, 0.21, 0.2, 0.2]},
+            "it also has the best",
+        ),
+        ({"esmm": [0.2, 0.21, 0.2, 0.2], "evi": [0.3, 0.31, 0.32, 0.3]}, "but the best"),
     ],
 )
 def test_truth_is_told_beside_recorded_labels(
@@ -114,9 +121,12 @@ def test_truth_is_told_beside_recorded_labels(
 ) -> None:
     part = part_of({AUC: NOISE, TRUE_NLL: nll}, small_log)
     who, by, sure = answer(part, "test", "true_cvr")
-    assert f", {told} NLL against the known true CVR of all test impressions" in who
+    assert f"; {told} mean NLL against the known true CVR of all test impressions" in who
     assert "; the lead of" in by and "in NLL over the runner-up" in by
-    assert "lead in CVR-AUC is not supported" in sure and "lead in NLL is supported" in sure
+    assert (
+        "lead in CVR-AUC is not supported" in sure
+        and "lead in NLL is supported by both tests" in sure
+    )
     drawn = answer(part, "test", "potential_conversion")[0]
     assert "NLL against the known potential conversions of all test impressions" in drawn
 
@@ -130,7 +140,7 @@ def test_an_undefined_metric_is_said_to_be_so(small_log: PreparedLog) -> None:
     gone = {AUC: {"esmm": ["no conversions"] * 2, "evi": ["no conversions"] * 2}}
     who, by, sure = answer(part_of(gone, small_log), "test", None)
     assert who == (
-        "CVR-AUC on clicked test impressions is undefined (no conversions), so no method is best "
+        "CVR-AUC on clicked test impressions is undefined (no conversions), so no method leads "
         "on recorded labels."
     )
     assert by == "No lead can be measured."
@@ -140,26 +150,50 @@ def test_an_undefined_metric_is_said_to_be_so(small_log: PreparedLog) -> None:
 def test_a_method_without_a_value_is_left_out_and_named(small_log: PreparedLog) -> None:
     some = {AUC: {**CLEAR, "ukd": ["logits are not finite"] * 4}}
     who, _, sure = answer(part_of(some, small_log), "test", None)
-    assert "(undefined for ukd) is evi with" in who
-    assert sure.endswith("tell evi from every other method that has a value.")
+    assert "(undefined for ukd) is that of evi, 0.7150" in who
+    assert "tell evi from every other method that has a value" in sure
 
 
 def test_the_support_is_that_of_the_table(small_log: PreparedLog) -> None:
     for values in (CLEAR, NOISE, {**CLEAR, "dcmt": [0.71, 0.72, 0.705, 0.725]}):
-        part = part_of({AUC: values}, small_log)
-        ranking = rank(part.summary, part.results, *AUC)
-        assert ranking is not None
-        assert (ranking.best if ranking.supported else None) == supported_best(values, "cvr_auc")
+        for gain in (Gain(0.1, 0.01, 0.2), Gain(0.1, -0.01, 0.2)):
+            part = part_of({AUC: values}, small_log, gain=gain)
+            ranking, row = rank(part.summary, part.results, *AUC), part.summary.row(*AUC)
+            assert ranking is not None and row is not None
+            assert row.best_over_seeds == supported_best(values, "cvr_auc")
+            assert (ranking.best if ranking.supported else None) == row.best
+
+
+def test_calibration_is_told_with_its_mend() -> None:
+    made = {"ship": "esmm", "simplest": "esmm", "better": (), "gain": None, "sentence": ""}
+    made |= {"conversions": 83, "detectable": 0.03}
+    low, right = (
+        {"value": 0.862, "low": 0.8, "high": 0.93},
+        {"value": 1.04, "low": 0.9, "high": 1.2},
+    )
+    assert calibration(Recommendation(**made, pcoc=low, calibrate="postclick calibrate a b")) == (
+        "PCOC of esmm on clicked impressions is 0.86 (0.80 to 0.93): pCVR is 14 % too low. "
+        "Calibrate it: postclick calibrate a b"
+    )
+    assert calibration(Recommendation(**made, pcoc=right, calibrate=None)) == (
+        "PCOC of esmm on clicked impressions is 1.04 (0.90 to 1.20): nothing to correct that these "
+        "rows could show."
+    )
+    assert "these rows cannot tell" in calibration(
+        Recommendation(**made, pcoc=None, calibrate=None)
+    )
 
 
 def test_the_other_table_agrees_or_does_not(small_log: PreparedLog) -> None:
     tuned = part_of({AUC: CLEAR}, small_log, name="tuned")
     turned = {"esmm": CLEAR["evi"], "evi": CLEAR["esmm"]}
-    assert "evi also leads by CVR-AUC, with 0.7150 ± 0.0129; the test over seeds supports" in (
+    assert "evi also leads by CVR-AUC, with 0.7150 ± 0.0129; both tests support that lead." in (
         other_protocol(tuned, part_of({AUC: CLEAR}, small_log))
     )
     assert "esmm leads instead" in other_protocol(tuned, part_of({AUC: turned}, small_log))
-    assert "does not support" in other_protocol(tuned, part_of({AUC: NOISE}, small_log))
+    assert "the tests do not both support" in other_protocol(
+        tuned, part_of({AUC: NOISE}, small_log)
+    )
     alone = part_of({AUC: {"esmm": [0.6, 0.7]}}, small_log)
     assert other_protocol(tuned, alone) == ""
 

@@ -219,13 +219,19 @@ def test_all_methods_are_switched_at_once(browser: Any, many: str) -> None:
     context.close()
 
 
-def test_wide_tables_scroll_by_themselves(opened: Opened) -> None:
-    boxes = opened.page.locator(".scroll").evaluate_all(
-        "all => all.filter((b) => b.offsetParent).map((b) => [b.scrollWidth, b.clientWidth, "
-        "b.getBoundingClientRect().right])"
+def test_no_table_is_cut(opened: Opened) -> None:
+    """Neither at the edge of its box nor at that of the window; every cell is in sight."""
+    cut = opened.page.locator(".scroll").evaluate_all(
+        "all => all.filter((b) => b.offsetParent && (b.scrollWidth > b.clientWidth + 1 || "
+        "b.getBoundingClientRect().right > innerWidth)).map((b) => [b.previousElementSibling."
+        "textContent, b.scrollWidth, b.clientWidth])"
     )
-    assert all(right <= opened.page.viewport_size["width"] for _, _, right in boxes)
-    assert any(inner > outer for inner, outer, _ in boxes)
+    assert cut == []
+    outside = opened.page.locator("td, tbody th").evaluate_all(
+        "all => all.filter((c) => c.offsetParent && (c.getBoundingClientRect().right > innerWidth "
+        "|| c.scrollWidth > c.clientWidth + 1)).map((c) => c.textContent)"
+    )
+    assert outside == []
 
 
 def test_plots_follow_the_width(opened: Opened) -> None:

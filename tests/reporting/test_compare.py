@@ -73,7 +73,12 @@ def test_seeds_and_methods_differ(comparison: Comparison) -> None:
 
 def test_the_summary_is_written_and_says_the_backbone(comparison: Comparison) -> None:
     written = json.loads((comparison.folder / "summary.json").read_text())
+    said = written.pop("answer")
     assert written == {"protocols": {"fixed": json.loads(json.dumps(comparison.summary.as_dict()))}}
+    assert comparison.answer is not None
+    assert said == json.loads(json.dumps(comparison.answer.as_dict()))
+    assert said["simplest"] == "naive"
+    assert said["sentence"] in (comparison.folder / "report.html").read_text()
     written = written["protocols"]["fixed"]
     assert written["protocol"]["backbone"] == "share_bottom"
     assert written["protocol"]["backbone_note"] == "the same for all"

@@ -17,7 +17,8 @@ from postclick.datasets.simulated import SimulatedLog
 from postclick.errors import InputError
 from postclick.judging.judge import judge
 from postclick.methods.base import Method
-from postclick.runs.run import Run, evaluate
+from postclick.runs.evaluate import evaluate
+from postclick.runs.run import Run
 from postclick.system.files import locked
 from postclick.training import loop as loop_module
 from postclick.training.train import train

@@ -3,14 +3,24 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from postclick.calibration.calibrator import Calibrator
 from postclick.data.schema import first_message
 from postclick.errors import InputError
 from postclick.system.files import read_json, write_json
 
-CALIBRATION, FORMAT = "calibration.json", 1
+CALIBRATION = "calibration.json"
+# Format 1 knew validation clicks only.
+FORMAT: Literal[1] = 1
+OF_RAW_LOG: Literal[2] = 2
+READABLE = (FORMAT, OF_RAW_LOG)
 Weights = Literal["none", "propensity"]
 
 
@@ -21,12 +31,14 @@ class _Strict(BaseModel):
 class FittedOn(_Strict):
     """The rows that a calibrator was fitted on.
 
-    `rows` are those of the split, of which the clicked ones were used. `clip` is that of the
-    propensity in the weights, whose effective sample size is in clicks; rows of weight 0 in the log
-    are not counted as clicks.
+    `rows` are those of the split, or of the raw log of that name, of which the clicked ones were
+    used. `clip` is that of the propensity in the weights, whose effective sample size is in clicks;
+    rows of weight 0 in the log are not counted as clicks. The fingerprint is that of the log that
+    the run was trained on.
     """
 
-    split: Literal["valid"] = "valid"
+    split: Literal["valid"] | None = None
+    log: str | None = None
     rows: int
     clicks: int
     conversions: int
@@ -34,6 +46,12 @@ class FittedOn(_Strict):
     weights: Weights
     clip: tuple[float, float] | None = None
     effective_sample_size: float
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = dump(self)
+        del data["log" if self.log is None else "split"]
+        return data
 
 
 class Figures(_Strict):
@@ -46,7 +64,7 @@ class Figures(_Strict):
 
 
 class CrossFitted(_Strict):
-    """Validation figures before and after, each row calibrated by a fit without it.
+    """Figures of the clicked rows before and after, each row calibrated by a fit without it.
 
     `tried` has the NLL of each kind by which one was chosen, if `best` was asked for.
     """
@@ -60,7 +78,7 @@ class CrossFitted(_Strict):
 class Calibration(_Strict):
     """What calibration.json holds."""
 
-    format: Literal[1] = 1
+    format: Literal[1, 2] = FORMAT
     calibrator: dict[str, Any]
     fitted_on: FittedOn
     validation: CrossFitted
@@ -87,9 +105,10 @@ def read_calibration(run: Path, fingerprint: str) -> Calibration | None:
         return None
     data = read_json(path)
     found = data.get("format") if isinstance(data, dict) else None
-    if found != FORMAT:
+    if found not in READABLE:
         raise InputError(
-            f"{path} has format {found}, this version reads {FORMAT}: run 'postclick calibrate'"
+            f"{path} has format {found}, this version reads {FORMAT} and {OF_RAW_LOG}: run "
+            "'postclick calibrate'"
         )
     try:
         calibration = Calibration.model_validate(data)

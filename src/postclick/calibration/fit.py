@@ -64,13 +64,17 @@ def fit(
     return _fit(kind, z, v, w.astype(np.float64))
 
 
-def require_enough(conversion: Mask) -> None:
-    """Raise `InputError` unless there are `FEWEST` rows with and without a conversion."""
+def require_enough(conversion: Mask, mend: str | None = None) -> None:
+    """Raise `InputError` unless there are `FEWEST` rows with and without a conversion.
+
+    Args:
+        mend: how to get more, by default that for validation clicks.
+    """
     positives = int(conversion.sum())
     if min(positives, conversion.size - positives) < FEWEST:
         raise InputError(
             f"calibration needs {FEWEST} clicked rows with a conversion and {FEWEST} without, "
-            f"there are {positives:,} and {conversion.size - positives:,}: {_more()}"
+            f"there are {positives:,} and {conversion.size - positives:,}: {mend or _more()}"
         )
 
 

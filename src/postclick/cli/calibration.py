@@ -2,11 +2,11 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from postclick.cli.shared import Data, Json, app
+from postclick.cli.shared import BadRowsOption, Json, OneData, RawLogs, Reads, app
 from postclick.console import one_line_errors, print_json
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @app.command()
 def calibrate(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
-    data: Data,
+    data: OneData = None,
     kind: Annotated[
         Literal["isotonic", "platt", "temperature", "none", "best"],
         typer.Option(help="What to fit; best: the simplest that does as well as any."),
@@ -32,28 +32,49 @@ def calibrate(
     judge: Annotated[
         str | None, typer.Option(help="A split to judge on, such as test; never used to fit.")
     ] = None,
+    log: RawLogs = [],  # noqa: B006 - typer copies it
+    judge_log: Annotated[
+        list[str], typer.Option(help="Raw log to judge on, with other rows; may be repeated.")
+    ] = [],  # noqa: B006
+    reads: Reads = [],  # noqa: B006
+    on_bad_rows: BadRowsOption = "error",
     json: Json = False,
 ) -> None:
-    """Calibrate a run's pCVR on validation clicks and write RUN/calibration.json.
+    """Calibrate a run's pCVR on clicks it has not seen and write RUN/calibration.json.
 
     \b
     Example: postclick calibrate run data --kind isotonic --judge test
+
+    \b
+    Example: postclick calibrate run --log monday.parquet --judge-log tuesday.parquet
     """
     from postclick.calibration.calibration_file import CALIBRATION
     from postclick.runs.calibrate import calibrate as fit
 
     with one_line_errors():
         bounds = None if clip is None else (clip, 1.0)
-        found = fit(run, data, kind, weights=weights, clip=bounds, judge=judge)
+        found = fit(
+            run,
+            data,
+            kind,
+            weights=weights,
+            clip=bounds,
+            judge=judge,
+            log=log or None,
+            judge_log=judge_log or None,
+            read=reads,
+            on_bad_rows=on_bad_rows,
+        )
     if json:
         judged = None
         if found.before is not None and found.after is not None:
-            judged = {"split": judge, "before": asdict(found.before), "after": asdict(found.after)}
+            on: dict[str, Any] = {"log": judge_log} if judge_log else {"split": judge}
+            judged = {**on, "before": asdict(found.before), "after": asdict(found.after)}
         return print_json({**found.document.model_dump(mode="json"), "judged": judged})
     for line in _fitted(found.document):
         print(line)
     if found.before is not None and found.after is not None:
-        for line in _judged(str(judge), found.before, found.after):
+        for line in _judged("judge" if judge_log else str(judge), found.before, found.after):
             print(line)
     return print(f"written: {run / CALIBRATION}")
 
@@ -66,18 +87,21 @@ def _fitted(document: "Calibration") -> list[str]:
         if name not in ("kind", "calibrated")
     ).replace("logit ", "")
     kind = document.calibrator["kind"] + (f" ({parameters})" if parameters else "")
-    lines = [f"{kind}, fitted on {on.clicks:,} validation clicks, {on.conversions:,} conversions"]
+    clicks = f"{on.clicks:,} validation clicks" if on.log is None else f"{on.clicks:,} clicks"
+    of = "" if on.log is None else f" of {on.log}"
+    lines = [f"{kind}, fitted on {clicks}, {on.conversions:,} conversions{of}"]
+    fitted = on.split or "log"
     if told.tried is not None:
         tried = ", ".join(f"{name} {nll:.4f}" for name, nll in told.tried.items())
         lines.append(f"cross-fitted NLL by kind: {tried}")
-    lines.append(_line("valid", "clicked", "PCOC", told.before.pcoc, told.after.pcoc))
-    lines.append(_line("valid", "clicked", "NLL", told.before.nll, told.after.nll))
+    lines.append(_line(fitted, "clicked", "PCOC", told.before.pcoc, told.after.pcoc))
+    lines.append(_line(fitted, "clicked", "NLL", told.before.nll, told.after.nll))
     if on.weights == "propensity":
         low, high = on.clip or (0.0, 1.0)
         before, after = told.before, told.after
         lines += [
-            _line("valid", "weighted", "PCOC", before.weighted_pcoc, after.weighted_pcoc),
-            _line("valid", "weighted", "NLL", before.weighted_nll, after.weighted_nll),
+            _line(fitted, "weighted", "PCOC", before.weighted_pcoc, after.weighted_pcoc),
+            _line(fitted, "weighted", "NLL", before.weighted_nll, after.weighted_nll),
             f"weights 1/pCTR, pCTR within {low:g} and {high:g}: they count like "
             f"{on.effective_sample_size:,.0f} equally weighted clicks",
         ]

@@ -19,7 +19,7 @@ from postclick.cli.shared import (
     names,
     register_metrics,
 )
-from postclick.console import one_line_errors, print_json, print_tables, reporting
+from postclick.console import one_line_errors, print_answer, print_json, print_tables, reporting
 
 
 @app.command()
@@ -74,6 +74,10 @@ def compare(
         if summary is not None:
             print_tables(tables(summary), footnotes(summary))
     print(f"results: {out}/report.html, {out}/results.parquet, {out}/summary.json")
+    if result.answer is not None:
+        if result.answer.calibrate is not None:
+            print(f"calibrate it with '{result.answer.calibrate}'")
+        print_answer(result.answer.sentence)
     return None
 
 

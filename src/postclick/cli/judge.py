@@ -49,7 +49,7 @@ def judge(
     features: Annotated[
         str, typer.Option(help="Features to fit the propensity on, comma separated [--by].")
     ] = "",
-    clip: Annotated[float, typer.Option(help="Least propensity in weights.")] = 0.01,
+    clip: Annotated[float, typer.Option(help="Least propensity in weights.")] = 0.001,
     true_cvr: Annotated[str | None, typer.Option(help="Column with the true CVR.")] = None,
     potential_conversion: Annotated[
         str | None, typer.Option(help="Column with what would have happened if clicked.")

@@ -1,11 +1,27 @@
 """Single runs: methods, train, evaluate."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from postclick.cli.shared import By, Data, Json, Metrics, Out, Sets, Tracks, app, register_metrics
+from postclick.cli.shared import (
+    BadRowsOption,
+    By,
+    Data,
+    ExposureAt,
+    Json,
+    Metrics,
+    OneData,
+    Out,
+    RawLogs,
+    Reads,
+    Sets,
+    Tracks,
+    app,
+    register_metrics,
+)
 from postclick.console import one_line_errors, print_json, print_tables, reporting
 
 
@@ -72,29 +88,50 @@ def train(
 @app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
-    data: Data,
+    data: OneData = None,
     split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
+    log: RawLogs = [],  # noqa: B006 - typer copies it
+    reads: Reads = [],  # noqa: B006
+    on_bad_rows: BadRowsOption = "error",
+    name: Annotated[
+        str | None, typer.Option(help="Of the raw log in log_metrics.json [its path].")
+    ] = None,
     by: By = "",
     top: Annotated[
         int, typer.Option(help="Values of a categorical feature that are shown; the rest is one.")
     ] = 20,
+    exposure_at: ExposureAt = None,
     metrics: Metrics = [],  # noqa: B006
     json: Json = False,
 ) -> None:
-    """Judge a run on a split and write RUN/metrics.json.
+    """Judge a run on a split, or on a raw log of any day; RUN/metrics.json, RUN/log_metrics.json.
 
     \b
     Example: postclick evaluate run data --split test --by category,position
+
+    \b
+    Example: postclick evaluate run --log later.parquet
     """
-    from postclick.data.prepared import PreparedLog
-    from postclick.runs.run import Run
+    from postclick.runs.evaluate import evaluate as judge
 
     with one_line_errors():
         register_metrics(metrics)
-        trained = Run(run)
-        judgement = trained.evaluate(PreparedLog(data), split, by=by, top=top)
+        judgement = judge(
+            run,
+            data,
+            split,
+            by=by,
+            top=top,
+            log=log or None,
+            read=reads,
+            on_bad_rows=on_bad_rows,
+            name=name,
+            exposure_at=exposure_at,
+        )
     if json:
-        return print_json(trained.metrics[split])
+        return print_json(judgement.as_dict())
+    for line in _about(judgement.about) if log else ():
+        print(line)
     for one in judgement.metrics:
         value = f"{one.value:.6f}" if one.value is not None else f"undefined: {one.undefined}"
         if one.groups is not None:
@@ -108,5 +145,14 @@ def evaluate(
     if judgement.by:
         from postclick.judging.terminal_tables import footnotes, tables
 
-        print_tables(tables(judgement.by), footnotes(judgement.by))
+        file = "log_metrics.json" if log else "metrics.json"
+        print_tables(tables(judgement.by), footnotes(judgement.by, file))
     return None
+
+
+def _about(found: Mapping[str, Any]) -> list[str]:
+    """What was judged of a raw log."""
+    left_out = f", {found['left_out']:,} with wrong labels left out" if found["left_out"] else ""
+    rows, clicks, conversions = (found[what] for what in ("rows", "clicks", "conversions"))
+    counts = f"{rows:,} rows, {clicks:,} clicks, {conversions:,} conversions{left_out}"
+    return [f"{found['log']}: {counts}", *(f"note: {note}" for note in found["notes"])]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from postclick.cli.shared import Json, Logs, Out, Reads, app, names
+from postclick.cli.shared import ExposureAt, Json, Logs, Out, Reads, app, names
 from postclick.console import one_line_errors, print_json, reporting
 
 Threads = Annotated[int | None, typer.Option(help="Threads; one per core.")]
@@ -24,6 +24,7 @@ def export(
     user_features: Annotated[
         str, typer.Option(help="Features that the candidates of a request share, a,b,c.")
     ] = "",
+    exposure_at: ExposureAt = None,
     json: Json = False,
 ) -> None:
     """Write a bundle that scores raw rows without torch, checked against the run.
@@ -40,6 +41,7 @@ def export(
             calibrated=calibrated,
             negative_rate=negative_rate,
             user_features=names(user_features),
+            exposure_at=exposure_at,
             reporter=reporter,
         )
     info = bundle.info
@@ -57,6 +59,8 @@ def export(
             }
         )
     batches = ", ".join(f"{rows:,}" for rows in info.parity.rows)
+    if info.exposure is not None:
+        kind += f", pCTR at {info.exposure.column} = {info.exposure.at}"
     files = f"{len(info.files) + 1} files, {size / 1e6:,.1f} MB"
     print(f"{out}: {info.method}, {files}, calibration: {kind}")
     print(

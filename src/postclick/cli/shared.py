@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -54,6 +54,10 @@ def _root(
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+ExposureAt = Annotated[
+    str | None,
+    typer.Option(help="Value of the exposure at which pCTR is predicted, or average."),
+]
 Out = Annotated[Path, typer.Option("--out", help="Folder to write; must not exist.")]
 Kept = Annotated[Path, typer.Option("--out", help="Folder; finished runs in it are kept.")]
 Logs = Annotated[
@@ -61,6 +65,17 @@ Logs = Annotated[
     typer.Argument(help="Files, folders, 'globs', s3:// and other URLs, Delta, Iceberg, DuckDB."),
 ]
 Data = Annotated[Path, typer.Argument(help="A prepared log.")]
+OneData = Annotated[
+    Path | None, typer.Argument(help="The prepared log of the run; or a raw one with --log.")
+]
+RawLogs = Annotated[
+    list[str],
+    typer.Option("--log", help="Files or tables of a raw log with labels; may be repeated."),
+]
+BadRowsOption = Annotated[
+    Literal["error", "drop", "keep"],
+    typer.Option("--on-bad-rows", help="Wrong labels of a raw log, as in 'prepare'."),
+]
 Sets = Annotated[list[str], typer.Option("--set", help="A setting as key=value; may be repeated.")]
 Tracks = Annotated[
     list[str],

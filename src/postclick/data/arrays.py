@@ -53,6 +53,8 @@ class RowArrays:
             `group`.
         weight: float32 [n], how many impressions each row stands for; None if the schema has no
             `weight`.
+        exposure: int32 [n], ids of the exposure in its own table; None if the schema has no
+            `exposure`.
         unit: what a batch's weights are divided by, see `Batch`.
     """
 
@@ -64,6 +66,7 @@ class RowArrays:
     truth: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     group: npt.NDArray[np.int64] | None = None
     weight: Tensor | None = None
+    exposure: Tensor | None = None
     unit: float = 1.0
 
     def __len__(self) -> int:
@@ -78,6 +81,7 @@ class RowArrays:
             self.click.index_select(0, rows),
             self.conversion.index_select(0, rows),
             None if self.weight is None else self.weight.index_select(0, rows) / self.unit,
+            None if self.exposure is None else self.exposure.index_select(0, rows).long(),
         )
 
 
@@ -123,7 +127,10 @@ def read_rows(folder: Path, manifest: m.Manifest, files: list[str]) -> RowArrays
     conversion = torch.from_numpy(_numpy(table, m.CONVERSION, np.float32))
     group = _numpy(table, m.GROUP, np.int64) if manifest.log_schema.group else None
     features = (torch.from_numpy(ids), torch.from_numpy(numeric), bags)
-    rows_read = RowArrays(*features, click, conversion, truth, group)
+    exposure = None
+    if manifest.exposure is not None:
+        exposure = torch.from_numpy(_numpy(table, manifest.exposure.name, np.int32))
+    rows_read = RowArrays(*features, click, conversion, truth, group, exposure=exposure)
     if manifest.log_schema.weight is None:
         return rows_read
     weight = torch.from_numpy(_numpy(table, m.WEIGHT, np.float32))

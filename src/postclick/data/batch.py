@@ -33,6 +33,8 @@ class Batch:
         click, conversion: float32 [n], 0 or 1; conversion as recorded.
         weight: float32 [n], how many impressions each row stands for, in units of the mean over
             the training rows; None if the schema has no `weight`.
+        exposure: int64 [n], the id of each row's exposure, in a table of its own; None if the
+            schema has no `exposure`, or where it is not known, as in scoring.
     """
 
     ids: Tensor
@@ -41,6 +43,7 @@ class Batch:
     click: Tensor
     conversion: Tensor
     weight: Tensor | None = None
+    exposure: Tensor | None = None
 
     def __len__(self) -> int:
         return self.click.shape[0]
@@ -60,4 +63,5 @@ class Batch:
         plain = (self.ids, self.numeric, self.click, self.conversion)
         ids, numeric, click, conversion = (change(tensor) for tensor in plain)
         weight = None if self.weight is None else change(self.weight)
-        return Batch(ids, numeric, bags, click, conversion, weight)
+        exposure = None if self.exposure is None else change(self.exposure)
+        return Batch(ids, numeric, bags, click, conversion, weight, exposure)

@@ -49,6 +49,20 @@ class IdColumn(Strict):
         return self.edges is None and not self.hashed
 
 
+class ExposureColumn(Strict):
+    """The id column of the exposure, with a vocabulary; `size` counts id 0.
+
+    `rows` and `clicks` are those of the training split by id, by weight if rows have one. `at` is
+    the id at which pCTR is served, None for its mean over the training impressions.
+    """
+
+    name: str
+    size: int
+    rows: tuple[float, ...]
+    clicks: tuple[float, ...]
+    at: int | None = None
+
+
 class NumericColumn(Strict):
     """One float32 per row: (f(x) - mean) / std, 0 where missing; or a 0/1 missing flag.
 
@@ -162,10 +176,11 @@ class Manifest(Strict):
     split are of the rows that there are, and the other splits are always whole. `vocabularies`
     has the sha256 of each file. `division` is left out where splits were drawn at random or given.
     `canonical` says that values of vocabularies have the one form that `to_text` gives them, which
-    earlier versions did not know; it is left out where they have not.
+    earlier versions did not know; it is left out where they have not. `exposure` is there if the
+    schema has one.
     """
 
-    _silent: ClassVar[tuple[str, ...]] = ("division", "vectors", "canonical")
+    _silent: ClassVar[tuple[str, ...]] = ("division", "vectors", "exposure", "canonical")
 
     format: int
     log_schema: LogSchema
@@ -174,6 +189,7 @@ class Manifest(Strict):
     numerics: tuple[NumericColumn, ...]
     bags: tuple[BagColumn, ...]
     vectors: tuple[VectorColumn, ...] = ()
+    exposure: ExposureColumn | None = None
     splits: dict[str, Split]
     findings: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from postclick.data.arrays import RowArrays, read_rows
 from postclick.data.batch import Bag, Batch
+from postclick.data.exposure_values import ExposureValues, exposure_values
 from postclick.data.manifest import Manifest, Split
 from postclick.system.checksums import check_file
 
@@ -37,6 +38,7 @@ class InputSpec:
         bag_targets: for each multi-valued column the id column that its elements are weighed by,
             if it is pooled by attention; none are, if it is empty.
         vectors: size of each vector, and the numbers that it is projected to, None if it is not.
+        exposure: the exposure's values among the training impressions; None if there is none.
     """
 
     field_sizes: tuple[int, ...]
@@ -44,6 +46,7 @@ class InputSpec:
     numerics: int
     bag_targets: tuple[int | None, ...] = ()
     vectors: tuple[tuple[int, int | None], ...] = ()
+    exposure: ExposureValues | None = None
 
     @property
     def numeric_width(self) -> int:
@@ -63,6 +66,7 @@ class InputSpec:
             tuple(Bag(none, none, real) for _ in self.bag_sizes),
             real,
             real,
+            exposure=None if self.exposure is None else none,
         )
 
 
@@ -94,6 +98,7 @@ class PreparedLog:
             len(manifest.numerics),
             tuple(None if c.target is None else place[c.target] for c in manifest.bags),
             tuple((c.size, c.project) for c in manifest.vectors),
+            self._exposure_values(),
         )
 
     @cached_property
@@ -111,6 +116,13 @@ class PreparedLog:
             (sums.conversions + one) / (sums.clicks + 2 * one),
         )
 
+    def _exposure_values(self) -> ExposureValues | None:
+        column = self.manifest.exposure
+        if column is None:
+            return None
+        one = min(1.0, self.split("train").mean_weight)
+        return exposure_values(column, self.manifest.negative_rate, self.base_rates.ctr, one)
+
     def split(self, name: str) -> Split:
         return self.manifest.split(name)
 
@@ -119,6 +131,7 @@ class PreparedLog:
         row_bytes += 200 * len(self.manifest.bags)
         row_bytes += 8 if self.manifest.log_schema.group else 0
         row_bytes += 4 if self.manifest.log_schema.weight else 0
+        row_bytes += 4 if self.manifest.exposure is not None else 0
         return self.split(name).rows * row_bytes <= IN_MEMORY_BYTES
 
     def rows(self, name: str) -> RowArrays:

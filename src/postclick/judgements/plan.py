@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from postclick.data.read.log_source import LogSource
+from postclick.data.read.read_ahead import read_ahead
 from postclick.data.read.values.value_rules import ValueRules
 from postclick.errors import InputError
 from postclick.judgements.models import Model
@@ -65,7 +66,7 @@ class Plan:
         )
         with self._engine() as engine, self._engine() as random:
             reporter.start("judge", None, "rows")
-            for rows in log.rows():
+            for rows in read_ahead(log.rows()):
                 engine.add(rows)
                 reporter.advance(len(rows))
                 if rows.randomised is not None and (rows.randomised > 0).any():
@@ -97,6 +98,11 @@ class Plan:
             threads=min(len(self.models), os.cpu_count() or 1),
             propensity=self._propensity_words(),
             clip=self.clip,
+            reads_exposure={
+                name: self.roles.exposure in model.features
+                for name, model in self.models.items()
+                if not isinstance(model, ModelColumns)
+            },
         )
 
     def _propensity_words(self) -> str | None:
@@ -118,7 +124,7 @@ class Plan:
         roles = replace(self.roles, by=(), propensity=None, time=None, exposure=None)
         log = LogOfPredictions(source, roles, {}, rules=self.rules, on_bad_rows=self.on_bad_rows)
         reporter.start("fit propensity", None, "rows")
-        for rows in log.rows():
+        for rows in read_ahead(log.rows()):
             frame = rows.frame("feature ")
             fit.add(frame, rows.click, rows.unit.astype(np.int64), rows.weight)
             reporter.advance(len(rows))
@@ -127,6 +133,12 @@ class Plan:
     def _findings(self, log: LogOfPredictions) -> tuple[str, ...]:
         found = list(log.source.notes)
         found += [f"left out {count:,} rows: {what}" for what, count in log.dropped.items()]
+        unknown = [n for n, one in self.models.items() if isinstance(one, ModelColumns)]
+        if self.roles.exposure is not None and unknown:
+            found.append(
+                f"the test by {self.roles.exposure} is for models that do not read it: of "
+                f"{', '.join(unknown)} that is not known, and one that reads it may only fit it ill"
+            )
         if self.roles.group is None:
             found.append(
                 "rows are taken as independent; where users or requests repeat, name them with "

@@ -66,12 +66,14 @@ def lines(judged: JudgedLog) -> list[str]:
     """What the answer rests on, and what a reader should know."""
     found = [] if judged.answer is None else list(judged.answer.details)
     for name, one in (judged.exposure or {}).items():
-        found.append(f"{name}: {one['sentence']}")
+        found.append(f"{name}: {one['sentence']} {one['assumption']}")
     if judged.entire is not None:
         first = next(iter(judged.entire["models"].values()))
         estimators = first["estimators"]
         found.append(f"Propensity: {judged.entire['propensity']}.")
         found += [f"{name}: {one['assumption']}" for name, one in estimators.items()]
+        for model, one in judged.entire["models"].items():
+            found += [f"caution, {model}: {caution}" for caution in one["cautions"]]
     if judged.balance is not None:
         found.append(_balance(judged))
     return [*found, *(f"note: {one}" for one in judged.findings)]

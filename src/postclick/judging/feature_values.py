@@ -60,6 +60,17 @@ class Categorical(FeatureValues):
         return number, [UNKNOWN if one == 0 else values[int(one) - 1] for one in ids]
 
 
+class Exposed(Categorical):
+    """Ids of the exposure, which are in no array with others."""
+
+    def __init__(self, name: str, log: PreparedLog) -> None:
+        super().__init__(name, 0, 0, log)
+
+    def read(self, rows: RowArrays, taken: slice) -> Arrays:
+        assert rows.exposure is not None
+        return rows.exposure[taken].numpy().copy()
+
+
 class Bucketed(FeatureValues):
     """Hashed values, of which only the buckets are known."""
 
@@ -91,7 +102,7 @@ class Binned(FeatureValues):
         return rows.ids[taken, self._position].numpy() - np.int32(self._offset)
 
     def segments(self, keys: Arrays) -> tuple[NDArray[np.int64], list[str]]:
-        return _by_number(keys, keys == 0, self._range)
+        return by_number(keys, keys == 0, self._range)
 
     def _range(self, low: float, high: float) -> str:
         """Bin k holds [edge k - 1, edge k)."""
@@ -119,7 +130,7 @@ class Scaled(FeatureValues):
         return values
 
     def segments(self, keys: Arrays) -> tuple[NDArray[np.int64], list[str]]:
-        return _by_number(keys, np.isnan(keys), self._range)
+        return by_number(keys, np.isnan(keys), self._range)
 
     def _range(self, low: float, high: float) -> str:
         return self._text(low) if low == high else f"{self._text(low)} to {self._text(high)}"
@@ -148,7 +159,7 @@ def feature_names(by: str | Sequence[str]) -> list[str]:
 
 
 def feature_values(log: PreparedLog, name: str) -> FeatureValues:
-    """The feature called `name`.
+    """The feature, or the exposure, called `name`.
 
     Raises:
         InputError: there is none, or it has several values for each impression.
@@ -167,6 +178,8 @@ def feature_values(log: PreparedLog, name: str) -> FeatureValues:
     for k, number in enumerate(manifest.numerics):
         if number.transform != "missing_flag":
             found[number.source] = Scaled(number, k, flags.get(number.source))
+    if manifest.exposure is not None:
+        found[manifest.exposure.name] = Exposed(manifest.exposure.name, log)
     if name in found:
         return found[name]
     there = ", ".join(found) or "none"
@@ -181,7 +194,7 @@ def feature_values(log: PreparedLog, name: str) -> FeatureValues:
     )
 
 
-def _by_number(
+def by_number(
     keys: Arrays, missing: NDArray[np.bool_], called: Callable[[float, float], str]
 ) -> tuple[NDArray[np.int64], list[str]]:
     """Segments by rising number, those without one last; `called` names a range of numbers."""

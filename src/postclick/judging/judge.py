@@ -1,15 +1,17 @@
 """A trained method judged on a split of a prepared log."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from postclick.data.arrays import RowArrays
 from postclick.data.batch import Batch
 from postclick.data.prepared import PreparedLog
 from postclick.errors import RunFailedError
+from postclick.judging.feature_values import feature_values
 from postclick.judging.predictions import Predictions
 from postclick.judging.segments import TOP, FeatureSegments, SegmentedRows
 from postclick.methods.base import Method
@@ -38,19 +40,28 @@ class Judgement:
 
     Attributes:
         by: the same metrics per value of each feature that was asked for.
+        about: of a raw log its name, counts of its rows and what is odd about them.
+        exposure_at: where pCTR was judged if not at each row's own exposure.
     """
 
     metrics: tuple[MetricValue, ...]
     propensity: PropensityCheck | None
     by: tuple[FeatureSegments, ...] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
+    exposure_at: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """As written to metrics.json, below the split's name."""
-        found: dict[str, Any] = {"metrics": [metric.as_dict() for metric in self.metrics]}
+        found: dict[str, Any] = {
+            **self.about,
+            "metrics": [metric.as_dict() for metric in self.metrics],
+        }
         if self.propensity is not None:
             found["propensity"] = asdict(self.propensity)
         if self.by:
             found["by"] = {one.feature: one.as_dict() for one in self.by}
+        if self.exposure_at is not None:
+            found["exposure_at"] = self.exposure_at
         return found
 
     def value(self, metric: str, space: str | None = None) -> float | None:
@@ -61,7 +72,6 @@ class Judgement:
         return None
 
 
-@torch.inference_mode()
 def judge(
     method: Method[Any],
     log: PreparedLog,
@@ -88,21 +98,52 @@ def judge(
         RunFailedError: a logit is not finite.
         InputError: a feature is not one of the log's, or has several values for each impression.
     """
+    features = [feature_values(log, name) for name in dict.fromkeys(by)]
+    return judge_batches(
+        method,
+        log.sequential(split, batch_size),
+        f"the {split} split",
+        keep=keep,
+        cut=SegmentedRows(features, top) if features else None,
+        sampled=split == "train",
+    )
+
+
+@torch.inference_mode()
+def judge_batches(
+    method: Method[Any],
+    batches: Iterable[tuple[Batch, RowArrays, Tensor]],
+    where: str,
+    *,
+    keep: Predictions | None = None,
+    cut: SegmentedRows | None = None,
+    sampled: bool = False,
+) -> Judgement:
+    """`judge` on rows from anywhere.
+
+    Args:
+        batches: each with the arrays it came from, and its row numbers in them, a range.
+        where: what messages call the rows.
+        cut: takes in all rows, for the values of whose features everything is measured as well.
+        sampled: the rows are those of a training split, which may lack unclicked ones.
+
+    Raises:
+        RunFailedError: a logit is not finite.
+    """
     device = next(method.parameters()).device
     was_training = method.training
     method.eval()
     sums = EvaluationSums()
-    cut = SegmentedRows(log, by, top) if by else None
     over_pi = over_rest = mass = 0.0
-    predict = method.predict_sampled if split == "train" else method.predict
-    for batch, window, rows in log.sequential(split, batch_size):
+    predict = method.predict_sampled if sampled else method.predict
+    for batch, window, rows in batches:
         on_device = batch.to(device)
         prediction = predict(on_device)
         for head, logit in (("ctr", prediction.ctr), ("cvr", prediction.cvr)):
             if not logit.isfinite().all():
                 raise RunFailedError(
-                    f"the {head} head predicts NaN or infinity on the {split} split: the training "
-                    "run diverged; lower training.lr or set training.clip_norm=1"
+                    f"the {head} head predicts NaN or infinity on {where}: the training run "
+                    "diverged; lower training.lr or set training.clip_norm=1"
                 )
         log_ctcvr = prediction.log_ctcvr
         taken = slice(int(rows[0]), int(rows[-1]) + 1)

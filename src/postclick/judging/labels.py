@@ -1,5 +1,6 @@
 """The labels and the known truth of a split, as whole arrays."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,4 +78,25 @@ def split_labels(log: PreparedLog, split: str) -> SplitLabels:
         {name: column(name).astype(np.float32) for name in found.truth},
         column(GROUP).astype(np.int64) if grouped else None,
         column(WEIGHT).astype(np.float32) if weighted else None,
+    )
+
+
+def joined(parts: Sequence[SplitLabels]) -> SplitLabels:
+    """Parts of one log, which have the same columns, one after the other.
+
+    >>> part = SplitLabels(np.array([True]), np.array([False]), {})
+    >>> joined([part, part]).click.tolist()
+    [True, True]
+    """
+    first = parts[0]
+
+    def column(*of: NDArray[Any] | None) -> NDArray[Any]:
+        return np.concatenate([values for values in of if values is not None])
+
+    return SplitLabels(
+        column(*(part.click for part in parts)),
+        column(*(part.conversion for part in parts)),
+        {name: column(*(part.truth[name] for part in parts)) for name in first.truth},
+        None if first.group is None else column(*(part.group for part in parts)),
+        None if first.weight is None else column(*(part.weight for part in parts)),
     )

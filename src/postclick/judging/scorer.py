@@ -50,6 +50,16 @@ class Scorer(Protocol):
 AnyScorer = TypeVar("AnyScorer", bound=Scorer)
 
 
+def open_as_trained(schema: LogSchema, log: LogLike, read: Sequence[str] = ()) -> LogSource:
+    """A log whose text files are read as the schema says, but for the options in `read`.
+
+    Raises:
+        InputError: there is no such log, or an option is none.
+    """
+    settings = read_settings(read, schema.read)
+    return open_log(log, read=schema.model_copy(update={"read": settings}).reading)
+
+
 def with_log(
     scorer: AnyScorer, log: LogLike, read: Sequence[str] = ()
 ) -> tuple[AnyScorer, LogSource]:
@@ -62,7 +72,5 @@ def with_log(
     Raises:
         InputError: there is no such log, or an option is none.
     """
-    schema = scorer.log_schema
-    settings = read_settings(read, schema.read)
-    source = open_log(log, read=schema.model_copy(update={"read": settings}).reading)
+    source = open_as_trained(scorer.log_schema, log, read)
     return scorer.reading(source.decimal), source

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postclick.data.arrays import RowArrays
-from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
-from postclick.judging.feature_values import FeatureValues, feature_values
+from postclick.judging.feature_values import FeatureValues
 from postclick.metrics.metric import MetricValue
 from postclick.metrics.sums import EvaluationSums
 
@@ -75,14 +74,13 @@ class SegmentedRows:
     one segment at a time, however many segments there are.
 
     Raises:
-        InputError: a feature is not one of the log's, has several values for each impression, or
-            `top` is below 1.
+        InputError: `top` is below 1.
     """
 
-    def __init__(self, log: PreparedLog, by: Sequence[str], top: int = TOP) -> None:
+    def __init__(self, features: Sequence[FeatureValues], top: int = TOP) -> None:
         if top < 1:
             raise InputError(f"top is {top}: give 1 or more")
-        self._features = [feature_values(log, name) for name in dict.fromkeys(by)]
+        self._features = list(features)
         self._top = top
         self._keys: list[list[Arrays]] = [[] for _ in self._features]
         self._columns: dict[str, list[Arrays]] = {}

@@ -26,12 +26,12 @@ def tables(by: Sequence[FeatureSegments]) -> list[Table]:
     return made
 
 
-def footnotes(by: Sequence[FeatureSegments]) -> list[str]:
-    """What a reader of the tables has to know."""
+def footnotes(by: Sequence[FeatureSegments], file: str = "metrics.json") -> list[str]:
+    """What a reader of the tables has to know; `file` has all figures."""
     undefined = any(
         metric.value is None for one in by for segment in one.segments for metric in segment.metrics
     )
-    return ["-: undefined there; metrics.json says why."] if undefined else []
+    return [f"-: undefined there; {file} says why."] if undefined else []
 
 
 def _table(one: FeatureSegments, counts: Sequence[str], pairs: Sequence[Pair], title: str) -> Table:

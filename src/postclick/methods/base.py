@@ -17,6 +17,7 @@ from postclick.data.prepared import BaseRates, InputSpec
 from postclick.errors import InputError
 from postclick.losses import Term, Terms, row_weights
 from postclick.methods.contract import Contract
+from postclick.methods.exposed import exposed_forward, exposed_prediction, trained_tables
 from postclick.methods.options import (
     CLIP_RANGE,
     DEFAULT_CLIP,
@@ -31,6 +32,7 @@ from postclick.methods.prediction import Prediction as Prediction
 from postclick.nn.backbones import Backbone
 from postclick.nn.config import NetworkConfig
 from postclick.nn.embedding import FeatureEmbedding
+from postclick.nn.exposure import ExposureEffect
 from postclick.nn.heads import HeadNetwork
 
 __all__ = [
@@ -78,6 +80,9 @@ class Method(nn.Module, ABC, Generic[C]):
         progress: how much of the present phase is done, 0 to 1; set by the training loop.
         ctr_shift: what `predict` adds to the pCTR logit, ln R for a log whose unclicked training
             rows were kept with probability R. Losses do not know of it.
+        exposure: what the log's exposure adds to the logits of `ctr` and of the propensity head,
+            and how a head called `ctcvr` follows; None without one. It is added to whatever
+            `forward` and `serving_outputs` return, so that neither has to know of it.
     """
 
     name: ClassVar[str]
@@ -113,6 +118,11 @@ class Method(nn.Module, ABC, Generic[C]):
         )
         self.embedding = self.new_embedding()
         self.build(rates)
+        self.exposure: ExposureEffect | None = None
+        if inputs.exposure is not None:
+            heads = dict.fromkeys(("ctr", self.propensity_head))
+            self.exposure = ExposureEffect(heads, *inputs.exposure)
+            self.register_forward_hook(exposed_forward, with_kwargs=True)
 
     @staticmethod
     def start(config: Any, rates: BaseRates) -> dict[str, float]:
@@ -269,13 +279,27 @@ class Method(nn.Module, ABC, Generic[C]):
         """Logit [n] of the label that unclicked impressions are given; `None` if they get none."""
         return None
 
+    def serving_outputs(self, batch: Batch) -> Outputs:
+        """The heads that `serve` reads."""
+        return self.heads(self.embed(batch), serving=True)
+
     def predict(self, batch: Batch) -> Prediction:
-        """pCTR, pCVR and, by default, pCTCVR = pCTR x pCVR, for impressions as they occur."""
-        return self.predict_sampled(batch).shifted(self.ctr_shift)
+        """pCTR, pCVR and, by default, pCTCVR = pCTR x pCVR, for impressions as they occur.
+
+        Where the log has an exposure, pCTR is that at the exposure of the batch, or, if it has
+        none, that at `exposure.at` or the mean over exposures.
+        """
+        return self._predicted(batch, self.ctr_shift)
 
     def predict_sampled(self, batch: Batch) -> Prediction:
         """The same for impressions as they are in the training split, perhaps down-sampled."""
-        return self.serve(self.config, self.heads(self.embed(batch), serving=True))
+        return self._predicted(batch, 0.0)
+
+    def _predicted(self, batch: Batch, ctr_shift: float) -> Prediction:
+        found = self.serve(self.config, self.serving_outputs(batch)).shifted(ctr_shift)
+        if self.exposure is None:
+            return found
+        return exposed_prediction(self.exposure, found, self.propensity_head, batch.exposure)
 
     @property
     def clip(self) -> Clip | None:
@@ -284,6 +308,7 @@ class Method(nn.Module, ABC, Generic[C]):
 
     def trained(self, step: Step) -> Iterator[tuple[str, nn.Parameter]]:
         """Named parameters that `step` updates."""
+        exposed = trained_tables(self, step)
         for name, parameter in self.named_parameters():
-            if not step.parameters or name.startswith(step.parameters):
+            if not step.parameters or name.startswith(step.parameters) or name in exposed:
                 yield name, parameter

@@ -18,7 +18,6 @@ from postclick.methods.base import (
     Method,
     Outputs,
     Phase,
-    Prediction,
     Step,
     preparing_epochs,
 )
@@ -111,12 +110,12 @@ class ImputationMethod(Method[C]):
         finally:
             part.train(mode)
 
-    def predict_sampled(self, batch: Batch) -> Prediction:
+    def serving_outputs(self, batch: Batch) -> Outputs:
         logits: dict[str, Tensor] = {}
         for model in self.click_models:
             logits |= self.get_submodule(model)(batch)
         logits["cvr"] = self.net(self.embed(batch))["cvr"].logit
-        return self.serve(self.config, Outputs(logits))
+        return Outputs(logits)
 
     def first_steps(self) -> tuple[Step, ...]:
         """What the propensity phase trains; nothing if its terms weigh nothing."""

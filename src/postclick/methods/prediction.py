@@ -32,9 +32,14 @@ class Prediction(NamedTuple):
         """
         if by == 0:
             return self
-        ctr, log_ctcvr, propensity = self.ctr + by, self.log_ctcvr, self.propensity
+        propensity = None if self.propensity is None else self.propensity + by
+        return self.with_ctr(self.ctr + by, propensity)
+
+    def with_ctr(self, ctr: Tensor, propensity: Tensor | None = None) -> "Prediction":
+        """The same pCVR with another pCTR, and so with another pCTCVR."""
+        log_ctcvr = self.log_ctcvr
         if log_ctcvr is not None:
             # By as much as ln pCTR, above which rounding must not lift it.
             log_ctr = F.logsigmoid(ctr)
             log_ctcvr = (log_ctcvr + (log_ctr - F.logsigmoid(self.ctr))).minimum(log_ctr)
-        return Prediction(ctr, self.cvr, log_ctcvr, None if propensity is None else propensity + by)
+        return Prediction(ctr, self.cvr, log_ctcvr, propensity)

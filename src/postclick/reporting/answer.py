@@ -1,5 +1,6 @@
-"""The answer of a comparison in three sentences: who leads, by how much, and how sure that is."""
+"""What stands below the answer: who leads, by how much, how sure that is, and calibration."""
 
+from postclick.experiments.comparison.recommendation import Recommendation, off
 from postclick.reporting.folder import Part
 from postclick.reporting.ranking import Ranking, Rival, rank
 
@@ -29,7 +30,7 @@ def answer(part: Part, split: str, truth: str | None) -> tuple[str, str, str]:
         row = part.summary.row(*RECORDED)
         reasons = {cell.undefined or "" for cell in row.by_method.values()} if row else set()
         why = f" ({'; '.join(sorted(reasons))})" if reasons else ""
-        who = f"{measures['cvr_auc']} is undefined{why}, so no method is best on recorded labels"
+        who = f"{measures['cvr_auc']} is undefined{why}, so no method leads on recorded labels"
     else:
         who = _who(recorded, measures["cvr_auc"], part.summary.seeds)
     if true is not None:
@@ -42,17 +43,27 @@ def answer(part: Part, split: str, truth: str | None) -> tuple[str, str, str]:
     )
 
 
+def calibration(found: Recommendation) -> str:
+    """Whether the pCVR of the method to ship is right on average, and what to do if not."""
+    if found.pcoc is None:
+        return f"Whether the pCVR of {found.ship} is right on average, these rows cannot tell."
+    ends = "{value:.2f} ({low:.2f} to {high:.2f})".format(**found.pcoc)
+    told = f"PCOC of {found.ship} on clicked impressions is {ends}"
+    if found.calibrate is None:
+        return f"{told}: nothing to correct that these rows could show."
+    return f"{told}: pCVR is {off(found.pcoc['value'])}. Calibrate it: {found.calibrate}"
+
+
 def other_protocol(main: Part, other: Part) -> str:
     """Whether the other table has the same leader; empty where there is none."""
     here, there = (rank(part.summary, part.results, *RECORDED) for part in (main, other))
     if here is None or there is None or not there.rivals:
         return ""
     who = "also leads" if here.best == there.best else "leads instead"
-    seeds = "supports" if there.supported else "does not support"
+    tests = "both tests support" if there.supported else "the tests do not both support"
     return (
         f"These sentences are about the table “{main.title}”. In the table “{other.title}” "
-        f"{there.best} {who} by CVR-AUC, with {_figure(there)}; the test over seeds {seeds} that "
-        "lead."
+        f"{there.best} {who} by CVR-AUC, with {_figure(there)}; {tests} that lead."
     )
 
 
@@ -67,15 +78,15 @@ def _who(ranking: Ranking, measure: str, seeds: int) -> str:
     if not ranking.rivals and not ranking.undefined:
         return f"only {ranking.best} was trained: its {measure} is {figure}"
     left_out = f" (undefined for {_named(ranking.undefined)})" if ranking.undefined else ""
-    return f"best by {measure}{left_out} is {ranking.best} with {figure}"
+    return f"the best mean {measure}{left_out} is that of {ranking.best}, {figure}"
 
 
 def _who_in_truth(true: Ranking, recorded: Ranking | None, measure: str) -> str:
     if not true.rivals:
         return f", and its {measure} is {_figure(true)}"
     if recorded is not None and recorded.best == true.best:
-        return f", and it is also best by {measure} with {_figure(true)}"
-    return f", but best by {measure} is {true.best} with {_figure(true)}"
+        return f"; it also has the best mean {measure}, {_figure(true)}"
+    return f"; but the best mean {measure} is that of {true.best}, {_figure(true)}"
 
 
 def _figure(ranking: Ranking) -> str:
@@ -137,15 +148,19 @@ def _support(ranking: Ranking, part: Part, test: str) -> str:
     if close:
         return f"{lead} is not supported: {test} do not tell {ranking.best} from {_named(close)}"
     every = f"every other method{' that has a value' if ranking.undefined else ''}"
-    text = f"{lead} is supported: {test} tell {ranking.best} from {every}"
-    intervals = {rival.method: _interval(ranking, rival, part) for rival in ranking.rivals}
-    doubtful = [name for name, ends in intervals.items() if ends is not None and ends[0] <= 0]
-    if doubtful:
-        text += (
-            f", but with other test impressions it could turn, for the interval of the lead over "
-            f"{_named(doubtful)} includes 0"
+    seeds = f"{test} tell {ranking.best} from {every}"
+    tested = ranking.over_rows
+    if tested is None:
+        return f"{lead} is supported over seeds alone: {seeds}"
+    if tested.holds:
+        return (
+            f"{lead} is supported by both tests: {seeds}, and the {100 * tested.level:.0f} % "
+            f"intervals of the lead over test {tested.drawn} lie above 0"
         )
-    return text
+    return (
+        f"{lead} is supported over seeds alone: {seeds}, but with other test {tested.drawn} it "
+        f"could turn, for the interval of the lead over {_named(tested.open_to)} includes 0"
+    )
 
 
 def signed(value: float) -> str:

@@ -12,8 +12,16 @@ from postclick.data.manifest import Manifest
 from postclick.errors import InputError
 from postclick.experiments.comparison.diagnostics import DIAGNOSTICS, FORMAT
 from postclick.experiments.comparison.plan import PLAN
+from postclick.experiments.comparison.recommendation import Recommendation
 from postclick.experiments.comparison.results import RESULTS, SUMMARY
-from postclick.experiments.comparison.summary import OverSeeds, Perfect, Row, Summary
+from postclick.experiments.comparison.summary import (
+    Gain,
+    OverSeeds,
+    Perfect,
+    Row,
+    RowTest,
+    Summary,
+)
 from postclick.metrics.catalogue import figure_named
 from postclick.runs.calibration_study import read_study
 from postclick.runs.folder import CONFIG, METRICS, RUN_INFO
@@ -107,6 +115,7 @@ class ComparisonFolder:
     Attributes:
         settings: of each arm with the same training length for all, without the seed.
         trials: settings tried per method, 0 without tuning.
+        answer: what to ship, from the main protocol.
     """
 
     folder: Path
@@ -115,6 +124,7 @@ class ComparisonFolder:
     settings: dict[str, dict[str, Any]]
     trials: int
     manifest: Manifest
+    answer: Recommendation
 
     @property
     def split(self) -> str:
@@ -141,7 +151,8 @@ def read_comparison(folder: Path) -> ComparisonFolder:
     except (OSError, PolarsError) as error:
         raise InputError(f"{folder / RESULTS} is damaged: {error}") from None
     try:
-        summaries = read_json(folder / SUMMARY)["protocols"]
+        written = read_json(folder / SUMMARY)
+        summaries, answer = written["protocols"], written["answer"]
         parts = tuple(
             _part(name, folder, summaries[name], results, diagnostics)
             for name in PROTOCOLS
@@ -152,9 +163,11 @@ def read_comparison(folder: Path) -> ComparisonFolder:
                 figure_named(row["metric"])  # else it would be left out without a word
         settings, trials = plan["settings"], plan["trials"]
         first = next(iter(parts[0].runs.values())).folder
+        said = Recommendation(**{**answer, "better": tuple(answer["better"])})
     except (KeyError, IndexError, TypeError, StopIteration):
         raise _other_version(folder) from None
-    return ComparisonFolder(folder, parts, diagnostics, settings, trials, Manifest.read(first))
+    manifest = Manifest.read(first)
+    return ComparisonFolder(folder, parts, diagnostics, settings, trials, manifest, said)
 
 
 def _other_version(folder: Path) -> InputError:
@@ -205,10 +218,18 @@ def _summary(data: dict[str, Any]) -> Summary:
             entry["metric"],
             entry["space"],
             {method: OverSeeds(**cell) for method, cell in entry["methods"].items()},
-            entry["best"],
+            entry["best_over_seeds"],
             entry["degenerate"],
             None if entry["perfect"] is None else Perfect(**entry["perfect"]),
+            _row_test(entry["over_rows"]),
         )
         for entry in data["metrics"]
     )
     return Summary(tuple(data["methods"]), data["seeds"], rows, data["protocol"])
+
+
+def _row_test(data: dict[str, Any] | None) -> RowTest | None:
+    if data is None:
+        return None
+    gains = {name: None if one is None else Gain(**one) for name, one in data["gains"].items()}
+    return RowTest(data["level"], data["drawn"], gains)

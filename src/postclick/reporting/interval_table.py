@@ -39,8 +39,8 @@ def interval_table(part: Part, split: str) -> Table | None:
 
 def _column(metric: str, space: str, drawn: str) -> Column:
     figure = figure_named(metric)
-    exact = figure.metric.interval == "delong" and drawn == "impressions"
-    how = "DeLong" if exact else f"bootstrap of {drawn}"
+    exact = "DeLong" if drawn == "impressions" else "DeLong by group"
+    how = exact if figure.metric.interval == "delong" else f"bootstrap of {drawn}"
     return Column(metric, space, hint=f"{figure.definition}, {space} space; {how}")
 
 

@@ -33,7 +33,7 @@ def recorded_table(part: Part, split: str) -> Table | None:
         return found if found.rows else None
     level = f"{100 * part.differences['level']:.0f} % interval"
     added = (
-        Column("vs best", level, hint="CVR-AUC minus the best, DeLong over clicked impressions"),
+        Column("vs best", level, hint=f"CVR-AUC minus the best, {_how(part)}"),
         Column("p", "over seeds", hint="paired t-test against the best, Holm-corrected"),
     )
     rivals = {rival.method: rival for rival in ranking.rivals}
@@ -197,6 +197,11 @@ def _perfect(row: Row) -> Value:
 
 def _number(row: Row, value: float) -> str:
     return f"{100 * value:.1f}" if figure_named(row.metric).metric.as_percent else f"{value:.4f}"
+
+
+def _how(part: Part) -> str:
+    grouped = part.intervals is not None and part.intervals["drawn"] == "groups"
+    return "DeLong over clicked impressions" + (", by group" if grouped else "")
 
 
 def _distance(rival: Rival, part: Part, best: str) -> Value:

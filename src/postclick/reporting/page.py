@@ -1,14 +1,15 @@
 """From a comparison's folder to report.html: one file, nothing fetched from a network."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
-from postclick.reporting.answer import answer, other_protocol
+from postclick.reporting.answer import answer, calibration, other_protocol
 from postclick.reporting.commands import compare_again, train_again
 from postclick.reporting.figure import lines
 from postclick.reporting.folder import ComparisonFolder, read_comparison
@@ -19,6 +20,8 @@ from postclick.runs.folder import CONFIG
 from postclick.system.files import write_text
 
 REPORT = "report.html"
+# What follows a figure in its cell: a deviation or an interval.
+_SPREAD = re.compile(r" (± \S+|\[[^\]]*\])$")
 
 
 def report(folder: str | Path) -> Path:
@@ -45,12 +48,14 @@ def render(comparison: ComparisonFolder) -> str:
         lstrip_blocks=True,
     )
     environment.filters["as_json"] = as_json
+    environment.filters["breakable"] = breakable
     main, *others = comparison.parts
     truth = comparison.diagnostics["truth"]
     return environment.get_template("template.html.j2").render(
         comparison=comparison,
         protocol=main.summary.protocol,
-        answer=answer(main, comparison.split, truth),
+        headline=comparison.answer.sentence,
+        answer=(*answer(main, comparison.split, truth), calibration(comparison.answer)),
         beside=[text for other in others if (text := other_protocol(main, other))],
         funnel=funnel_table(comparison),
         findings=findings_table(comparison),
@@ -72,6 +77,16 @@ def render(comparison: ComparisonFolder) -> str:
         packages=next(iter(main.runs.values())).info,
         plotly=Markup(get_plotlyjs()),
     )
+
+
+def breakable(text: str) -> Markup:
+    """A title or a cell with the places at which a narrow column may break it.
+
+    >>> breakable("cvr_auc"), breakable("0.71 ± 0.02"), breakable("<b>")
+    (Markup('cvr_<wbr>auc'), Markup('0.71 <span class="spread">± 0.02</span>'), Markup('&lt;b&gt;'))
+    """
+    escaped = str(escape(text)).replace("_", "_<wbr>")
+    return Markup(_SPREAD.sub(r' <span class="spread">\1</span>', escaped))
 
 
 def as_json(data: Any) -> Markup:

@@ -1,10 +1,10 @@
-"""Who leads by a metric, and whether the seeds tell the leader from each other method."""
+"""Who leads by a metric, and whether seeds and test rows tell the leader from each other method."""
 
 from dataclasses import dataclass
 
 import polars as pl
 
-from postclick.experiments.comparison.summary import OverSeeds, Summary
+from postclick.experiments.comparison.summary import OverSeeds, RowTest, Summary
 from postclick.metrics.catalogue import badness
 from postclick.stats.significance import Significance, significance
 
@@ -46,6 +46,7 @@ class Ranking:
         best: the method with the best mean over seeds, `cell` its figures.
         rivals: the others, best first.
         undefined: methods that have no value, with the reason.
+        over_rows: the test of the leader over test rows, where the seeds support it.
     """
 
     metric: str
@@ -54,12 +55,14 @@ class Ranking:
     cell: OverSeeds
     rivals: tuple[Rival, ...]
     undefined: dict[str, str]
+    over_rows: RowTest | None = None
 
     @property
     def supported(self) -> bool:
-        """Whether the leader is told from every other method, as `supported_best` has it."""
+        """Whether both tests tell the leader from every other method, as `Row.best` has it."""
         told = all(rival.separated for rival in self.rivals)
-        return bool(self.rivals) and not self.undefined and told
+        rows = self.over_rows is not None and self.over_rows.holds
+        return bool(self.rivals) and not self.undefined and told and rows
 
 
 def rank(summary: Summary, results: pl.DataFrame, metric: str, space: str) -> Ranking | None:
@@ -86,4 +89,5 @@ def rank(summary: Summary, results: pl.DataFrame, metric: str, space: str) -> Ra
         for name, cell in row.by_method.items()
         if cell.mean is None
     }
-    return Ranking(metric, space, best, row.by_method[best], rivals, reasons)
+    tested = row.over_rows if row.best_over_seeds == best else None
+    return Ranking(metric, space, best, row.by_method[best], rivals, reasons, tested)

@@ -23,6 +23,7 @@ from postclick.system.files import TEMPORARY, make_folder, read_json, write_json
 CONFIG, RUN_INFO = "config.yaml", "run.json"
 MODEL, CHECKPOINT = "model.safetensors", "checkpoint.safetensors"
 METRICS, PREDICTIONS = "metrics.json", "predictions"
+LOG_METRICS = "log_metrics.json"
 PACKAGES = ("postclick", "torch", "numpy", "polars", "pyarrow", "safetensors")
 
 

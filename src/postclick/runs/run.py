@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +14,26 @@ from safetensors.torch import load_file
 
 from postclick.calibration.calibration_file import read_calibration
 from postclick.calibration.calibrator import Calibrator
+from postclick.data.check.columns.labels import BadRows
 from postclick.data.manifest import Manifest
 from postclick.data.prepared import PreparedLog
+from postclick.data.read.opening import LogLike
 from postclick.data.schema import first_message
 from postclick.errors import InputError
 from postclick.judging.feature_values import feature_names
-from postclick.judging.judge import Judgement, judge
+from postclick.judging.judge import Judgement, judge, judge_batches
 from postclick.judging.predictions import Predictions, read_predictions
-from postclick.judging.segments import TOP
+from postclick.judging.segments import TOP, SegmentedRows
 from postclick.methods import find_method
 from postclick.methods.base import Method
 from postclick.nn.backbones import find_backbone
 from postclick.nn.shared_settings import AUTO
 from postclick.runs.build import build_method
+from postclick.runs.exposure_at import predict_at
 from postclick.runs.folder import (
     CHECKPOINT,
     CONFIG,
+    LOG_METRICS,
     METRICS,
     MODEL,
     PREDICTIONS,
@@ -37,8 +42,10 @@ from postclick.runs.folder import (
     partial_folder,
 )
 from postclick.runs.history import HISTORY, History
+from postclick.runs.raw_log import RawLog
 from postclick.runs.settings import RunSettings, load_config
 from postclick.runs.tensor_file import check_tensors
+from postclick.spelling import option, typed
 from postclick.system.files import locked, read_json, write_bytes, write_json
 from postclick.system.process import training_process
 
@@ -78,6 +85,13 @@ class Run:
     def metrics(self) -> dict[str, Any]:
         """Metrics by split, as `evaluate` wrote them."""
         path = self.folder / METRICS
+        found: dict[str, Any] = read_json(path) if path.exists() else {}
+        return found
+
+    @property
+    def log_metrics(self) -> dict[str, Any]:
+        """What `evaluate` found on raw logs, by the name that it was given, or that of the log."""
+        path = self.folder / LOG_METRICS
         found: dict[str, Any] = read_json(path) if path.exists() else {}
         return found
 
@@ -133,7 +147,8 @@ class Run:
         if log.fingerprint != self.fingerprint:
             raise InputError(
                 f"{log.folder} is not the log that {self.folder} was trained on (their "
-                "fingerprints differ): ids would mean other things; use the same prepared log"
+                "fingerprints differ): ids would mean other things; use the same prepared log, or "
+                f"give the raw one as {option('log')}{' RAW' if typed() else ''}"
             )
 
     def predictions(self, split: str = "test") -> pl.DataFrame:
@@ -148,29 +163,59 @@ class Run:
 
     def evaluate(
         self,
-        log: PreparedLog,
+        log: PreparedLog | LogLike,
         split: str = "test",
         *,
         keep_predictions: bool = False,
         by: str | Sequence[str] = (),
         top: int = TOP,
+        read: Sequence[str] = (),
+        on_bad_rows: BadRows = "error",
+        name: str | None = None,
+        exposure_at: str | int | None = None,
     ) -> Judgement:
         """Judge on a split and add the result to metrics.json; logits of each row if asked to.
 
+        A raw log is judged as a whole: encoded with what the run holds, chunk by chunk. Its result
+        is added to log_metrics.json, by `name`.
+
         Args:
+            log: the prepared log of the run, or any raw log with labels, as `open_log` takes it.
+            split: of the prepared log.
+            keep_predictions: write the logits of a prepared log's split.
             by: features (or one text, separated by commas), for each of whose values everything
                 is measured as well.
             top: how many values of a categorical one are shown, by rows; the rest is one segment.
+            read: how text files of a raw log are written, `KEY=VALUE` each, in place of what the
+                schema says.
+            on_bad_rows: what to do with rows of a raw log whose labels are wrong, as in `prepare`.
+            name: of a raw log in log_metrics.json, by default the log's own.
+            exposure_at: judge pCTR at this value of the log's exposure, or at "average", as it is
+                served; by default it is that at each row's own exposure.
 
         Raises:
-            InputError: `log` was prepared with other vocabularies or scaling, or a feature is not
-                one of its, or has several values for each impression.
+            InputError: a prepared `log` was made with other vocabularies or scaling, or a feature
+                is not one of its, or has several values for each impression, or the exposure has
+                no such value; a raw one lacks a column, or holds what `prepare` would refuse.
         """
+        if not isinstance(log, PreparedLog):
+            if split != "test" or keep_predictions:
+                raise InputError(
+                    f"a raw log has no splits, and no predictions of it are kept: leave "
+                    f"{option('split')} and {option('keep_predictions')} out"
+                )
+            raw = self._raw_log(log, read=read, on_bad_rows=on_bad_rows, by=feature_names(by))
+            return self._evaluate_raw(raw, name or raw.name, top)
+        if read or name is not None or on_bad_rows != "error":
+            of_raw = ", ".join(map(option, ("read", "on_bad_rows", "name")))
+            raise InputError(f"{of_raw} are for raw logs: leave them out with a prepared one")
         self.require(log)
         log.split(split)
         settings = self.settings.training
         with training_process(settings.threads):
             method = self.load().to(settings.device)
+            if exposure_at is not None:
+                predict_at(method, log, exposure_at)
             keep = Predictions() if keep_predictions else None
             judgement = judge(
                 method,
@@ -181,31 +226,29 @@ class Run:
                 by=feature_names(by),
                 top=top,
             )
+        if exposure_at is not None:
+            judgement = replace(judgement, exposure_at=str(exposure_at))
         if keep is not None:
             (self.folder / PREDICTIONS).mkdir(exist_ok=True)
             write_bytes(self.folder / PREDICTIONS / f"{split}.parquet", keep.to_parquet())
         write_json(self.folder / METRICS, {**self.metrics, split: judgement.as_dict()})
         return judgement
 
+    def _raw_log(self, log: LogLike, **options: Any) -> RawLog:
+        return RawLog(self.folder, self.manifest, log, **options)
 
-def evaluate(
-    run: Run | str | Path,
-    data: PreparedLog | str | Path,
-    split: str = "test",
-    *,
-    by: str | Sequence[str] = (),
-    top: int = TOP,
-) -> Judgement:
-    """Judge a finished run on a split of the log that it was trained on.
-
-    `by` and `top` as in `Run.evaluate`: every metric per value of some features.
-
-    Raises:
-        InputError: there is no such run, split or feature, or the log is another one.
-    """
-    trained = run if isinstance(run, Run) else Run(run)
-    log = data if isinstance(data, PreparedLog) else PreparedLog(data)
-    return trained.evaluate(log, split, by=by, top=top)
+    def _evaluate_raw(self, log: RawLog, name: str, top: int) -> Judgement:
+        settings = self.settings.training
+        with training_process(settings.threads):
+            judgement = judge_batches(
+                self.load().to(settings.device),
+                log.sequential(settings.eval_batch_size),
+                log.name,
+                cut=SegmentedRows(log.by, top) if log.by else None,
+            )
+        judgement = replace(judgement, about={"log": log.name, **asdict(log.counts)})
+        write_json(self.folder / LOG_METRICS, {**self.log_metrics, name: judgement.as_dict()})
+        return judgement
 
 
 def finished(out: Path) -> Run:

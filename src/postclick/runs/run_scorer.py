@@ -12,15 +12,14 @@ import torch
 
 from postclick.calibration.probabilities import Probabilities, ServingCorrections
 from postclick.data.lookup.encoded_rows import EncodedRows
-from postclick.data.lookup.encoder import ServingEncoder
 from postclick.data.lookup.raw_rows import RawRows
 from postclick.data.lookup.row_arrays import batch_of
-from postclick.data.manifest import VOCABULARIES
 from postclick.data.prepared import InputSpec, PreparedLog
 from postclick.data.read.tables.in_memory import FrameLike, frame_with
 from postclick.data.schema import LogSchema
 from postclick.errors import InputError
 from postclick.methods.base import Method
+from postclick.runs.raw_encoder import encoder_of, written_with
 from postclick.runs.run import Run
 from postclick.spelling import option
 from postclick.system.process import training_process
@@ -73,22 +72,9 @@ class RunScorer:
         self._corrections = ServingCorrections(
             math.log(negative_rate), None if calibrator is None else calibrator.to_json()
         )
-        self.run.manifest.check_vocabularies(self.run.folder)
-        self.encoder = self._encoder_for(self.log_schema)
+        self._schema = self.log_schema
+        self.encoder = encoder_of(self.run.folder, self.run.manifest, self._schema)
         self._device = device or self.run.settings.training.device
-
-    def _encoder_for(self, schema: LogSchema) -> ServingEncoder:
-        """An encoder of rows that are written as `schema` says."""
-        manifest = self.run.manifest
-        return ServingEncoder(
-            schema,
-            manifest.ids,
-            manifest.numerics,
-            manifest.bags,
-            self.run.folder / VOCABULARIES,
-            manifest.vectors,
-            canonical=manifest.canonical,
-        )
 
     def reading(self, decimal: str | None) -> Self:
         """This scorer for text whose decimals are separated so; itself where it reads it already.
@@ -96,12 +82,12 @@ class RunScorer:
         Args:
             decimal: "." or ",", None where the text does not say.
         """
-        schema = self.log_schema
-        if decimal is None or decimal == (schema.read.decimal or "."):
+        schema = written_with(self._schema, decimal)
+        if schema is self._schema:
             return self
-        read = schema.read.model_copy(update={"decimal": decimal})
         other = copy(self)
-        other.encoder = self._encoder_for(schema.model_copy(update={"read": read}))
+        other._schema = schema
+        other.encoder = encoder_of(self.run.folder, self.run.manifest, schema)
         return other
 
     @property

@@ -45,7 +45,7 @@ def open_scorer(
         from postclick.runs.run_scorer import RunScorer
 
         return RunScorer(folder, calibrated=calibrated, device=device)
-    partial = folder.with_name(folder.name + ".partial")
+    partial = Path(f"{folder.resolve()}.partial")
     hint = " (unfinished: run 'postclick train' again to resume)" if partial.is_dir() else ""
     raise InputError(
         f"{folder} is neither a run nor a bundle{hint}: name a folder that 'postclick train' or "

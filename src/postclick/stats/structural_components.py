@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from postclick.errors import InputError
-from postclick.metrics.gauc import as_groups
+from postclick.metrics.gauc import NO_GROUP, as_groups
 from postclick.metrics.inputs import as_labels, in_range
 from postclick.stats.interval import over_seeds
 from postclick.stats.resampling import Units
@@ -56,13 +56,9 @@ class Classes:
             self._kept = w > 0
             positive, w = positive[self._kept], w[self._kept]
             of_row = None if of_row is None else of_row[self._kept]
-        m = int(np.count_nonzero(positive))
-        n = positive.size - m
-        if min(m, n) < 2:
-            raise InputError(
-                f"label has {m:,} positive and {n:,} negative rows; "
-                "a standard error of AUC needs 2 or more of each"
-            )
+        reason = _too_few(positive, of_row)
+        if reason is not None:
+            raise InputError(reason)
         self.positive = positive
         self._weights = None if w is None else (w[positive], w[~positive])
         self._units: tuple[Counts, Counts] | None = None
@@ -70,12 +66,6 @@ class Classes:
             units = Units(positive.size, of_row)
             unit = np.arange(positive.size) if units.of_row is None else units.of_row
             self._units, self._count = (unit[positive], unit[~positive]), units.count
-            fewest = min(np.unique(of_class).size for of_class in self._units)
-            if fewest < 2:
-                raise InputError(
-                    "all rows of one class are in one group; a standard error of AUC by group "
-                    "needs positive rows in 2 groups or more, and negative ones too"
-                )
 
     def contrast(
         self,
@@ -161,6 +151,43 @@ class Classes:
         in_order = np.empty_like(won), np.empty_like(lost)
         in_order[0][above_order], in_order[1][below_order] = won, lost
         return in_order
+
+
+def auc_error_undefined(
+    label: ArrayLike, group: ArrayLike | None = None, weight: ArrayLike | None = None
+) -> str | None:
+    """Why an AUC of these rows has no standard error; None where it has one.
+
+    Arguments, shapes and errors: as those of `Classes`, which refuses such rows.
+
+    >>> auc_error_undefined([0, 0, 1, 1]) is None
+    True
+    >>> auc_error_undefined([0, 0, 0, 1])
+    'label has 1 positive and 3 negative rows; a standard error of AUC needs 2 or more of each'
+    """
+    positive = as_labels("label", label)
+    of_row = None if group is None else as_groups("group", group, positive.size)
+    if weight is not None:
+        kept = in_range("weight", weight, 0.0, np.inf, positive.size) > 0
+        positive, of_row = positive[kept], None if of_row is None else of_row[kept]
+    return _too_few(positive, of_row)
+
+
+def _too_few(positive: NDArray[np.bool_], group: Counts | None) -> str | None:
+    m = int(np.count_nonzero(positive))
+    n = positive.size - m
+    if min(m, n) < 2:
+        return (
+            f"label has {m:,} positive and {n:,} negative rows; "
+            "a standard error of AUC needs 2 or more of each"
+        )
+    for one in () if group is None else (group[positive], group[~positive]):
+        if one[0] != NO_GROUP and (one == one[0]).all():
+            return (
+                "all rows of one class are in one group; a standard error of AUC by group "
+                "needs positive rows in 2 groups or more, and negative ones too"
+            )
+    return None
 
 
 def _passed(others: NDArray[Any], score: NDArray[Any], mass: Floats | None) -> NDArray[Any]:

@@ -13,6 +13,7 @@ from postclick.testing import loss_properties as loss
 from postclick.testing import network_properties as network
 from postclick.testing import option_properties as option
 from postclick.testing.cases import Case, cases_of
+from postclick.testing.exposure_properties import exposure_moves_clicks_alone
 from postclick.testing.reference_check import Reference, equals_reference
 from postclick.testing.weight_properties import weights_repeat_rows
 
@@ -46,6 +47,7 @@ OF_EVERY_CASE: dict[str, Property] = {
     "trains the space that it names": loss.trains_its_own_space,
     "the same in any loop": loss.the_same_in_any_loop,
     "weights repeat rows": weights_repeat_rows,
+    "exposure moves clicks alone": exposure_moves_clicks_alone,
     "one seed, one loss": network.repeatable,
     "saved and loaded": network.saved_and_loaded,
     "predicts probabilities": _on_backbones(network.predicts_probabilities),

@@ -17,6 +17,7 @@ from postclick.errors import RunFailedError
 from postclick.judging.judge import Judgement, judge
 from postclick.losses import weighted_sum
 from postclick.methods.base import Labels, Method, Phase, Step
+from postclick.methods.exposed import table_name
 from postclick.metrics.catalogue import better
 from postclick.nn.embedding import FeatureEmbedding
 from postclick.progress import Reporter
@@ -79,6 +80,9 @@ class TrainingLoop:
             for name, module in method.named_modules()
             if isinstance(module, FeatureEmbedding)
         }
+        heads = () if method.exposure is None else method.exposure.heads
+        self.exposures = [table_name(head) for head in heads]
+        self.tables |= set(self.exposures)
         if path.exists():
             self._resume()
         else:
@@ -180,8 +184,11 @@ class TrainingLoop:
     def _bring_rows(self, batch: Batch) -> None:
         """Embeddings that a batch reads have to be what they are by now."""
         ids = torch.cat([batch.ids.flatten(), *(bag.values for bag in batch.bags)])
+        exposed = None
+        if batch.exposure is not None:
+            exposed = dict.fromkeys(self.exposures, batch.exposure)
         for step in self.phase.steps:
-            self._optimizer(step).prepare(ids)
+            self._optimizer(step).prepare(ids, exposed)
 
     def _step(self, batch: Batch, step: Step, meter: EpochMeter, *, again: bool) -> float:
         optimizer = self._optimizer(step)

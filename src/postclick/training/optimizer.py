@@ -1,6 +1,6 @@
 """The optimizer of a run: Adam for the networks, lazy or exact Adam for embedding tables."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 import torch
@@ -63,10 +63,14 @@ class Optimizer:
         )
         self.steps = 0
 
-    def prepare(self, ids: Tensor) -> None:
-        """Bring the table rows `ids` to the present, before a batch reads them."""
-        for rowwise in self._rowwise.values():
-            rowwise.prepare(ids)
+    def prepare(self, ids: Tensor, of: Mapping[str, Tensor] | None = None) -> None:
+        """Bring the table rows `ids` to the present, before a batch reads them.
+
+        Args:
+            of: the rows of those tables, by name, of which a batch reads others.
+        """
+        for name, rowwise in self._rowwise.items():
+            rowwise.prepare(ids if of is None else of.get(name, ids))
 
     @torch.no_grad()
     def step(self, lr: float) -> float | None:

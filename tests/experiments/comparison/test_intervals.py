@@ -104,7 +104,6 @@ def test_groups_of_the_log_are_drawn_whole(folder: Path, small_log: PreparedLog)
     scores = logits(folder, "naive")
     figures = {(f["metric"], f["space"]): f for f in found["methods"]["naive"]["figures"]}
     for key, name, rows, label in (
-        (("cvr_auc", "clicked"), "auc", c, v),
         (("cvr_nll", "clicked"), "nll", c, v),
         (("cvr_bias", "entire"), "bias", slice(None), labels.truth["true_cvr"]),
     ):
@@ -114,3 +113,21 @@ def test_groups_of_the_log_are_drawn_whole(folder: Path, small_log: PreparedLog)
         assert (figures[key]["low"], figures[key]["high"]) == (
             pytest.approx((wanted.low, wanted.high), rel=1e-9)
         )
+    auc = auc_interval([z[c] for z in scores], v, group=group[c])
+    told = figures["cvr_auc", "clicked"]
+    assert (told["value"], told["low"], told["high"]) == (auc.value, auc.low, auc.high)
+
+
+def test_weights_are_in_every_interval(folder: Path, small_log: PreparedLog) -> None:
+    labels = split_labels(small_log, "test")
+    weight = np.random.default_rng(1).lognormal(size=labels.click.size).astype(np.float32)
+    found = over_impressions(
+        replace(labels, weight=weight), None, "test", folder, {"naive": RUNS["naive"]}, None
+    )
+    c, v = labels.click, labels.conversion[labels.click]
+    scores = [z[c] for z in logits(folder, "naive")]
+    auc = auc_interval(scores, v, weight=weight[c])
+    told = {f["metric"]: f for f in found["methods"]["naive"]["figures"]}
+    assert (told["cvr_auc"]["low"], told["cvr_auc"]["high"]) == (auc.low, auc.high)
+    wanted = bootstrap_difference("nll", scores, scores, v, weight=weight[c], resamples=RESAMPLES).a
+    assert told["cvr_nll"]["low"] == pytest.approx(wanted.low, rel=1e-9)

@@ -1,12 +1,14 @@
 """Summaries: means and deviations by hand, and a winner only where seeds support it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from helpers.results import summary_of
 from postclick.data.prepared import PreparedLog
+from postclick.experiments.comparison.summary import Gain
 from postclick.stats.paired import supported_best
 
 CVR_AUC, CVR_NLL = ("cvr_auc", "clicked"), ("cvr_nll", "clicked")
@@ -33,6 +35,14 @@ def test_a_winner_needs_support(small_log: PreparedLog) -> None:
     assert clear is not None
     assert noise is not None
     assert (clear.best, noise.best) == ("evi", None)
+
+
+def test_a_winner_over_seeds_needs_the_rows(small_log: PreparedLog) -> None:
+    row = summary_of({CVR_AUC: CLEAR}, small_log, 4, gain=Gain(0.1, -0.01, 0.2)).row(*CVR_AUC)
+    assert row is not None
+    assert (row.best_over_seeds, row.best) == ("evi", None)
+    untested = replace(row, over_rows=None)
+    assert untested.best is None, "what is not tested is not marked"
 
 
 def test_the_better_side_depends_on_the_metric(small_log: PreparedLog) -> None:
@@ -117,6 +127,12 @@ def test_a_summary_is_json(small_log: PreparedLog) -> None:
     assert data["methods"] == ["esmm", "evi"]
     first = data["metrics"][0]
     assert (first["metric"], first["best"]) == ("cvr_auc", "evi")
+    assert first["best_over_seeds"] == "evi"
+    assert first["over_rows"] == {
+        "level": 0.95,
+        "drawn": "impressions",
+        "gains": {"esmm": {"value": 0.1, "low": 0.07, "high": 0.13}},
+    }
     assert first["methods"]["evi"]["mean"] == pytest.approx(0.715)
 
 

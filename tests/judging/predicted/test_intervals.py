@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from helpers.predictions import difference, predictions
 from helpers.reference_metrics import closed_testing
 from postclick import judge
-from postclick.judging.predicted.compared import detectable, two_sided
+from postclick.judging.predicted.compared import two_sided
 from postclick.metrics import gauc
-from postclick.stats import auc_difference, auc_interval
+from postclick.stats import auc_difference, auc_interval, detectable_difference
 
 Floats = NDArray[np.float64]
 DRAWS = 1500
@@ -172,7 +172,7 @@ def test_p_values_are_corrected_over_the_models_compared_with_one() -> None:
 
 def test_what_is_detectable_is_seen_with_the_power_that_is_said() -> None:
     rng = np.random.default_rng(0)
-    least = detectable(0.1, 0.95, 0.8)
+    least = detectable_difference(0.1, level=0.95, power=0.8)
     seen = np.mean(np.abs(rng.normal(least, 0.1, 200_000)) > 1.959964 * 0.1)
     assert seen == pytest.approx(0.8, abs=0.005)
 

@@ -27,6 +27,7 @@ class Encoder:
 
     Attributes:
         ids, numerics, bags, vectors: the columns it makes, as in the manifest.
+        exposure: name of the exposure's column, which frames to be scored need not have.
     """
 
     def __init__(
@@ -36,13 +37,17 @@ class Encoder:
         bags: tuple[m.BagColumn, ...],
         lookups: Mapping[str, Lookup],
         vectors: tuple[m.VectorColumn, ...] = (),
+        exposure: str | None = None,
     ) -> None:
-        """`lookups` has an entry for each bag and for each id column without edges."""
+        """`lookups` has an entry for each bag, for each id column without edges, and for the
+        exposure."""
         self.ids, self.numerics, self.bags, self.vectors = ids, numerics, bags, vectors
+        self.exposure = exposure
         self._lookups = lookups
         self._scalings = [VectorScaling(column) for column in vectors]
         # A feature may have such a name if the schema has no group, or no weight.
         names = {c.name for columns in (ids, numerics, bags, vectors) for c in columns}
+        names |= {exposure} if exposure is not None else set()
         self._of_rows = {m.GROUP: pl.Int64, m.WEIGHT: pl.Float32}
         self._of_rows = {name: kind for name, kind in self._of_rows.items() if name not in names}
 
@@ -55,6 +60,8 @@ class Encoder:
         """
         names = [c.name for c in manifest.ids if c.has_vocabulary]
         names += [c.name for c in manifest.bags]
+        exposure = None if manifest.exposure is None else manifest.exposure.name
+        names += [exposure] if exposure is not None else []
         manifest.check_vocabularies(Path(folder))
         vocabularies = Path(folder) / m.VOCABULARIES
         lookups: dict[str, Lookup]
@@ -62,12 +69,13 @@ class Encoder:
         for column in manifest.ids:
             if column.hashed:
                 lookups[column.name] = partial(bucket_ids, buckets=column.size - 1)
-        return cls(manifest.ids, manifest.numerics, manifest.bags, lookups, manifest.vectors)
+        columns = (manifest.ids, manifest.numerics, manifest.bags)
+        return cls(*columns, lookups, manifest.vectors, exposure)
 
     def encode(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The prepared columns of a canonical frame: labels, truth, group and weight if it has
-        them, then ids (Int32), numerics (Float32), bags (List(Int32)) with their weights, and
-        vectors (Array(Float32, size))."""
+        them, then ids (Int32; behind them the exposure, if it has one), numerics (Float32), bags
+        (List(Int32)) with their weights, and vectors (Array(Float32, size))."""
         columns = [frame[name].cast(pl.Int8) for name in (m.CLICK, m.CONVERSION) if name in frame]
         columns += [
             frame[name].cast(pl.Float32).fill_null(float("nan"))
@@ -76,6 +84,9 @@ class Encoder:
         ]
         columns += [frame[name].cast(t) for name, t in self._of_rows.items() if name in frame]
         columns += in_threads(lambda column: self._ids(frame[column.name], column), self.ids)
+        if self.exposure is not None and self.exposure in frame:
+            found = self._lookups[self.exposure](frame[self.exposure])
+            columns.append(pl.Series(self.exposure, found))
         for number in self.numerics:
             scaled = scale(_floats(frame[number.source]), number)
             columns.append(pl.Series(number.name, scaled))

@@ -30,7 +30,7 @@ class Fitted:
 
     Attributes:
         encoder: encodes coded frames, those that `FeatureFitter.add` returned.
-        vocabularies: of each categorical and multi-valued feature.
+        vocabularies: of each categorical and multi-valued feature, and of the exposure.
     """
 
     encoder: Encoder
@@ -53,7 +53,7 @@ class FeatureFitter:
     def __init__(self, schema: LogSchema, seed: int) -> None:
         self._schema = schema
         self._seed = seed
-        names = [f.name for f in (*schema.categorical, *schema.multi)]
+        names = [f.name for f in (*schema.with_vocabulary, *schema.multi)]
         self._counters = {name: VocabularyCounter() for name in names}
         self.numbers = summaries_of(schema)
         self.vectors = vector_summaries_of(schema)
@@ -64,7 +64,7 @@ class FeatureFitter:
         counted = (chunk[SPLIT] == TRAIN).to_numpy()
         coded = in_threads(
             lambda feature: self._counters[feature.name].add(chunk[feature.name], counted),
-            self._schema.categorical,
+            self._schema.with_vocabulary,
         )
         numeric = [(f.name, chunk[f.name].to_numpy()[counted]) for f in self._schema.numeric]
         if numeric or self.vectors:
@@ -87,7 +87,7 @@ class FeatureFitter:
         """Everything learned."""
         schema = self._schema
         vocabularies, lookups = dict[str, Vocabulary](), dict[str, Lookup]()
-        floors = {f.name: f.min_count for f in schema.categorical}
+        floors = {f.name: f.min_count for f in schema.with_vocabulary}
         floors |= {f.name: f.min_count for f in schema.multi}
 
         def learned(name: str) -> tuple[Vocabulary, Lookup]:
@@ -121,7 +121,9 @@ class FeatureFitter:
             lookups[hashed.name] = _as_they_are
         numerics += [self._flag(f.name) for f in schema.vector if self.vectors[f.name].missing]
         vectors = tuple(map(self._vector, schema.vector))
-        encoder = Encoder(tuple(ids), tuple(numerics), tuple(bags), lookups, vectors)
+        exposure = None if schema.exposure is None else schema.exposure.column
+        columns = (tuple(ids), tuple(numerics), tuple(bags))
+        encoder = Encoder(*columns, lookups, vectors, exposure)
         return Fitted(encoder, vocabularies)
 
     def _scaled(self, number: Numeric) -> list[m.NumericColumn]:

@@ -84,7 +84,7 @@ def stored_names(schema: LogSchema) -> list[str]:
     """
     names = [*m.RESERVED, *([m.GROUP] if schema.group else []), KEY, TIME, TIME_KIND, ROW, SPLIT]
     names += [m.WEIGHT] if schema.weight else []
-    names += [f.name for f in schema.categorical]
+    names += [f.name for f in schema.with_vocabulary]
     for number in schema.numeric:
         names += [number.name]
         names += [number.name + m.MISSING_SUFFIX] if number.transform != "quantile" else []
@@ -104,11 +104,11 @@ class Canonicalizer:
     """Turns frames of one log into canonical frames.
 
     A canonical frame has `click` and `conversion` (Int8, null where not 0/1), categorical
-    and hashed features (String), numeric ones (Float64), multi-valued ones (List(String)) with
-    `<name>__weights` (List(Float64)), vectors (List(Float64)), the truth columns that the log has
-    (Float64), a hash of the group (Int64, 0 where missing), how many impressions a row stands for
-    (`sample_weight`, Float64, null where it cannot be used), and for checks `__key` (a hash of
-    `schema.key`), `__time` (Float64) and `__time_kind` (UInt8), as in
+    and hashed features and the exposure (String), numeric ones (Float64), multi-valued ones
+    (List(String)) with `<name>__weights` (List(Float64)), vectors (List(Float64)), the truth
+    columns that the log has (Float64), a hash of the group (Int64, 0 where missing), how many
+    impressions a row stands for (`sample_weight`, Float64, null where it cannot be used), and for
+    checks `__key` (a hash of `schema.key`), `__time` (Float64) and `__time_kind` (UInt8), as in
     `postclick.data.read.values.times.Times`.
 
     Attributes:
@@ -133,17 +133,19 @@ class Canonicalizer:
     """
 
     def __init__(self, schema: LogSchema, columns: Sequence[str], *, labels: bool = True) -> None:
-        """`labels=False` reads features alone, as scoring does."""
+        """`labels=False` reads features alone, without the exposure, as scoring does."""
         stored_names(schema)
         self._schema = schema
         self._labels = labels
         self.rules = ValueRules.of(schema)
-        named: tuple[Categorical | Hashed, ...] = (*schema.categorical, *schema.hashed)
-        self._verbatim = {feature.name for feature in named if feature.verbatim}
+        one_value = schema.with_vocabulary if labels else schema.categorical
+        self._named: tuple[Categorical | Hashed, ...] = (*one_value, *schema.hashed)
+        self._verbatim = {feature.name for feature in self._named if feature.verbatim}
         have = set(columns)
         features = [*schema.feature_names, *schema.weight_columns]
         others = [schema.click.column, schema.conversion.column, *schema.key]
         others += [name for name in (schema.time, schema.group, schema.weight) if name]
+        others += [schema.exposure.column] if schema.exposure is not None else []
         wanted = features + (others if labels else [])
         self.missing = tuple(dict.fromkeys(c for c in wanted if c not in have))
         raw = (schema.truth.ctr, schema.truth.cvr, schema.truth.conversion)
@@ -160,15 +162,14 @@ class Canonicalizer:
         def read(feature: Categorical | Hashed) -> ReadText:
             return read_text(frame[feature.name], rules, verbatim=feature.verbatim)
 
-        named: tuple[Categorical | Hashed, ...] = (*schema.categorical, *schema.hashed)
-        texts = in_threads(read, named)
+        texts = in_threads(read, self._named)
         columns: list[pl.Series] = []
         found: Found = []
         if self._labels:
             labels = frame[schema.click.column], frame[schema.conversion.column]
             (click, conversion), found = to_funnel(labels, schema, rules)
             columns += [click.alias(m.CLICK), conversion.alias(m.CONVERSION)]
-        for feature, text in zip(named, texts, strict=True):
+        for feature, text in zip(self._named, texts, strict=True):
             columns.append(text.text)
             issues.add_text(feature.name, text)
         for number in schema.numeric:

@@ -1,7 +1,6 @@
 """A raw log read once, as canonical chunks whose rows have numbers and a split."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import polars as pl
@@ -9,6 +8,7 @@ import polars as pl
 from postclick.data.manifest import GROUP
 from postclick.data.read.canonical import ROW, SPLIT, TIME, Canonicalizer, Issues
 from postclick.data.read.log_source import LogSource
+from postclick.data.read.read_ahead import read_ahead
 from postclick.data.read.splitting.draw import Draw
 from postclick.data.read.splitting.time_counts import TimeCounts
 from postclick.data.read.values.times import to_time
@@ -84,12 +84,3 @@ def in_pieces(frame: pl.DataFrame, lists: Sequence[str]) -> Iterator[pl.DataFram
             size += 16 * column.dtype.size * len(column)
     rows = max(1, frame.height // (1 + size // PIECE_BYTES))
     yield from frame.iter_slices(rows)
-
-
-def read_ahead(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """The same frames, each read in a thread while the one before it is used."""
-    with ThreadPoolExecutor(1) as reader:
-        ahead = reader.submit(next, frames, None)
-        while (frame := ahead.result()) is not None:
-            ahead = reader.submit(next, frames, None)
-            yield frame

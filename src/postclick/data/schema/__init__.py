@@ -1,5 +1,6 @@
 """What the columns of a log mean, as YAML and as Python."""
 
+from postclick.data.schema.exposure import AVERAGE, Exposure
 from postclick.data.schema.features import (
     Categorical,
     Hashed,
@@ -14,7 +15,9 @@ from postclick.data.schema.messages import first_message
 from postclick.data.schema.reading import ReadSettings
 
 __all__ = [
+    "AVERAGE",
     "Categorical",
+    "Exposure",
     "Hashed",
     "Label",
     "LogSchema",

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from postclick.data.schema.exposure import Exposure
 from postclick.data.schema.features import (
     Categorical,
     Hashed,
@@ -43,7 +44,8 @@ class LogSchema(Strict):
 
     Rows with the same value of the `group` column, such as a user or a request, belong together:
     metrics within groups use it, and it is a feature only if it is listed as one too. The numbers
-    of the `weight` column say how many impressions a row stands for, in losses and metrics.
+    of the `weight` column say how many impressions a row stands for, in losses and metrics. The
+    `exposure`, such as a position, moves clicks and not conversions: click heads alone read it.
     `missing` are the texts (or numbers) that stand for a missing value, by default
     `postclick.data.read.values.value_rules.DEFAULT_MISSING`; empty text always does. `read` says
     how text files are written.
@@ -58,7 +60,7 @@ class LogSchema(Strict):
     """
 
     _silent: ClassVar[tuple[str, ...]] = (
-        *("hashed", "vector", "group", "weight", "missing", "read"),
+        *("hashed", "vector", "group", "weight", "exposure", "missing", "read"),
     )
 
     click: Label
@@ -74,6 +76,7 @@ class LogSchema(Strict):
     time: str | None = None
     group: str | None = Field(default=None, min_length=1)
     weight: str | None = Field(default=None, min_length=1)
+    exposure: Exposure | None = None
     missing: tuple[str, ...] | None = None
     read: ReadSettings = ReadSettings()
     min_count: int = Field(default=1, ge=1)
@@ -125,6 +128,14 @@ class LogSchema(Strict):
         return tuple(feature.name for kind in kinds for feature in kind)
 
     @property
+    def with_vocabulary(self) -> tuple[Categorical, ...]:
+        """Columns of one value each that get a vocabulary: categorical features, the exposure."""
+        if self.exposure is None:
+            return self.categorical
+        exposure = Categorical(name=self.exposure.column, verbatim=self.exposure.verbatim)
+        return (*self.categorical, exposure)
+
+    @property
     def weight_columns(self) -> tuple[str, ...]:
         return tuple(f.weights for f in self.multi if f.weights is not None)
 
@@ -139,6 +150,7 @@ class LogSchema(Strict):
         ]
         names += [*self.truth.columns(), *self.key]
         names += [name for name in (self.time, self.group, self.weight) if name]
+        names += [self.exposure.column] if self.exposure is not None else []
         return tuple(dict.fromkeys(names))
 
     @model_validator(mode="after")
@@ -174,6 +186,8 @@ class LogSchema(Strict):
             )
         if self.weight in self.feature_names:
             raise ValueError(f"{self.weight!r} is a feature and the weight: keep one of the two")
+        if self.exposure is not None:
+            self._require_exposure(self.exposure.column, outcomes)
         ids = [feature.name for feature in self.categorical]
         for bag in self.multi:
             if bag.target is not None and bag.target not in ids:
@@ -182,6 +196,24 @@ class LogSchema(Strict):
                     f"{meant(bag.target, ids)}; there are {', '.join(ids) or 'none'}"
                 )
         return self
+
+    def _require_exposure(self, column: str, outcomes: set[str]) -> None:
+        """Raise where the column has a role that does not go with that of an exposure."""
+        if column in (*self.feature_names, *self.weight_columns):
+            raise ValueError(
+                f"{column!r} is a feature and the exposure: take it out of the features, so that "
+                "pCVR cannot read it, or take exposure out"
+            )
+        if column in outcomes:
+            raise ValueError(
+                f"{column!r} is an outcome and the exposure: name a column that is known when the "
+                "impression is shown, such as a position, or take exposure out"
+            )
+        for role, name in (("weight", self.weight), ("time", self.time)):
+            if column == name:
+                raise ValueError(f"{column!r} is the {role} and the exposure: keep one of the two")
+        if column in self.ignore:
+            raise ValueError(f"{column!r} is the exposure and under ignore: keep one of the two")
 
     @classmethod
     def parse(cls, data: Any, where: str = "schema") -> Self:

@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from postclick.data import manifest as m
 from postclick.data.check.check_log import Progress
 from postclick.data.check.columns.extremes import extreme_findings, extreme_vector_findings
-from postclick.data.check.columns.labels import BadRows
+from postclick.data.check.columns.labels import BadRows, require_policy
 from postclick.data.check.findings import Funnel, in_order
 from postclick.data.check.log_checks import LogChecks
 from postclick.data.encode.fitting import FeatureFitter
@@ -24,13 +24,13 @@ from postclick.data.read.splitting.draw import Draw, by_place
 from postclick.data.schema import LogSchema
 from postclick.data.splits import LogSplits
 from postclick.data.write.division import Division, SplitBy
+from postclick.data.write.exposure_counts import TrainedExposure, count_exposures
 from postclick.data.write.request import already_made, request_hash, write_request
 from postclick.data.write.shards import write_shards
 from postclick.data.write.spill import Spill
 from postclick.data.write.weight_sums import weight_sums
 from postclick.errors import InputError
 from postclick.spelling import option
-from postclick.suggest import meant
 from postclick.system.checksums import file_digest
 from postclick.system.files import staged
 
@@ -134,6 +134,7 @@ def prepare(
         extremes = extreme_findings(fitter.numbers) + extreme_vector_findings(fitter.vectors)
         found = in_order([*report.findings, *extremes])
         fitted = fitter.result()
+        exposure = TrainedExposure.find(schema, fitted.vocabularies)
         fitted.save(folder / m.VOCABULARIES)
         encoder, truth = fitted.encoder, checks.truth()
         written: dict[str, m.Split] = {}
@@ -164,6 +165,7 @@ def prepare(
             numerics=encoder.numerics,
             bags=encoder.bags,
             vectors=encoder.vectors,
+            exposure=count_exposures(exposure, folder, written["train"].shards),
             splits=written,
             findings=tuple(f.to_dict() for f in (*found, *names.findings)),
             notes=splits.notes,
@@ -182,11 +184,7 @@ def prepare(
 def _require_options(shard_rows: int, on_bad_rows: str, negative_rate: float) -> None:
     if shard_rows < 1:
         raise InputError(f"{option('shard_rows')} is {shard_rows}: give 1 or more")
-    if on_bad_rows not in get_args(BadRows):
-        near = meant(on_bad_rows, get_args(BadRows))
-        raise InputError(
-            f"{option('on_bad_rows')} is {on_bad_rows!r}{near}: choose error, drop or keep"
-        )
+    require_policy(on_bad_rows)
     if not 0 < negative_rate <= 1:
         raise InputError(
             f"{option('negative_rate')}"

@@ -3,7 +3,8 @@
 diagnostics.json holds `format`, `split`, `rows`, `clicks`, `conversions`, `seed` (of the runs that
 the curves are of), `truth` (the column that stands for it, or null), `propensity` (what the bias is
 bucketed by), and `protocols`: name -> `methods` (label -> runs and curves), `differences` of
-CVR-AUC to the best method, and `intervals` of each method's figures. Buckets are one list for each
+CVR-AUC to the best method, `simplest` the same to the simplest, and `intervals` of each method's
+figures. Buckets are one list for each
 field of `metrics.buckets.Bucket`.
 """
 
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 
 from postclick.data.manifest import POTENTIAL, TRUE_CTR, TRUE_CVR
 from postclick.data.prepared import PreparedLog
-from postclick.experiments.comparison.intervals import LEVEL, RESAMPLES, over_impressions
+from postclick.experiments.comparison.intervals import LEVEL, over_impressions
+from postclick.experiments.comparison.recommendation import simplest_of
 from postclick.judging.labels import SplitLabels, split_labels
 from postclick.logits import sigmoid
 from postclick.methods.base import PropensityConfig
@@ -28,9 +30,8 @@ from postclick.metrics.likelihood import log_ctcvr
 from postclick.metrics.propensity import effective_sample_size, overlap_histogram
 from postclick.metrics.roc import roc_points
 from postclick.runs.run import Run
-from postclick.stats.bootstrap import bootstrap_difference
-from postclick.stats.delong import AucDifference, auc_difference
-from postclick.stats.interval import Interval
+from postclick.stats.delong import auc_difference
+from postclick.stats.structural_components import auc_error_undefined
 
 DIAGNOSTICS, FORMAT = "diagnostics.json", 1
 # Protocol -> label of an arm -> its runs below the comparison's folder, by seed.
@@ -73,9 +74,14 @@ def _protocol(
     runs: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
     differences = _differences(labels, split, folder, runs)
+    simplest = simplest_of(list(runs))
+    to_simplest = differences
+    if differences["best"] not in (None, simplest):
+        to_simplest = _differences(labels, split, folder, runs, simplest)
     return {
         "methods": _curves(labels, truth, split, folder, runs),
         "differences": differences,
+        "simplest": to_simplest,
         "intervals": over_impressions(labels, truth, split, folder, runs, differences["best"]),
     }
 
@@ -151,18 +157,29 @@ def _true(
 
 
 def _differences(
-    labels: SplitLabels, split: str, folder: Path, runs: Mapping[str, Sequence[str]]
+    labels: SplitLabels,
+    split: str,
+    folder: Path,
+    runs: Mapping[str, Sequence[str]],
+    against: str | None = None,
 ) -> dict[str, Any]:
-    """CVR-AUC of each method minus that of the best by mean, on clicked rows, over all seeds.
+    """CVR-AUC of each method minus that of `against`, on clicked rows, over all seeds.
 
-    With DeLong's interval, or by the bootstrap where rows have weights.
+    `against` is the best by mean if it is not given.
+
+    With DeLong's interval: by group where the log has groups, rows counted by their weights.
     """
-    c = labels.click if labels.weight is None else labels.click & (labels.weight > 0)
-    v, w = labels.conversion[c], None if labels.weight is None else labels.weight[c]
-    positives = int(v.sum())
-    fewest = min(positives, v.size - positives)
-    if fewest < 2:
-        reason = f"{positives} of {v.size} clicked rows converted: two of each kind are needed"
+    c = labels.click
+    v = labels.conversion[c]
+    group = None if labels.group is None else labels.group[c]
+    w = None if labels.weight is None else labels.weight[c]
+    reason = auc_error_undefined(v, group, w)
+    if reason is not None:
+        counted = v if w is None else v[w > 0]
+        positives = int(counted.sum())
+        if min(positives, counted.size - positives) < 2:
+            told = f"{positives} of {counted.size} clicked rows converted"
+            reason = f"{told}: two of each kind are needed"
         return {"best": None, "level": LEVEL, "methods": {}, "undefined": reason}
 
     def scores(method: str) -> list[Values]:
@@ -171,24 +188,22 @@ def _differences(
     def value(score: Values) -> float | None:
         return auc(score, v) if w is None else weighted_auc(score, w * v, w * ~v)
 
-    def difference(method: str) -> AucDifference | Interval:
-        if w is None:
-            return auc_difference(scores(method), held, v, LEVEL)
-        found = bootstrap_difference(
-            "auc", scores(method), held, v, weight=w, resamples=RESAMPLES, level=LEVEL
-        )
-        return found.difference
-
-    aucs = {method: np.mean([value(score) for score in scores(method)]) for method in runs}
-    best = max(aucs, key=lambda method: float(aucs[method]))
-    held = scores(best)
+    if against is None:
+        means = {method: np.mean([value(score) for score in scores(method)]) for method in runs}
+        against = max(means, key=lambda method: float(means[method]))
+    held = scores(against)
     methods = {}
     for method in runs:
-        if method != best:
-            d = difference(method)
-            middle = d.value if isinstance(d, Interval) else d.difference
-            methods[method] = {"difference": middle, "low": d.low, "high": d.high}
-    return {"best": best, "level": LEVEL, "methods": methods, "undefined": None}
+        if method != against:
+            d = auc_difference(scores(method), held, v, LEVEL, group=group, weight=w)
+            methods[method] = {
+                "difference": d.difference,
+                "standard_error": d.standard_error,
+                "low": d.low,
+                "high": d.high,
+                "p": d.p,
+            }
+    return {"best": against, "level": LEVEL, "methods": methods, "undefined": None}
 
 
 def _column(run: Path, split: str, name: str) -> Values:

@@ -14,6 +14,7 @@ from postclick.runs.run import Run
 from postclick.stats.bootstrap import bootstrap_difference, bootstrap_intervals
 from postclick.stats.delong import auc_interval
 from postclick.stats.interval import Interval
+from postclick.stats.structural_components import auc_error_undefined
 
 LEVEL, RESAMPLES = 0.95, 200
 # What has an interval. Those of all impressions only where truth is known: simulated logs are not
@@ -34,9 +35,9 @@ def over_impressions(
     """Intervals of each method's figures, means over its seeds, and of its gain in NLL over `best`.
 
     The trained models are taken as given: only the impressions are drawn again, whole groups of
-    them where the log has groups, which DeLong's formula cannot take in, as it cannot weights; rows
-    keep theirs. The runs must have kept
-    their predictions; one method is in memory at a time, beside the clicked rows of `best`.
+    them where the log has groups; rows keep their weights. AUC has DeLong's interval, by group
+    there. The runs must have kept their predictions; one method is in memory at a time, beside the
+    clicked rows of `best`.
 
     Args:
         truth: the column that stands for the true CVR, or `None`.
@@ -95,13 +96,12 @@ def _intervals(
         scores, label = [one[known] for one in scores], label[known]
         group = None if group is None else group[known]
         weight = None if weight is None else weight[known]
-    positives = int(np.count_nonzero(label))
     found: dict[str, Interval | None] = {}
-    if group is None and weight is None:
-        for name in names:
-            if figure_named(name).metric.interval == "delong":
-                enough = min(positives, label.size - positives) >= 2
-                found[name] = auc_interval(scores, label, LEVEL) if enough else None
+    for name in names:
+        if figure_named(name).metric.interval == "delong":
+            defined = auc_error_undefined(label, group, weight) is None
+            options: dict[str, Any] = {"group": group, "weight": weight}
+            found[name] = auc_interval(scores, label, LEVEL, **options) if defined else None
     drawn = [name for name in names if name not in found]
     several = bootstrap_intervals(
         [figure_named(name).metric for name in drawn],

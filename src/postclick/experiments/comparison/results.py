@@ -1,7 +1,8 @@
 """What the finished runs of a comparison say, as tidy results and summaries."""
 
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -10,6 +11,8 @@ import polars as pl
 
 from postclick.data.prepared import PreparedLog
 from postclick.experiments.comparison.plan import Job, Plan
+from postclick.experiments.comparison.recommendation import Recommendation, recommend
+from postclick.experiments.comparison.row_tests import over_rows
 from postclick.experiments.comparison.summary import Summary, protocol, summarise
 from postclick.experiments.comparison.trials import (
     ChosenTrial,
@@ -18,6 +21,7 @@ from postclick.experiments.comparison.trials import (
     tuned_jobs,
 )
 from postclick.experiments.kept_epoch import passes
+from postclick.judging.labels import split_labels
 from postclick.judging.oracle import oracle_metrics
 from postclick.metrics.metric import MetricValue
 from postclick.runs.run import Run
@@ -45,17 +49,22 @@ class Comparison:
         summary: means, standard deviations and supported winners, every method trained for the
             same number of passes.
         tuned: the same with each method tuned on validation, or `None` without trials.
+        answer: what to ship, from the tuned table where there is one.
     """
 
     folder: Path
     results: pl.DataFrame
     summary: Summary
     tuned: Summary | None
+    answer: Recommendation | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """As written to summary.json."""
         found = {"fixed": self.summary, "tuned": self.tuned}
-        return {"protocols": {name: s.as_dict() for name, s in found.items() if s is not None}}
+        return {
+            "answer": None if self.answer is None else self.answer.as_dict(),
+            "protocols": {name: s.as_dict() for name, s in found.items() if s is not None},
+        }
 
 
 @dataclass(frozen=True)
@@ -84,19 +93,41 @@ def tuned_runs(plan: Plan, trials: int, out: Path) -> ProtocolRuns:
 def gather_results(
     log: PreparedLog, plan: Plan, protocols: Mapping[str, ProtocolRuns], out: Path, split: str
 ) -> Comparison:
-    """Read what every run of `protocols` reached on `split`, and summarise each.
+    """Read what every run of `protocols` reached on `split`, and summarise and test each.
 
     Raises:
-        InputError: a run is missing or damaged.
+        InputError: a run is missing or damaged, or has kept no predictions.
     """
     results = pl.concat(_collect(name, runs.jobs, out, split) for name, runs in protocols.items())
     known = "true_cvr" in log.split(split).truth
     oracle = oracle_metrics(log, split) if known else []
+    labels = split_labels(log, split)
     summaries = {}
     for name, runs in protocols.items():
         mine = results.filter(pl.col("protocol") == name)
-        summaries[name] = _summarise(mine, runs, plan, log, out, split, oracle)
+        summary = _summarise(mine, runs, plan, log, out, split, oracle)
+        summaries[name] = over_rows(summary, labels, out, runs.run_folders(plan))
     return Comparison(out, results, summaries["fixed"], summaries.get("tuned"))
+
+
+def answered(
+    found: Comparison,
+    diagnostics: Mapping[str, Any],
+    protocols: Mapping[str, ProtocolRuns],
+    plan: Plan,
+    log: PreparedLog,
+) -> Comparison:
+    """The comparison with its answer, from the table that the report rests on."""
+    name = "fixed" if found.tuned is None else "tuned"
+    command = {
+        label: shlex.join(
+            ["postclick", "calibrate", str(found.folder / places[0]), str(log.folder)]
+        )
+        for label, places in protocols[name].run_folders(plan).items()
+    }
+    mine = found.results.filter(pl.col("protocol") == name)
+    answer = recommend(found.tuned or found.summary, mine, diagnostics, name, command)
+    return replace(found, answer=answer)
 
 
 def _collect(protocol: str, jobs: Sequence[Job], out: Path, split: str) -> pl.DataFrame:

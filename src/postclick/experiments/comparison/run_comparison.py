@@ -13,6 +13,7 @@ from postclick.experiments.comparison.results import (
     RESULTS,
     SUMMARY,
     Comparison,
+    answered,
     fixed_runs,
     gather_results,
     tuned_runs,
@@ -80,11 +81,13 @@ def run_comparison(
                 protocols["tuned"] = tuned_runs(plan, trials, out)
                 runner.run(protocols["tuned"].jobs)
         found = gather_results(log, plan, protocols, out, split)
+        folders = {name: runs.run_folders(plan) for name, runs in protocols.items()}
+        diagnostics = diagnose(log, split, out, folders)
+        found = answered(found, diagnostics, protocols, plan, log)
         parquet = io.BytesIO()
         found.results.write_parquet(parquet)
         write_bytes(out / RESULTS, parquet.getvalue())
         write_json(out / SUMMARY, found.as_dict())
-        folders = {name: runs.run_folders(plan) for name, runs in protocols.items()}
-        write_json(out / DIAGNOSTICS, diagnose(log, split, out, folders))
+        write_json(out / DIAGNOSTICS, diagnostics)
         group.finish({}, [out / RESULTS, out / SUMMARY, write_page(out)])
     return found

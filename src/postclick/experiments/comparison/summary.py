@@ -1,7 +1,7 @@
-"""Means, standard deviations and winners of a comparison; a winner only where a test says so."""
+"""Means, standard deviations and winners of a comparison; a winner only where two tests say so."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import polars as pl
@@ -34,21 +34,62 @@ class Perfect:
 
 
 @dataclass(frozen=True)
+class Gain:
+    """How much better one method is than another, above 0 if it is, and the ends of an interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class RowTest:
+    """What other test rows could have shown of the method that is best over seeds.
+
+    Attributes:
+        level: of the intervals.
+        drawn: `impressions`, or `groups` where whole groups are drawn.
+        gains: over each other method; `None` where these rows cannot tell.
+    """
+
+    level: float
+    drawn: str
+    gains: dict[str, Gain | None]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every interval lies above 0."""
+        return all(gain is not None and gain.low > 0 for gain in self.gains.values())
+
+    @property
+    def open_to(self) -> list[str]:
+        """The methods over which the lead could be none on other rows."""
+        return [name for name, gain in self.gains.items() if gain is None or gain.low <= 0]
+
+
+@dataclass(frozen=True)
 class Row:
     """One metric on one space: what every method reached, and which is best.
 
-    `best` is the method that beats every other one in paired two-sided t-tests over seeds,
-    Holm-corrected, at the 5 % level; `None` where no method does. A `degenerate` row is an NLL
-    over labels of one class: its optimum is a constant, so nobody is best by it. `perfect` is
-    known only where the true CVR is.
+    `best_over_seeds` is the method that beats every other one in paired two-sided t-tests over
+    seeds, Holm-corrected, at the 5 % level; `None` where no method does. `over_rows` is the test of
+    that method over test rows. A `degenerate` row is an NLL over labels of one class: its optimum
+    is a constant, so nobody is best by it. `perfect` is known only where the true CVR is.
     """
 
     metric: str
     space: str
     by_method: dict[str, OverSeeds]
-    best: str | None
+    best_over_seeds: str | None
     degenerate: bool = False
     perfect: Perfect | None = None
+    over_rows: RowTest | None = None
+
+    @property
+    def best(self) -> str | None:
+        """The method that both tests support, over seeds and over test rows; else `None`."""
+        holds = self.over_rows is not None and self.over_rows.holds
+        return self.best_over_seeds if holds else None
 
     def share(self, method: str) -> float | None:
         """How much of the gain from the mean CVR to the true CVR a method reached."""
@@ -81,6 +122,8 @@ class Summary:
                     "metric": row.metric,
                     "space": row.space,
                     "best": row.best,
+                    "best_over_seeds": row.best_over_seeds,
+                    "over_rows": None if row.over_rows is None else asdict(row.over_rows),
                     "degenerate": row.degenerate,
                     "perfect": None if row.perfect is None else vars(row.perfect),
                     "methods": {name: vars(m) for name, m in row.by_method.items()},
@@ -111,6 +154,7 @@ def protocol(
         length = f"at most {training.epochs} passes, best {training.monitor} on validation"
         if training.patience is not None:
             length += f", patience {training.patience}"
+    drawn = "impressions" if log.manifest.log_schema.group is None else "groups"
     return {
         "split": split,
         "rows": log.split(split).rows,
@@ -120,6 +164,7 @@ def protocol(
         "passes": dict(passes),
         "tuned": {label: dict(settings) for label, settings in chosen.items()},
         "test": "paired over seeds, two-sided t, Holm-corrected over methods, 5 %",
+        "test_over_rows": f"the 95 % interval over test {drawn} of its gain over each is above 0",
         "data_fingerprint": log.fingerprint,
     }
 

@@ -3,11 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.table import Table
 
 from postclick.experiments.comparison.summary import OverSeeds, Row, Summary
 from postclick.metrics.catalogue import added, figure_named
 
+# Columns of a terminal that the tables fit.
+WIDTH = 100
+# What stands side by side in them.
+KINDS = {"auc": "ranking", "gauc": "ranking", "nll": "likelihood"} | dict.fromkeys(
+    ("pcoc", "bias", "relative_bias"), "calibration"
+)
 # What is shown of our metrics, in this order; results.parquet and summary.json hold everything.
 RECORDED = (
     ("cvr_auc", "clicked"),
@@ -47,34 +55,62 @@ def _others(truth: bool) -> list[tuple[str, str]]:
 
 
 def tables(summary: Summary) -> list[Table]:
-    """One table on recorded labels and, where truth is known, one against truth."""
+    """Tables on recorded labels and, where truth is known, against truth; as wide as `WIDTH`.
+
+    What belongs together stays in one table where that is wide enough for it.
+    """
     how = "tuned on validation" if summary.protocol["tuned"] else "same length for all"
-    made = [
-        _table(summary, recorded(), f"Recorded labels, {how}"),
-        _table(summary, against_truth(), f"Against known truth, {how}"),
+    split = summary.protocol["split"]
+    return [
+        *_stacked(summary, recorded(), f"Recorded labels, {how} ({split} split)"),
+        *_stacked(summary, against_truth(), f"Against known truth, {how} ({split} split)"),
     ]
-    return [table for table in made if table is not None]
 
 
-def _table(summary: Summary, columns: tuple[tuple[str, str], ...], title: str) -> Table | None:
-    shown = _shown(summary, columns)
-    if not shown:
-        return None
-    table = Table(title=f"{title} ({summary.protocol['split']} split)", title_justify="left")
-    table.add_column("method", no_wrap=True)
-    table.add_column("passes", justify="right")
+def _stacked(summary: Summary, columns: tuple[tuple[str, str], ...], title: str) -> list[Table]:
+    """One table, or several below each other, each with as many columns as fit."""
+    kinds: dict[str, list[Row]] = {}
+    for row in _shown(summary, columns):
+        kinds.setdefault(KINDS.get(figure_named(row.metric).metric.name, "other"), []).append(row)
+    cut: list[list[Row]] = []
+    for rows in kinds.values():
+        place = next((held for held in cut if _fits(summary, [*held, *rows])), None)
+        if place is not None:
+            place += rows
+            continue
+        cut.append([])
+        for row in rows:
+            if cut[-1] and not _fits(summary, [*cut[-1], row]):
+                cut.append([])
+            cut[-1].append(row)
+    return [_table(summary, rows, title if k == 0 else None) for k, rows in enumerate(cut)]
+
+
+def _fits(summary: Summary, rows: list[Row]) -> bool:
+    console = Console(width=10 * WIDTH)
+    return console.measure(_table(summary, rows, None)).maximum <= WIDTH
+
+
+def _table(summary: Summary, shown: list[Row], title: str | None) -> Table:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, collapse_padding=True)
+    table.add_column("method", max_width=24, overflow="fold")
+    passes: dict[str, float] = summary.protocol["passes"]
+    told = title is not None and len({f"{n:.3g}" for n in passes.values()}) > 1
+    if told:
+        table.add_column("passes", justify="right")
     for row in shown:
-        table.add_column(f"{_short(row.metric)}\n{row.space}", justify="right")
+        table.add_column(f"{_short(row.metric)}\n{row.space}", justify="right", no_wrap=True)
     gain = next((r for r in shown if (r.metric, r.space) == GAIN and r.perfect), None)
     if gain:
         table.add_column("share of\ngain %", justify="right")
     for method in summary.methods:
-        passes = f"{summary.protocol['passes'][method]:.3g}"
-        cells = [_text(row, row.by_method[method], method) for row in shown]
-        table.add_row(method, passes, *cells, *([_share(gain, method)] if gain else []))
-    if gain:
+        cells = [f"{passes[method]:.3g}"] if told else []
+        cells += [_text(row, row.by_method[method], method) for row in shown]
+        table.add_row(method, *cells, *([_share(gain, method)] if gain else []))
+    if any(row.perfect for row in shown):
         perfect = [_number(row, row.perfect.value if row.perfect else None) for row in shown]
-        table.add_row("the true CVR", "", *perfect, "100", style="dim")
+        cells = [*([""] if told else []), *perfect, *(["100"] if gain else [])]
+        table.add_row("the true CVR", *cells, style="dim")
     return table
 
 
@@ -100,13 +136,16 @@ def _text(row: Row, found: OverSeeds, method: str) -> str:
     text = _number(row, found.mean)
     if found.sd is not None:
         text += f" ±{_number(row, found.sd)}"
-    return f"[bold]{text} *[/bold]" if row.best == method else text
+    return f"[bold]{text}*[/bold]" if row.best == method else f"{text} "
 
 
 def _number(row: Row, value: float | None) -> str:
     if value is None:
         return ""
-    return f"{100 * value:.1f}" if figure_named(row.metric).metric.as_percent else f"{value:.4f}"
+    if figure_named(row.metric).metric.as_percent:
+        return f"{100 * value:.1f}"
+    text = f"{value:.4f}"
+    return text.replace("0.", ".", 1) if abs(value) < 1 and text[-6:-4] == "0." else text
 
 
 def _share(row: Row, method: str) -> str:
@@ -125,12 +164,7 @@ def footnotes(summary: Summary) -> list[str]:
         trials = ", ".join(f"{name} {_tuned(found)}" for name, found in protocol["tuned"].items())
         notes.append(f"chosen on validation: {trials}.")
     if summary.seeds > 1 and len(summary.methods) > 1:
-        marked = any(row.best for row in _shown(summary, recorded() + against_truth()))
-        notes.append(
-            ("* beats every other method: " if marked else "No method is marked as best: ")
-            + protocol["test"]
-            + ("." if marked else ", no difference to every other method holds.")
-        )
+        notes += _marks(summary)
     if any((row.metric, row.space) == GAIN and row.perfect for row in summary.rows):
         notes.append(
             "share of gain: of the way in true NLL (entire) from predicting the mean CVR to "
@@ -143,6 +177,22 @@ def footnotes(summary: Summary) -> list[str]:
         if found.undefined and (row.metric, row.space) in recorded() + against_truth()
     }
     return notes + [f"undefined: {reason}" for reason in sorted(reasons)]
+
+
+def _marks(summary: Summary) -> list[str]:
+    """What a mark says, or that there is none; and what other test rows could have turned."""
+    shown = _shown(summary, recorded() + against_truth())
+    marked = any(row.best for row in shown)
+    seeds, rows = summary.protocol["test"], summary.protocol["test_over_rows"]
+    notes = [f"* beats every other method in both tests: {seeds}; and {rows}."]
+    if not marked:
+        notes = [f"No method is marked as best: none passes both tests ({seeds}; and {rows})."]
+    turned = [
+        f"{row.best_over_seeds} in {row.metric} ({row.space}), not over {', '.join(test.open_to)}"
+        for row in shown
+        if (test := row.over_rows) is not None and not test.holds
+    ]
+    return notes + ([f"Best over seeds alone: {'; '.join(turned)}."] if turned else [])
 
 
 def _tuned(found: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from postclick.judging.entire.assumptions import ASSUMPTIONS, SUMMARY, Estimator
 from postclick.judging.entire.balance import Balance, FeatureBalance
 from postclick.judging.entire.balance_sums import BalanceSums
+from postclick.judging.entire.difference import entire_differences
 from postclick.judging.entire.estimate import Estimate
 from postclick.judging.entire.estimates import (
     ESTIMATORS,
@@ -31,6 +32,7 @@ __all__ = [
     "InverseWeights",
     "PropensityFit",
     "UnitTotals",
+    "entire_differences",
     "estimate_entire",
     "fit_propensity",
     "inverse_weights",

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from postclick.errors import InputError
 from postclick.judging.entire.balance import Balance, Difference, feature_balance
 from postclick.judging.entire.feature_sums import OTHERS, LevelSums, NumberSums
-from postclick.judging.entire.kinds import Kinds, feature_kinds, frames_like
+from postclick.judging.entire.kinds import Kinds, feature_kinds, typed_features
 from postclick.judging.entire.weights import CLIP
 from postclick.metrics.inputs import as_labels, in_range
 
@@ -103,7 +103,7 @@ class BalanceSums:
         weighted = of_clicked / used
         self._weight += float(weighted.sum())
         self._squares += float(np.square(weighted).sum())
-        features = frames_like(self._kinds, frame)
+        features = typed_features(self._kinds, frame)
         sums = dict(zip(SUMS, (size, of_clicked, weighted), strict=True))
         for name, levels in self._levels.items():
             levels.add(pl.DataFrame({"level": features[name], **sums}), "level")

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from postclick.judging.entire.inputs import Floats
-from postclick.judging.entire.kinds import Kinds, frames_like
+from postclick.judging.entire.kinds import Kinds, typed_features
 
 # A level has a column of its own from so many rows on, and so many levels at most have.
 LEAST_ROWS, MOST_LEVELS = 20, 2_000
@@ -31,7 +31,7 @@ class _Levels:
 
     def codes(self, values: pl.Series) -> NDArray[np.int64]:
         others, missing = self.levels.len(), self.levels.len() + 1
-        found = values.replace_strict(
+        found = values.cast(pl.String).replace_strict(
             self.levels, np.arange(others), default=others, return_dtype=pl.Int64
         )
         return np.where(values.is_null().to_numpy(), missing, found.fill_null(missing).to_numpy())
@@ -93,7 +93,7 @@ class Encoding:
         """
         from scipy.sparse import csr_array
 
-        features = frames_like(self.kinds, frame)
+        features = typed_features(self.kinds, frame)
         rows, start = frame.height, 0
         stored = len(self.levels) + 2 * len(self.numbers)
         places = np.empty((rows, stored), np.int32)
@@ -112,11 +112,11 @@ class Encoding:
 
 
 def _levels(values: pl.Series) -> _Levels:
-    counted = values.drop_nulls().value_counts(name="rows")
+    counted = values.alias("level").drop_nulls().value_counts(name="rows")
     frequent = counted.filter(pl.col("rows") >= LEAST_ROWS)
     # By value among equals: the same log gives the same columns.
-    frequent = frequent.sort(["rows", values.name], descending=[True, False])
-    return _Levels(values.name, frequent.head(MOST_LEVELS)[values.name])
+    frequent = frequent.sort(["rows", "level"], descending=[True, False])
+    return _Levels(values.name, frequent.head(MOST_LEVELS)["level"].cast(pl.String))
 
 
 def _number(values: pl.Series, weight: Floats) -> _Number:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import exp, isfinite, log, sqrt
-from statistics import NormalDist
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +11,8 @@ import numpy as np
 from postclick.errors import InputError
 from postclick.judging.entire.assumptions import ASSUMPTIONS, Estimator
 from postclick.judging.entire.inputs import Floats
+from postclick.judging.entire.student import t_quantile
+from postclick.metrics.propensity import effective_sample_size
 
 # On which scale an estimate is taken to be normal: ratios on that of their logarithm, so that
 # their intervals stay positive and lean to the side that few conversions lean to.
@@ -27,6 +28,8 @@ class Estimate:
         estimator: `snipw` or `dr`.
         value, standard_error, low, high: None, all four, if it is undefined.
         undefined: why, in words; else None.
+        degrees_of_freedom: how many units the standard error rests on, in effect; below some 10 an
+            interval is a rough guide.
         influence: `(units,)`, the first-order share of each unit in the estimate's error; sums to
             0. What two estimates on the same rows differ by has the difference of these.
 
@@ -41,6 +44,7 @@ class Estimate:
     low: float | None
     high: float | None
     undefined: str | None
+    degrees_of_freedom: float | None = None
     influence: Floats | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -50,7 +54,7 @@ class Estimate:
 
     def as_dict(self) -> dict[str, Any]:
         """As written to JSON; the assumption is the estimator's and stands once beside all."""
-        names = ("value", "standard_error", "low", "high", "undefined")
+        names = ("value", "standard_error", "low", "high", "degrees_of_freedom", "undefined")
         return {name: getattr(self, name) for name in names}
 
 
@@ -72,17 +76,20 @@ def estimate(
     scale: Scale,
     level: float,
 ) -> Estimate:
-    """The estimate with a normal interval on its scale.
+    """The estimate with its interval on a scale.
 
     With U units that have impressions and influences psi, the variance is
-    `U / (U - 1) * sum psi^2`: rows within a unit may depend on each other in any way.
+    `U / (U - 1) * sum psi^2`: rows within a unit may depend on each other in any way. The interval
+    is of Student's t with `(sum psi^2)^2 / sum psi^4` degrees of freedom, Kish's effective number
+    of the squared influences: where few conversions of large weight make up the variance, it is
+    known from few.
 
     Source: Liang and Zeger, "Longitudinal data analysis using generalized linear models", 1986
     (the sandwich over clusters).
 
     >>> found = estimate("pcoc", "dr", 2.0, np.array([0.1, -0.1]), 2, "log", 0.95)
     >>> round(found.standard_error, 3), round(found.low, 3), round(found.high, 3)
-    (0.2, 1.644, 2.433)
+    (0.2, 1.301, 3.075)
     """
     if not 0.0 < level < 1.0:
         raise InputError(f"the level is {level}; give one between 0 and 1, such as 0.95")
@@ -91,9 +98,9 @@ def estimate(
     if not isfinite(value) or not np.isfinite(influence).all():
         return undefined(metric, estimator, "infinite: a prediction of exactly 0 or 1 was wrong")
     error = sqrt(units / (units - 1) * float(influence @ influence))
-    z = NormalDist().inv_cdf(0.5 + level / 2.0)
-    low, high = _ends(value, z * error, scale)
-    return Estimate(metric, estimator, value, error, low, high, None, influence)
+    freedom = max(1.0, effective_sample_size(np.square(influence)))
+    low, high = _ends(value, t_quantile(level, freedom) * error, scale)
+    return Estimate(metric, estimator, value, error, low, high, None, freedom, influence)
 
 
 def _ends(value: float, reach: float, scale: Scale) -> tuple[float, float]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from postclick.errors import InputError
 from postclick.judging.entire.assumptions import ASSUMPTIONS, SUMMARY, Estimator
+from postclick.judging.entire.cautions import cautions
 from postclick.judging.entire.estimate import Estimate, Scale, estimate, undefined
 from postclick.judging.entire.inputs import ClickedRows, UnitTotals
 from postclick.judging.entire.means import Mean, mean_cvr, mean_over_all, nll, pcoc
@@ -33,6 +34,7 @@ class EntireEstimates:
         weight_per_impression: sum of 1 / propensity over impressions: 1 if propensities are right
             on average and none was clipped.
         level: of the intervals.
+        cautions: what the weights tell against the estimates, in words.
     """
 
     estimates: tuple[Estimate, ...]
@@ -43,6 +45,7 @@ class EntireEstimates:
     weights: InverseWeights
     weight_per_impression: float
     level: float
+    cautions: tuple[str, ...] = ()
 
     def get(self, metric: str, estimator: Estimator) -> Estimate:
         """The estimate of one metric by one estimator; `KeyError` if there is none."""
@@ -67,6 +70,7 @@ class EntireEstimates:
             "effective_sample_size": weights.effective_sample_size,
             "effective_conversions": weights.effective_conversions,
             "weight_per_impression": self.weight_per_impression,
+            "cautions": list(self.cautions),
             "estimators": {
                 name: {"summary": SUMMARY[name], "assumption": ASSUMPTIONS[name]}
                 for name in ESTIMATORS
@@ -134,6 +138,8 @@ def estimate_entire(
         else:
             scale = SCALES[metric]
             found.append(estimate(metric, name, mean.value, mean.influence, units, scale, level))
+    per_impression = total / impressions if impressions else 0.0
+    ctr = float(clicked.weight.sum()) / impressions if impressions else 0.0
     return EntireEstimates(
         estimates=tuple(found),
         impressions=impressions,
@@ -141,8 +147,9 @@ def estimate_entire(
         clicked=len(clicked),
         units=units,
         weights=weights,
-        weight_per_impression=total / impressions if impressions else 0.0,
+        weight_per_impression=per_impression,
         level=level,
+        cautions=cautions(weights, per_impression, ctr),
     )
 
 

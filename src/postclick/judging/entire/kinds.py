@@ -11,6 +11,8 @@ from postclick.suggest import meant
 # A whole number may be an id, a code or a count: it is read in both ways.
 Kind = Literal["category", "number", "both"]
 Kinds = dict[str, Kind]
+# Types that a column of numbers may have beside those of numbers.
+NO_VALUES = (pl.Boolean, pl.Null)
 
 
 def feature_kinds(
@@ -50,7 +52,7 @@ def feature_kinds(
         if name in categorical:
             kinds[name] = "category"
         if name in numeric:
-            if not schema[name].is_numeric() and schema[name] != pl.Boolean:
+            if not schema[name].is_numeric() and schema[name] not in NO_VALUES:
                 raise InputError(f"{name!r} is {schema[name]}, no number; name it as categorical")
             kinds[name] = "number"
     return kinds
@@ -61,7 +63,7 @@ def _kind(name: str, dtype: pl.DataType) -> Kind:
         return "both"
     if dtype.is_float() or dtype.is_decimal():
         return "number"
-    if dtype in (pl.String, pl.Boolean, pl.Categorical, pl.Enum):
+    if dtype in (pl.String, pl.Boolean, pl.Categorical, pl.Enum, pl.Null):
         return "category"
     raise InputError(
         f"{name!r} is {dtype}, which is neither a category nor a number; leave it out of the "
@@ -69,16 +71,34 @@ def _kind(name: str, dtype: pl.DataType) -> Kind:
     )
 
 
-def frames_like(kinds: Kinds, frame: pl.DataFrame) -> pl.DataFrame:
-    """The features of a frame in their order; `InputError` where one is missing.
+def typed_features(kinds: Kinds, frame: pl.DataFrame) -> pl.DataFrame:
+    """The features of a frame in their order: categories as text, numbers as Float64.
 
-    >>> frames_like({"b": "both"}, pl.DataFrame({"a": [1], "b": [2]})).columns
-    ['b']
+    Raises `InputError` where one is missing, or is no number that was one in the first frame.
+
+    >>> frame = pl.DataFrame({"a": [1], "b": [2], "c": [True]})
+    >>> typed_features({"b": "number", "c": "category"}, frame).row(0)
+    (2.0, 'true')
     """
-    for name in kinds:
+    found = []
+    for name, kind in kinds.items():
         if name not in frame.columns:
             raise InputError(
                 f"this frame has no column {name!r}, which those before had; give the same "
                 "features with every frame"
             )
-    return frame.select(list(kinds))
+        values = frame[name]
+        if kind == "category":
+            found.append(values.cast(pl.String))
+        elif kind == "number" and (values.dtype.is_numeric() or values.dtype in NO_VALUES):
+            found.append(values.cast(pl.Float64))
+        elif values.dtype.is_integer():
+            found.append(values)
+        elif values.dtype == pl.Null:
+            found.append(values.cast(pl.Int64))
+        else:
+            raise InputError(
+                f"{name!r} is {values.dtype} in this frame and was another type before; give the "
+                "same types with every frame"
+            )
+    return pl.DataFrame(found)

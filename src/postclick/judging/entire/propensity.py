@@ -14,15 +14,18 @@ from postclick.errors import InputError
 from postclick.extras import require
 from postclick.judging.entire.encoding import Encoding
 from postclick.judging.entire.inputs import Floats, as_units
-from postclick.judging.entire.kinds import Kinds, feature_kinds, frames_like
+from postclick.judging.entire.kinds import Kinds, feature_kinds, typed_features
+from postclick.judging.entire.logistic import LogisticModel, fit_logistic
 from postclick.judging.entire.sample import CLICK, UNIT, WEIGHT, ClickSample
+from postclick.logits import sigmoid
 from postclick.metrics.inputs import as_labels, in_range
 
-FOLDS, SAMPLE_ROWS, STRENGTH = 5, 300_000, 1.0
+FOLDS, SAMPLE_ROWS = 5, 300_000
+# Of the penalty: with less, propensities of few rows are too sure of themselves, and their
+# inverses sum to more than there are impressions.
+STRENGTH = 5.0
 # Rows whose matrix is held at once where all are scored.
 CHUNK_ROWS = 1 << 17
-# Steps of the solver; it stops before, at its usual tolerance.
-MOST_STEPS = 300
 
 
 class PropensityFit:
@@ -99,7 +102,7 @@ class PropensityFit:
         w = np.ones(frame.height)
         if weight is not None:
             w = in_range("weight", weight, 0.0, np.inf, frame.height).astype(np.float64)
-        self._sample.add(frames_like(self._kinds, frame), clicked, units, w)
+        self._sample.add(typed_features(self._kinds, frame), clicked, units, w)
 
     def fit(self) -> FittedPropensity:
         """The models of all folds.
@@ -118,20 +121,8 @@ class PropensityFit:
         models = []
         for k in range(self._folds):
             rows = np.flatnonzero((fold != k) & (weight > 0.0))
-            models.append(_fitted(matrix[rows], click[rows], weight[rows], self._strength))
+            models.append(fit_logistic(matrix[rows], click[rows], weight[rows], self._strength))
         return FittedPropensity(encoding, tuple(models), self._folds)
-
-
-@dataclass(frozen=True)
-class LogisticModel:
-    """P(click) is the sigmoid of `features @ coefficients + intercept`.
-
-    >>> LogisticModel(np.array([0.5]), -1.0).intercept
-    -1.0
-    """
-
-    coefficients: Floats
-    intercept: float
 
 
 @dataclass(frozen=True)
@@ -161,8 +152,8 @@ class FittedPropensity:
             logit = np.empty(of_row.size)
             for k, model in enumerate(self.models):
                 mine = np.flatnonzero(of_row == k)
-                logit[mine] = matrix[mine] @ model.coefficients + model.intercept
-            found[rows] = 1.0 / (1.0 + np.exp(-np.clip(logit, -700.0, 700.0)))
+                logit[mine] = model.logit(matrix[mine])
+            found[rows] = sigmoid(logit)
         return found
 
 
@@ -196,20 +187,3 @@ def fold_of(unit: NDArray[np.int64], folds: int) -> NDArray[np.int64]:
     # Neighbouring units, such as those of one day, are to fall into different folds.
     mixed = unit.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return ((mixed >> np.uint64(33)) % np.uint64(folds)).astype(np.int64)
-
-
-def _fitted(
-    matrix: Any, click: NDArray[np.bool_], weight: Floats, strength: float
-) -> LogisticModel:
-    from sklearn.linear_model import LogisticRegression
-
-    clicks = int(np.count_nonzero(click))
-    if clicks in (0, click.size):
-        what = "no row" if clicks == 0 else "every row"
-        raise InputError(
-            f"a propensity cannot be fitted: {what} is clicked among the {click.size:,} that a "
-            "fold leaves; give more rows or fewer folds, or a logged propensity"
-        )
-    model = LogisticRegression(C=1.0 / strength, max_iter=MOST_STEPS)
-    model.fit(matrix, click, sample_weight=weight)
-    return LogisticModel(model.coef_[0].astype(np.float64), float(model.intercept_[0]))

@@ -70,9 +70,10 @@ def robust_ranking(clicked: ClickedRows, weight: Floats, everyone: UnitTotals) -
     if positives <= 0.0 or negatives <= 0.0:
         return None
     above = positives - (np.cumsum(positive) - 0.5 * positive)
-    itself = clicked.weight * q + scale * weight * residual
-    itself *= clicked.weight - itself
-    own = float(itself.sum())
+    # Of each impression that a row stands for, as of so many copies of the row.
+    size = clicked.weight
+    copy = q + residual * np.divide(scale * weight, size, out=np.zeros_like(q), where=size > 0.0)
+    own = float(size @ (copy * (1.0 - copy)))
     pairs = positives * negatives - own
     value = (float(positive @ below) - 0.5 * own) / pairs
     # What one more unit of positive mass, taken from the negative, does to the value.

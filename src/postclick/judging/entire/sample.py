@@ -4,6 +4,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+# A stream of its own: rows may have been drawn with the same seed.
+STREAM = 0x5A3D
 KEY, UNIT, WEIGHT, CLICK = "__key__", "__unit__", "__weight__", "__click__"
 
 
@@ -23,7 +25,7 @@ class ClickSample:
 
     def __init__(self, rows: int, seed: int) -> None:
         self._most = max(1, rows // 2)
-        self._rng = np.random.default_rng(seed)
+        self._rng = np.random.default_rng([seed, STREAM])
         self._kept: dict[bool, pl.DataFrame] = {}
         self._seen = {True: 0.0, False: 0.0}
 

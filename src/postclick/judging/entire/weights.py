@@ -8,7 +8,7 @@ from postclick.errors import InputError
 from postclick.judging.entire.inputs import ClickedRows, Floats
 from postclick.metrics.propensity import effective_sample_size
 
-CLIP = 0.01
+CLIP = 0.001
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ class ClickedRows:
         p = in_range("pcvr", pcvr, 0.0, 1.0).astype(np.float64)
         n = p.size
         v = as_labels("conversion", conversion, n).astype(np.float64)
-        given = np.asarray(exposure)
+        given = _plain(np.asarray(exposure))
         if given.shape != p.shape:
             raise InputError(
                 f"exposure has shape {given.shape} where pcvr has {p.shape}: give one value for "
@@ -93,3 +93,14 @@ class ClickedRows:
 
 def _numbered(unit: NDArray[Any]) -> Ints:
     return np.unique(unit, return_inverse=True)[1].astype(np.int64)
+
+
+def _plain(exposure: NDArray[Any]) -> NDArray[Any]:
+    """Python's numbers among missing ones, which numpy holds as objects, as float64."""
+    if exposure.dtype.kind != "O":
+        return exposure
+    values = exposure.ravel().tolist()
+    if not all(one is None or isinstance(one, int | float) for one in values):
+        return exposure
+    numbers = [np.nan if one is None else float(one) for one in values]
+    return np.array(numbers, np.float64).reshape(exposure.shape)

@@ -4,6 +4,8 @@ As strong as in the simulated world `hidden`: the measure in which the strength 
 told, and the direction in which it is looked for.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,8 +15,7 @@ Floats = NDArray[np.float64]
 # Standard deviations of either logit in that world: of all, of what features show, and of the
 # unseen cause, which is the same for click and conversion.
 ALL, SEEN, UNSEEN = 1.68, 1.68 * 0.6**0.5, 1.68 * 0.4**0.5
-NODES = 24
-_LARGEST = 40.0
+NODES = 30
 
 
 def expected_shift(ctr: Floats, cvr: float) -> Floats:
@@ -32,21 +33,26 @@ def expected_shift(ctr: Floats, cvr: float) -> Floats:
     """
     nodes, mass = np.polynomial.hermite_e.hermegauss(NODES)
     mass = mass / mass.sum()
-    seen, unseen = SEEN * nodes[:, None], UNSEEN * nodes[None, :]
     rates = np.clip(ctr, 1e-6, 1.0 - 1e-6)
-    posterior = []
-    for rate in rates:
-        low, high = -_LARGEST, _LARGEST
-        for _ in range(60):
-            middle = 0.5 * (low + high)
-            joint = mass[:, None] * mass[None, :] * sigmoid(middle + seen + unseen)
-            low, high = (middle, high) if joint.sum() < rate else (low, middle)
-        posterior.append(joint.sum(axis=0) / joint.sum())
-    of_clicked = np.stack(posterior)
-    low, high = -_LARGEST, _LARGEST
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        mean = of_clicked @ sigmoid(middle + UNSEEN * nodes)
-        low, high = (middle, high) if mean.mean() < cvr else (low, middle)
+    # One normal of the whole spread gives a, its two parts what a click says of the unseen one.
+    intercept = _root(lambda a: np.dot(sigmoid(a[:, None] + ALL * nodes), mass), rates)
+    parts = SEEN * nodes[:, None] + UNSEEN * nodes[None, :]
+    of_unseen = mass * (sigmoid(intercept[:, None, None] + parts).swapaxes(1, 2) @ mass)
+    of_unseen /= of_unseen.sum(axis=1, keepdims=True)
+
+    def means(b: Floats) -> Floats:
+        return np.asarray(of_unseen @ sigmoid(b + UNSEEN * nodes), np.float64)
+
+    mean = means(_root(lambda b: np.atleast_1d(means(b).mean()), np.array([cvr])))
     logit = np.log(mean) - np.log1p(-mean)
     return np.asarray(logit - logit.mean(), np.float64)
+
+
+def _root(rising: Callable[[Floats], Floats], target: Floats) -> Floats:
+    """Where a rising function of each number reaches its target, by bisection."""
+    low, high = np.full(target.shape, -40.0), np.full(target.shape, 40.0)
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        below = rising(middle) < target
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return np.asarray(middle, np.float64)

@@ -47,7 +47,8 @@ class Trend:
         z, p: the statistic and its two-sided p; z is positive where conversions exceed pCVR at
             values that few click, as under a cause that drives clicks and conversions alike.
         strength: by `ctr` alone, the estimated strength of the unseen cause: 0 is none, 1 that of
-            the simulated world `hidden`, below 0 one that drives the two in opposite directions.
+            the simulated world `hidden`, below 0 one that drives the two in opposite directions
+            (as strong as there, it is about -1.4: shifts down and up are not of one size).
         standard_error, low, high: of `strength`, with its interval.
 
     >>> Trend("rank", 2.0, 0.0455, None, None, None, None).as_dict()["z"]
@@ -70,6 +71,8 @@ class Trend:
 @dataclass(frozen=True)
 class Omnibus:
     """Whether the residuals differ between exposure values in any way: chi-square, df, p.
+
+    Values with few conversions are taken together with their neighbours, which leaves fewer df.
 
     >>> Omnibus(9.0, 9, 0.437).as_dict()["df"]
     9

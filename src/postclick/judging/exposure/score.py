@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 # Logits beyond this are held: a pCVR of exactly 0 or 1 has none.
 LARGEST_LOGIT = 15.0
-ITERATIONS = 50
+ITERATIONS, HALVINGS = 50, 30
 # Units whose scores are held at a time, in numbers.
 _CHUNK = 1 << 22
 
@@ -71,8 +71,8 @@ def _standard_logit(probability: Floats) -> Floats:
 def recalibrated(columns: Floats, conversion: Floats, weight: Floats) -> Floats | None:
     """Probabilities `(n,)` of the logistic regression of `conversion` on `columns`.
 
-    By Newton's method with halved steps. None if it does not converge, as where conversions can
-    be told from the rest without error.
+    By Newton's method with halved steps. None if there is no fit: labels of one kind, conversions
+    that can be told from the rest without error, or columns that do not differ where it matters.
 
     >>> ones = np.ones((4, 1))
     >>> recalibrated(ones, np.array([1.0, 0.0, 0.0, 0.0]), np.ones(4)).round(6)
@@ -88,22 +88,23 @@ def recalibrated(columns: Floats, conversion: Floats, weight: Floats) -> Floats 
         mean = sigmoid(columns @ coefficients)
         gradient = columns.T @ (weight * (conversion - mean))
         curvature = columns.T @ (columns * (weight * mean * (1.0 - mean))[:, None])
-        try:
-            step = np.linalg.solve(curvature, gradient)
-        except np.linalg.LinAlgError:
+        perfect = -value < 1e-6 * float(weight.sum())
+        if perfect or float(np.linalg.cond(curvature)) > 1e12:
             return None
-        # Half of Newton's decrement is what is still to be gained.
-        if float(gradient @ step) < 1e-10 * max(1.0, abs(value)):
-            return mean
-        for _ in range(30):
-            trial = coefficients + step
-            reached = _log_likelihood(columns @ trial, conversion, weight)
-            if reached >= value:
+        step = np.linalg.solve(curvature, gradient)
+        # Half of it is what is still to be gained; a last step then squares the error.
+        decrement = float(gradient @ step)
+        if decrement < 1e-8:
+            return sigmoid(columns @ (coefficients + step))
+        for _ in range(HALVINGS):
+            reached = _log_likelihood(columns @ (coefficients + step), conversion, weight)
+            if reached > value:
                 break
-            step /= 2.0
+            step = step / 2.0
         else:
-            return mean
-        coefficients, value = trial, reached
+            # The log-likelihood is at its maximum but for rounding.
+            return mean if decrement < 1e-8 * abs(value) else None
+        coefficients, value = coefficients + step, reached
     return None
 
 

@@ -156,6 +156,8 @@ def _tests(
     ordered = ordering(cut, rates, cvr)
     if ordered is None:
         reason = f"values of {name} have no order without click rates: give ctr"
+        if any_way is None:
+            reason = f"there are too few conversions for each value of {name}"
         return _Tests(None, any_way, reason)
     along = trend(scores, ordered, rates is not None, z)
     reason = f"all values of {name} get the same clicks" if along is None else None

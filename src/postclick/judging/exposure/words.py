@@ -19,10 +19,13 @@ def sentence(found: ExposureTest) -> str:
         return _uneven(found)
     wrong = "high" if found.verdict == "too_high" else "low"
     way = "" if found.verdict == "too_high" else ", in opposite directions"
+    # A model that is off among the clicked is off by that elsewhere, too.
+    calibrated = found.pcoc is not None and abs(found.pcoc - 1.0) < 0.05
+    which = "pCVR" if calibrated else "pCVR, once it is calibrated on clicks,"
     return (
-        f"{_capital(_ends(found))}, overall {_pcoc(found.pcoc)} ({probability(found.p)}): an "
-        f"unseen cause drives both clicks and conversions{way}; pCVR is too {wrong} for "
-        "impressions that nobody clicked."
+        f"{_capital(_ends(found))}, overall {_pcoc(found.pcoc)} ({probability(found.p)}): "
+        f"something the model does not see drives both clicks and conversions{way}; {which} is "
+        f"too {wrong} for impressions that nobody clicked."
     )
 
 

@@ -168,7 +168,7 @@ def roles_of(schema: LogSchema, columns: Sequence[str], **given: object) -> Role
         "group": schema.group,
         "weight": schema.weight,
         "time": schema.time,
-        "exposure": getattr(schema, "exposure", None),
+        "exposure": None if schema.exposure is None else schema.exposure.column,
     }
     truth = {"true_cvr": schema.truth.cvr, "potential_conversion": schema.truth.conversion}
     known |= {role: name for role, name in truth.items() if name in columns}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
@@ -19,11 +19,11 @@ from postclick.metrics.catalogue import Figure
 from postclick.metrics.gauc import GAUC
 from postclick.metrics.metric import Where
 from postclick.metrics.ratio import RatioMetric
+from postclick.stats.interval import normal_quantile
 from postclick.stats.paired import holm
+from postclick.stats.power import detectable_difference
 
 Floats = NDArray[np.float64]
-# A difference of this many standard errors is seen with 80 % power at the 5 % level.
-POWER = 0.8
 
 
 class Compared:
@@ -47,7 +47,7 @@ class Compared:
         self._asked, self._level = asked, level
         drawn = resampled_together([m.totals for m in models], present, resamples, seed)
         self._drawn = {model.name: one for model, one in zip(models, drawn, strict=True)}
-        self._z = NormalDist().inv_cdf(0.5 + level / 2)
+        self._z = normal_quantile(level)
 
     def figures(self) -> list[result.Figure]:
         """Every figure of every model, in the order of the registry."""
@@ -84,7 +84,7 @@ class Compared:
                             error,
                             p,
                             p_holm,
-                            detectable(error, self._level),
+                            detectable_difference(error, self._level),
                         )
                     )
         return found
@@ -196,26 +196,3 @@ def two_sided(value: float, error: float) -> float:
     if error <= 0:
         return 1.0 if value == 0 else 0.0
     return 2.0 * NormalDist().cdf(-abs(value) / error)
-
-
-def detectable(error: float, level: float = 0.95, power: float = POWER) -> float:
-    """The least true difference that a two-sided test would see with this power.
-
-    Source: Bloom, "Minimum detectable effects", 1995.
-
-    >>> round(detectable(0.01), 4)
-    0.028
-    """
-    normal = NormalDist()
-    return error * (normal.inv_cdf(0.5 + level / 2) + normal.inv_cdf(power))
-
-
-def differences_by(
-    found: Sequence[result.Difference], metric: str, space: str, against: str
-) -> Mapping[str, result.Difference]:
-    """The differences to one model by one metric, by model."""
-    return {
-        one.model: one
-        for one in found
-        if (one.metric, one.space, one.against) == (metric, space, against)
-    }

@@ -54,13 +54,15 @@ class Engine:
         threads: int = 2,
         propensity: str | None = None,
         clip: float = CLIP,
+        reads_exposure: Mapping[str, bool] | None = None,
     ) -> None:
         """`numeric` says of features whether they are numbers, where that is known.
 
         `propensity` says in words where propensities come from, if the entire space is asked for.
+        `reads_exposure` says of models whether they read the exposure, where that is known.
         """
         self._names, self._rules, self._top = tuple(models), rules, top
-        self._numeric = numeric or {}
+        self._numeric, self._reads_exposure = numeric or {}, reads_exposure or {}
         self._level, self._resamples, self._seed = level, resamples, seed
         self._threads = threads
         self._whole = None if propensity is None else WholeSpace(models, propensity, clip, level)
@@ -225,6 +227,9 @@ class Engine:
                 unit=unit,
                 name=feature.name,
                 level=self._level,
+                reads_exposure=self._reads_exposure.get(name, False),
+                # A pCTR that may read the exposure would take away what is tested.
+                pctr=clicked.pctr.get(name) if self._reads_exposure.get(name) is False else None,
             ).as_dict()
             for name, pcvr in clicked.pcvr.items()
         }

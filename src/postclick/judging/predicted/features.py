@@ -128,7 +128,7 @@ class Number(Feature):
         super().__init__(name, rules)
         self._seen: list[NDArray[np.float64]] = []
         self._kept, self._step, self._missing = 0, 1, False
-        self._edges = np.zeros(0)
+        self._edges, self._known = np.zeros(0), 0
 
     def read(self, column: pl.Series) -> NDArray[np.float64]:
         values = to_number(column, self.rules)[0].fill_null(np.nan).to_numpy()
@@ -147,7 +147,7 @@ class Number(Feature):
         starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))[: ordered.size]
         if starts.size > DISTINCT or self._step > 1:
             starts = np.array(bucket_starts(ordered, BUCKETS))
-        self._edges = ordered[starts[1:]]
+        self._edges, self._known = ordered[starts[1:]], starts.size
         names = self._names(ordered, starts) if ordered.size else []
         names += [MISSING] if self._missing or not names else []
         return Segments(tuple(names), (1,) * len(names))
@@ -171,7 +171,7 @@ class Number(Feature):
 
     def of(self, read: Arrays) -> NDArray[np.int64]:
         number = np.searchsorted(self._edges, read, side="right")
-        number[np.isnan(read)] = self._edges.size + 1
+        number[np.isnan(read)] = self._known
         return number.astype(np.int64)
 
 
@@ -191,7 +191,7 @@ class Time(Feature):
         if times.unreadable.rows:
             raise InputError(
                 f"time column {self.name!r} holds {times.unreadable.examples[0]}, which is no "
-                f"moment: write such as 2026-01-05 or 2026-01-05T10:30, or leave out {option('time')}"
+                f"moment: write 2026-01-05 or 2026-01-05T10:30, or leave out {option('time')}"
             )
         kinds = set(times.kind.unique().to_list())
         self._ordinals |= TIME_KINDS.index("ordinals") in kinds

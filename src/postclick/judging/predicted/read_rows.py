@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from postclick.data.read.log_source import LogSource
 from postclick.data.read.values.labels import to_funnel
 from postclick.data.read.values.numbers import to_number
-from postclick.data.read.values.sample_weight import to_weight
+from postclick.data.read.values.sample_weight import LARGEST_WEIGHT, to_weight
 from postclick.data.read.values.value_rules import ValueRules
 from postclick.errors import InputError
 from postclick.judging.entire import FittedPropensity
@@ -72,6 +72,8 @@ class LogOfPredictions:
 
     def _read(self, frame: pl.DataFrame, numbers: NDArray[np.int64]) -> JudgedRows:
         roles = self.roles
+        # A column without any value has no type yet: its values are missing texts.
+        frame = frame.cast({pl.Null: pl.String})
         click, conversion, good = self._labels(frame, numbers)
         if not good.all():
             frame, numbers = frame.filter(pl.Series(good)), numbers[good]
@@ -190,7 +192,8 @@ class LogOfPredictions:
         if bad.rows:
             raise InputError(
                 f"{self.source.name}: the weight {self.roles.weight!r} cannot be used in "
-                f"{_where(weight.is_null().to_numpy(), numbers, raw)}: give numbers from 0 on"
+                f"{_where(weight.is_null().to_numpy(), numbers, raw)}: give numbers from 0 to "
+                f"{LARGEST_WEIGHT:g}"
             )
         return weight.to_numpy()
 

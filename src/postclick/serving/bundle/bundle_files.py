@@ -45,6 +45,16 @@ class Parity(_Strict):
     largest_difference: float
 
 
+class ServedExposure(_Strict):
+    """The exposure's column, which is not read, and the value of it at which pCTR is served.
+
+    `at` is "average" where pCTR is the mean over the values of the training impressions.
+    """
+
+    column: str
+    at: str
+
+
 class BundleInfo(_Strict):
     """The content of `bundle.json`, its own checksum left out.
 
@@ -53,9 +63,10 @@ class BundleInfo(_Strict):
         settings: of the run, as `config.yaml` has them.
         outputs: names of the model's outputs, in their order.
         user_features: those that are inputs of their own, read once for all candidates.
+        exposure: where pCTR is served, None for a run without an exposure.
         calibration: what `Calibrator.from_json` reads, None where pCVR is served as it is.
         ctr_shift: added to the logit of pCTR: ln of the rate at which unclicked impressions
-            were kept in training.
+            were kept in training; 0 with an exposure, where the model itself adds it.
         metrics: of the run, by split.
         vectors: none in formats before 3.
         files: every other file, by its path within the bundle.
@@ -73,6 +84,7 @@ class BundleInfo(_Strict):
     vectors: tuple[VectorColumn, ...] = ()
     outputs: tuple[Output, ...]
     user_features: tuple[str, ...] = ()
+    exposure: ServedExposure | None = None
     calibration: dict[str, Any] | None
     ctr_shift: float
     metrics: dict[str, Any]
@@ -89,6 +101,8 @@ class BundleInfo(_Strict):
         data: dict[str, Any] = dump(self)
         if not self.vectors:
             del data["vectors"]
+        if self.exposure is None:
+            del data["exposure"]
         return data
 
 

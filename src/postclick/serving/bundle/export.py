@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,13 +16,16 @@ from postclick.data.lookup.row_arrays import batch_of
 from postclick.data.manifest import VOCABULARIES
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
+from postclick.methods.base import Method
 from postclick.progress import Reporter, Silent
+from postclick.runs.exposure_at import correct_for_sampling, predict_at, served_at
 from postclick.runs.run import Run
 from postclick.serving.bundle.bundle import Bundle
 from postclick.serving.bundle.bundle_files import (
     MODEL,
     BundleInfo,
     Output,
+    ServedExposure,
     describe_files,
     format_of,
     write_info,
@@ -43,6 +47,7 @@ def export(
     calibrated: bool = True,
     negative_rate: float = 1.0,
     user_features: Sequence[str] = (),
+    exposure_at: str | int | None = None,
     reporter: Reporter | None = None,
 ) -> Bundle:
     """Write a bundle: all that is needed to score raw rows, without torch.
@@ -58,10 +63,13 @@ def export(
         user_features: features that the candidates of a request share. What the first layer makes
             of them, and of their lists, is then computed once for each 512 candidates. Numbers are
             left out where the network projects them together (`numeric: project`).
+        exposure_at: for a log with an exposure, the value at which pCTR is served, or "average" for
+            its mean over those of the training impressions; by default what the schema says.
 
     Raises:
         InputError: `out` exists, the packages to export are missing, calibration.json is damaged,
-            a user feature is unknown, or the exported model predicts something else than the run.
+            a user feature or a value of the exposure is unknown, or the exported model predicts
+            something else than the run.
     """
     require_exporter()
     if not 0 < negative_rate <= 1:
@@ -75,6 +83,10 @@ def export(
     with _in_place_of(out) as folder:
         log = PreparedLog(trained.folder)
         method, manifest = trained.load(), trained.manifest
+        if exposure_at is not None:
+            predict_at(method, log, exposure_at)
+        if method.exposure is not None:
+            correct_for_sampling(method, log, negative_rate)
         layout = layout_of(manifest.ids, manifest.numerics, manifest.bags, manifest.vectors)
         # Projected numbers are one vector of all numbers.
         projected = trained.settings.network.numeric == "project"
@@ -119,8 +131,9 @@ def export(
                 vectors=manifest.vectors,
                 outputs=outputs,
                 user_features=shared,
+                exposure=_exposure_of(method, log),
                 calibration=None if calibrator is None else calibrator.to_json(),
-                ctr_shift=math.log(negative_rate),
+                ctr_shift=math.log(negative_rate) if method.exposure is None else 0.0,
                 metrics=trained.metrics,
                 parity=parity,
                 files=describe_files(folder),
@@ -128,6 +141,11 @@ def export(
         )
         Bundle.open(folder, threads=1)
     return Bundle.open(out)
+
+
+def _exposure_of(method: Method[Any], log: PreparedLog) -> ServedExposure | None:
+    column, at = log.manifest.exposure, served_at(method, log)
+    return None if column is None or at is None else ServedExposure(column=column.name, at=at)
 
 
 def _shared(

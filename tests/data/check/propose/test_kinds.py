@@ -298,3 +298,14 @@ def test_a_draft_can_fail_to_be_accepted() -> None:
     frame = frame.with_columns(pl.Series("tags", ["[1, 2]", "[3]"] * (frame.height // 2)))
     schema = LogSchema.parse({**broken, "multi": [{"name": "tags", "separator": ","}]})
     assert "list-as-text" in [e.code for e in check_log(schema, FrameSource(frame)).errors]
+
+
+def test_an_exposure_is_proposed_but_not_chosen() -> None:
+    schema, text = draft(position=1 + SHOP)
+    assert schema.exposure is None
+    chosen = text.replace("# exposure:", "exposure:").replace("  - position", "  # position")
+    chosen = chosen.replace("ignore:\n", "")
+    parsed = LogSchema.parse(yaml.safe_load(chosen))
+    assert parsed.exposure is not None
+    assert parsed.exposure.column == "position"
+    assert "# exposure" not in draft(slot_width=AGES)[1]

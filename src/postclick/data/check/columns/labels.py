@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import polars as pl
 
@@ -12,7 +12,9 @@ from postclick.data.read.canonical import Issues
 from postclick.data.read.values.bad_values import NOT_BINARY
 from postclick.data.schema import Label, LogSchema
 from postclick.data.schema.label import is_number
+from postclick.errors import InputError
 from postclick.spelling import option
+from postclick.suggest import meant
 
 # Fewer clicks or conversions than this in a split: figures on it are mostly noise.
 FEW_CLICKS, FEW_CONVERSIONS = 100, 100
@@ -47,6 +49,15 @@ CLICKED_CONVERSION = (
     .otherwise(pl.col(CONVERSION))
     .alias(CONVERSION)
 )
+
+
+def require_policy(on_bad_rows: str) -> None:
+    """Raise `InputError` unless it is one of `BadRows`."""
+    if on_bad_rows not in get_args(BadRows):
+        near = meant(on_bad_rows, get_args(BadRows))
+        raise InputError(
+            f"{option('on_bad_rows')} is {on_bad_rows!r}{near}: choose error, drop or keep"
+        )
 
 
 @dataclass
@@ -95,9 +106,14 @@ class LabelCounts:
 
 
 def label_findings(
-    schema: LogSchema, split: str, raw: LabelCounts, issues: Issues, policy: BadRows
+    schema: LogSchema,
+    split: str,
+    raw: LabelCounts,
+    issues: Issues,
+    policy: BadRows,
+    verb: str = "prepare",
 ) -> list[Finding]:
-    """Wrong labels of a log, counted before `policy` dealt with them."""
+    """Wrong labels of a log, counted before `policy` dealt with them; `verb` is what takes it."""
     found = []
     drop, keep = (option("on_bad_rows", choice) for choice in ("drop", "keep"))
     severity: Severity = "warning" if policy == "drop" else "error"
@@ -116,7 +132,7 @@ def label_findings(
     if raw.clickless:
         left_out = f"{drop} (leaves the rows out) or " if raw.drop_keeps_all else ""
         mend = {
-            "error": f"correct the labels, or prepare with {left_out}{keep} (keeps the "
+            "error": f"correct the labels, or {verb} with {left_out}{keep} (keeps the "
             "rows and records no conversion in them)",
             "drop": "those rows are left out",
             "keep": "those rows are kept, with conversion recorded as 0, since v must be 0 "

@@ -16,12 +16,14 @@ MOSTLY_MISSING = 0.95
 
 
 class ColumnChecks:
-    """Facts on the feature columns of one log, gathered from canonical frames."""
+    """Facts on the features and the exposure of one log, gathered from canonical frames."""
 
     def __init__(self, schema: LogSchema) -> None:
         self._bags = {f.name for f in schema.multi}
         self._lists = self._bags | {f.name for f in schema.vector}
-        self._names = schema.feature_names
+        self._exposure = None if schema.exposure is None else schema.exposure.column
+        exposure = () if self._exposure is None else (self._exposure,)
+        self._names = (*schema.feature_names, *exposure)
         self.rows = 0
         self.missing: Counter[str] = Counter()
         # Column to the one value it has had so far; a column that varies is taken out.
@@ -75,7 +77,7 @@ class ColumnChecks:
             if value is not None and self.rows > 1:
                 message = (
                     f"train: column {name!r} is {value!r} in all {self.rows:,} rows and teaches "
-                    "nothing: put it under ignore"
+                    f"nothing: {self._mend(name)}"
                 )
                 found.append(Finding("constant-column", "warning", name, self.rows, message))
         pairs = {
@@ -89,6 +91,11 @@ class ColumnChecks:
                     f"train: columns {a!r} and {b!r} are equal in all {self.rows:,} rows: "
                     "put one under ignore"
                 )
+                if b == self._exposure:
+                    message = (
+                        f"train: the exposure {b!r} is equal to {a!r} in all {self.rows:,} rows, "
+                        f"so that pCVR reads it: put {a!r} under ignore"
+                    )
                 found.append(Finding("duplicated-column", "warning", b, self.rows, message))
         return found
 
@@ -102,10 +109,13 @@ class ColumnChecks:
                 but = "" if train is None else f", {train.missing_share(name):.1%} in train"
                 message = (
                     f"{split}: column {name!r} is missing in {share(rows, self.rows)}{but}: "
-                    "mend the log, or put the column under ignore"
+                    f"mend the log, or {self._mend(name, 'put the column under ignore')}"
                 )
                 found.append(Finding("mostly-missing", "warning", name, rows, message))
         return found
+
+    def _mend(self, name: str, of_feature: str = "put it under ignore") -> str:
+        return "take exposure out of the schema" if name == self._exposure else of_feature
 
 
 def _several(sets: Iterable[Collection[str]]) -> set[frozenset[str]]:

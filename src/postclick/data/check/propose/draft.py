@@ -7,7 +7,7 @@ import polars as pl
 
 from postclick.data.check.leakage import LeakSample, find_leaks
 from postclick.data.check.propose.facts import ColumnFacts
-from postclick.data.check.propose.roles import OUTCOME, WEIGHT, role_of
+from postclick.data.check.propose.roles import OUTCOME, POSITION, WEIGHT, role_of
 from postclick.data.check.propose.sample import RowSample
 from postclick.data.read.canonical import ROW, Canonicalizer, Issues
 from postclick.data.read.values.bad_values import BRACKETS
@@ -29,6 +29,7 @@ class Draft:
         ignored: columns that are no features, and why.
         time: the column that says when the impression was.
         sample_weight: a column that looks like weights of the rows.
+        exposure: a column that looks like a place in a ranking.
     """
 
     def __init__(self, facts: Sequence[ColumnFacts], sample: RowSample) -> None:
@@ -38,6 +39,7 @@ class Draft:
         self.ignored: dict[str, str] = dict.fromkeys(unfit, why)
         self.time: str | None = None
         self.sample_weight: str | None = None
+        self.exposure: str | None = None
         self._outcomes: list[str] = []
         times = []
         for column in facts:
@@ -52,6 +54,8 @@ class Draft:
                 self.ignored[column.name] = role.why
                 if role.why == WEIGHT and self.sample_weight is None:
                     self.sample_weight = column.name
+                if role.why == POSITION and self.exposure is None:
+                    self.exposure = column.name
             else:
                 self.kinds[role.kind][column.name] = column
         self._choose_time(times)

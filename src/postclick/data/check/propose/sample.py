@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from postclick.data.read.log_source import LogSource
-from postclick.data.read.reader import read_ahead
+from postclick.data.read.read_ahead import read_ahead
 from postclick.data.row_hash import SAMPLE, row_hash
 from postclick.data.sample import HASH, HashSample
 from postclick.errors import InputError

@@ -111,6 +111,10 @@ def _suggestions(draft: Draft, facts: Mapping[str, ColumnFacts]) -> list[str]:
         name = quoted(draft.sample_weight)
         why = "would weigh rows in losses and metrics: take it out of ignore then"
         lines.append(f"# weight: {name}  # {why}")
+    if draft.exposure is not None:
+        name = quoted(draft.exposure)
+        why = "would move pCTR and never pCVR: take it out of ignore then"
+        lines.append(f"# exposure: {name}  # {why}")
     group = guess_group([f for name, f in facts.items() if _may_group(draft, name)])
     if group is not None:
         why = "would compute metrics within its values too"
