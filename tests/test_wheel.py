@@ -14,8 +14,12 @@ ROOT = Path(__file__).resolve().parents[1]
 USERS_FILE = Path(__file__).parent / "helpers" / "users_file.py"
 # Everything that is not Python code.
 DATA = {
+    "postclick/judgements/page/judgement.css",
+    "postclick/judgements/page/macros.html.j2",
+    "postclick/judgements/page/page.html.j2",
     "postclick/papers/reported_numbers.csv",
     "postclick/py.typed",
+    "postclick/reporting/base.css",
     "postclick/reporting/page.css",
     "postclick/reporting/page.js",
     "postclick/reporting/template.html.j2",

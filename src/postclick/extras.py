@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from postclick.errors import InputError
 
 # What the extra `train` installs beyond what scoring and serving need, as modules.
-TRAINING = ("torch", "numba", "scipy", "sklearn", "safetensors", "jinja2", "plotly")
+TRAINING = ("torch", "numba", "scipy", "sklearn", "safetensors", "plotly")
 
 
 def require(package: str, extra: str, what: str) -> None:

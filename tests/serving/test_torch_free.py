@@ -11,7 +11,7 @@ import pytest
 from postclick.serving.bundle.bundle import Bundle
 
 ROOT = Path(__file__).resolve().parents[2]
-TRAINING = ("torch", "numba", "sklearn", "scipy", "safetensors", "jinja2", "plotly")
+TRAINING = ("torch", "numba", "sklearn", "scipy", "safetensors", "plotly")
 EXPORT = ("onnx", "onnxscript", "onnx_ir")
 NO_NETWORK = ("NewConnectionError", "name resolution", "No matching distribution", "timed out")
 

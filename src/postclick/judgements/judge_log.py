@@ -15,6 +15,7 @@ from postclick.data.schema import LogSchema
 from postclick.data.schema.read_options import read_settings
 from postclick.data.schema.reading import ReadSettings, SchemaReading
 from postclick.errors import InputError
+from postclick.judgements.command import judge_again
 from postclick.judgements.models import Model, ModelsLike, models_of, predicts_clicks
 from postclick.judgements.plan import FIT, OWN, Plan
 from postclick.judgements.write import check_place, write_judgement
@@ -105,7 +106,7 @@ def judge(
     >>> found.value("model", "cvr_auc"), round(found.value("model", "ctr_pcoc"), 6)
     (1.0, 0.7)
     """
-    began = clock.perf_counter()
+    asked, began = dict(locals()), clock.perf_counter()
     reporter = reporter or Silent()
     if not logs:
         raise InputError("no log is given: name a file, or hand over a frame")
@@ -164,7 +165,8 @@ def judge(
     judged = plan.judged(source, reporter)
     if randomised_log is not None:
         judged = replace(judged, randomised=_other(plan, randomised_log, known, read, reporter))
-    judged = replace(judged, seconds=clock.perf_counter() - began)
+    command = judge_again(asked, judge.__kwdefaults__ or {})
+    judged = replace(judged, command=command, seconds=clock.perf_counter() - began)
     if out is not None:
         write_judgement(Path(out), judged)
     return judged

@@ -8,6 +8,7 @@ from typing import Any, get_args, get_type_hints
 import polars as pl
 
 from postclick.errors import InputError
+from postclick.judgements.page.render import render
 from postclick.judging.predicted.result import (
     Bucket,
     Difference,
@@ -15,7 +16,7 @@ from postclick.judging.predicted.result import (
     JudgedLog,
     SegmentFigure,
 )
-from postclick.system.files import staged, write_json
+from postclick.system.files import staged, write_json, write_text
 
 SUMMARY, REPORT = "summary.json", "report.html"
 FORMAT = 1
@@ -46,6 +47,7 @@ def write_judgement(out: Path, judged: JudgedLog) -> None:
     check_place(out)
     with staged(out) as folder:
         write_json(folder / SUMMARY, {"format": FORMAT, **judged.as_dict()})
+        write_text(folder / REPORT, render(judged))
         for name, kind in TABLES.items():
             table(getattr(judged, name), kind).write_parquet(folder / f"{name}.parquet")
 

@@ -130,6 +130,7 @@ class JudgedLog:
         entire: estimates over all impressions without truth, by model; None without a propensity.
         exposure: PCOC by exposure and the test, by model; None without the role.
         randomised: the judgement of the randomised rows alone; None without them.
+        command: what makes it again.
     """
 
     log: str
@@ -151,6 +152,7 @@ class JudgedLog:
     balance: dict[str, Any] | None = None
     exposure: dict[str, Any] | None = None
     randomised: "JudgedLog | None" = None
+    command: str = ""
     seconds: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
