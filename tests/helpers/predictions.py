@@ -112,7 +112,11 @@ def segments(
 def without(judged: JudgedLog, *names: str) -> dict[str, Any]:
     """A judgement as it is written, but for how long it took, its findings, and `names`."""
     found = judged.as_dict()
-    return {key: found[key] for key in found if key not in ("seconds", "findings", "log", *names)}
+    return {
+        key: found[key]
+        for key in found
+        if key not in ("seconds", "findings", "log", "command", *names)
+    }
 
 
 def close(left: Any, right: Any, rel: float = 1e-9, path: Sequence[Any] = ()) -> None:

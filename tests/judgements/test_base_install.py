@@ -19,7 +19,7 @@ log = pl.DataFrame({
 })
 found = postclick.judge(
     log, group="user", by=["shop"], exposure="position", propensity="pctr", features=["shop"],
-    true_cvr="true", resamples=40, out=sys.argv[1],
+    true_cvr="true", resamples=40,
 )
 print(found.answer.sentence)
 from typer.testing import CliRunner
@@ -34,7 +34,7 @@ print("LOADED", *sorted(loaded & {"torch", "scipy", "sklearn", "numba"}))
 
 def test_judging_loads_no_package_of_an_extra(tmp_path: object) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", CODE, f"{tmp_path}/out"], capture_output=True, text=True, check=False
+        [sys.executable, "-c", CODE, str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("LOADED\n"), done.stdout

@@ -8,7 +8,6 @@ from typing import Any, get_args, get_type_hints
 import polars as pl
 
 from postclick.errors import InputError
-from postclick.judgements.page.render import render
 from postclick.judging.predicted.result import (
     Bucket,
     Difference,
@@ -44,6 +43,8 @@ def write_judgement(out: Path, judged: JudgedLog) -> None:
     Raises:
         InputError: the place is taken, or cannot be written to.
     """
+    from postclick.judgements.page.render import render  # the page alone needs jinja2
+
     check_place(out)
     with staged(out) as folder:
         write_json(folder / SUMMARY, {"format": FORMAT, **judged.as_dict()})
