@@ -192,6 +192,7 @@ def test_compare_prints_a_table_with_its_protocol(place: Path, tmp_path: Path) -
     assert "Against known truth" not in text
     summary = json.loads(succeed(*arguments, "--json"))
     assert summary == json.loads((tmp_path / "c" / "summary.json").read_text())
+    assert text.splitlines()[-1] == summary["answer"]["sentence"], "the answer is the last line"
     assert (tmp_path / "c" / "results.parquet").exists()
 
 

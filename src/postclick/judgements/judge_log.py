@@ -103,7 +103,7 @@ def judge(
     >>> log = pl.DataFrame({"click": [1, 1, 0, 1], "conversion": [0, 1, 0, 0],
     ...                     "pctr": [0.5, 0.8, 0.2, 0.6], "pcvr": [0.2, 0.6, 0.1, 0.2]})
     >>> found = judge(log)
-    >>> found.value("model", "cvr_auc"), found.value("model", "ctr_pcoc")
+    >>> found.value("model", "cvr_auc"), round(found.value("model", "ctr_pcoc"), 6)
     (1.0, 0.7)
     """
     asked, began = dict(locals()), clock.perf_counter()

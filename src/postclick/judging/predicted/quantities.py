@@ -114,7 +114,7 @@ def cross_entropy_of(p: NDArray[Any], y: NDArray[Any]) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         if y.dtype.kind == "b":
             # Not np.log1p(-q): 1 - q is exact enough, and one logarithm serves both labels.
-            return np.asarray(-np.log(np.where(y, q, 1.0 - q)))
+            return np.asarray(0.0 - np.log(np.where(y, q, 1.0 - q)))  # 0, not -0
         r = y.astype(np.float64)
         up, down = np.log(q), np.log1p(-q)
         return np.asarray(-(np.where(r > 0, r * up, 0.0) + np.where(r < 1, (1 - r) * down, 0.0)))
