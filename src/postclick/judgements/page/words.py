@@ -91,8 +91,8 @@ def percent(share: float | None) -> str:
 def off(value: float | None, low: float | None, high: float | None) -> str:
     """What a PCOC says of a level.
 
-    >>> off(1.12, 1.04, 1.22), off(0.5, 0.4, 0.6), off(1.01, 0.98, 1.05), off(None, None, None)
-    ('12 % too high', '50 % too low', 'right within noise', 'undefined')
+    >>> off(1.12, 1.04, 1.22), off(0.975, 0.96, 0.99), off(1.01, 0.98, 1.05), off(None, None, None)
+    ('12 % too high', '2.5 % too low', 'right within noise', 'undefined')
     """
     if value is None:
         return "undefined"
@@ -102,7 +102,7 @@ def off(value: float | None, low: float | None, high: float | None) -> str:
         return "right within noise"
     side = "high" if value > 1 else "low"
     many = 100 * abs(value - 1)
-    return f"{f'{many:.0f}' if many >= 1 else f'{many:.1g}'} % too {side}"
+    return f"{f'{many:.0f}' if many >= 9.5 else f'{many:.2g}'} % too {side}"
 
 
 def shortened(text: str, longest: int = LONGEST) -> str:
