@@ -296,3 +296,14 @@ def test_shared_machine_has_every_state() -> None:
     for name, entry in found["sides"].items():
         assert all(entry[f"pass {k}"] > 0 for k in (1, 2, 3))
         assert entry["over idle"] == 1 or not name.endswith(", 0 busy")
+
+
+@pytest.mark.slow
+def test_coverage_falls_by_rows_and_holds_by_group() -> None:
+    found = run("coverage.py", "--draws", 60, "--rows", 1500)
+    assert set(found["coverage"]) == {"1", "5", "50"}
+    for figure in ("AUC difference", "NLL difference", "PCOC"):
+        by_rows, by_group = (found["coverage"]["50"][how][figure] for how in ("rows", "group"))
+        assert by_rows < by_group - 0.05
+        assert by_group > 0.75
+        assert found["coverage"]["1"]["rows"][figure] > 0.85
