@@ -9,7 +9,7 @@ from helpers.parts import part_of
 from postclick.data.prepared import PreparedLog
 from postclick.experiments.comparison.recommendation import Recommendation
 from postclick.experiments.comparison.summary import Gain, Summary
-from postclick.reporting.answer import answer, calibration, other_protocol
+from postclick.reporting.answer import answer, both_tests, calibration, other_protocol
 from postclick.reporting.folder import Part
 from postclick.reporting.ranking import rank
 from postclick.stats.paired import supported_best
@@ -162,6 +162,26 @@ def test_the_support_is_that_of_the_table(small_log: PreparedLog) -> None:
             assert ranking is not None and row is not None
             assert row.best_over_seeds == supported_best(values, "cvr_auc")
             assert (ranking.best if ranking.supported else None) == row.best
+
+
+@pytest.mark.parametrize(
+    ("better", "told"),
+    [
+        ((), "No other method is better in CVR-AUC than naive in both tests, over seeds and over"),
+        (("evi",), "evi is better in CVR-AUC than naive in both tests, over seeds and over test"),
+        (
+            ("evi", "esmm"),
+            "evi and esmm are better in CVR-AUC than naive in both tests, over seeds",
+        ),
+    ],
+)
+def test_what_the_answer_rests_on(better: tuple[str, ...], told: str) -> None:
+    ship = better[0] if better else "naive"
+    made = {"sentence": "", "gain": None, "conversions": 83, "detectable": 0.03, "pcoc": None}
+    found = Recommendation(ship=ship, simplest="naive", better=better, calibrate=None, **made)
+    sentence = both_tests(found)
+    assert sentence.startswith(told)
+    assert sentence.endswith("evi has the best mean.") == (len(better) > 1)
 
 
 def test_calibration_is_told_with_its_mend() -> None:

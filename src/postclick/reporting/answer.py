@@ -43,6 +43,18 @@ def answer(part: Part, split: str, truth: str | None) -> tuple[str, str, str]:
     )
 
 
+def both_tests(found: Recommendation) -> str:
+    """Which methods are better than the simplest in both tests, and why one of them is named."""
+    tests = "in both tests, over seeds and over test rows (each Holm-corrected, 5 % level)"
+    if not found.better:
+        return f"No other method is better in CVR-AUC than {found.simplest} {tests}."
+    verb = "is" if len(found.better) == 1 else "are"
+    told = f"{_named(list(found.better))} {verb} better in CVR-AUC than {found.simplest} {tests}"
+    if len(found.better) > 1:
+        told += f"; of these {found.ship} has the best mean"
+    return f"{told}."
+
+
 def calibration(found: Recommendation) -> str:
     """Whether the pCVR of the method to ship is right on average, and what to do if not."""
     if found.pcoc is None:

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from plotly.offline import get_plotlyjs
 
-from postclick.reporting.answer import answer, calibration, other_protocol
+from postclick.reporting.answer import answer, both_tests, calibration, other_protocol
 from postclick.reporting.commands import compare_again, train_again
 from postclick.reporting.figure import lines
 from postclick.reporting.folder import ComparisonFolder, read_comparison
@@ -55,7 +55,11 @@ def render(comparison: ComparisonFolder) -> str:
         comparison=comparison,
         protocol=main.summary.protocol,
         headline=comparison.answer.sentence,
-        answer=(*answer(main, comparison.split, truth), calibration(comparison.answer)),
+        answer=(
+            *([both_tests(comparison.answer)] if len(main.summary.methods) > 1 else []),
+            *answer(main, comparison.split, truth),
+            calibration(comparison.answer),
+        ),
         beside=[text for other in others if (text := other_protocol(main, other))],
         funnel=funnel_table(comparison),
         findings=findings_table(comparison),

@@ -219,7 +219,9 @@ class Time(Feature):
             widths = (HOUR, DAY, WEEK)
             fitting = (w for w in widths if span // w < 40)
             self._width = float(next(fitting, WEEK * max(1.0, np.ceil(span / WEEK / 40))))
-        self._first = np.floor(self._first / self._width) * self._width
+        # 1970-01-05 was the first Monday.
+        offset = 4 * DAY if self._width % WEEK == 0 and not self._ordinals else 0
+        self._first = np.floor((self._first - offset) / self._width) * self._width + offset
         count = int((self._last - self._first) // self._width) + 1
         names = [self._called(self._first + k * self._width) for k in range(count)]
         names += [MISSING] if self._missing else []
