@@ -299,7 +299,6 @@ def test_shared_machine_has_every_state() -> None:
 
 
 @pytest.mark.slow
-<<<<<<< HEAD
 def test_the_entire_space_is_held_against_the_truth() -> None:
     found = run(
         *("entire_space.py", "--draws", 2, "--rows", 4000),
@@ -313,13 +312,13 @@ def test_the_entire_space_is_held_against_the_truth() -> None:
         assert math.isfinite(one["mean"])
     # Four figures of clicks; of three propensities four by two estimators, and five of balance.
     assert by_world == {"confounded": 4 + 3 * (8 + 5), "hidden": 4 + 3 * (8 + 5)}
-=======
+
+
 def test_coverage_falls_by_rows_and_holds_by_group() -> None:
-    found = run("coverage.py", "--draws", 60, "--rows", 1500)
+    found = run("interval_coverage.py", "--draws", 60, "--rows", 1500)
     assert set(found["coverage"]) == {"1", "5", "50"}
     for figure in ("AUC difference", "NLL difference", "PCOC"):
         by_rows, by_group = (found["coverage"]["50"][how][figure] for how in ("rows", "group"))
         assert by_rows < by_group - 0.05
         assert by_group > 0.75
         assert found["coverage"]["1"]["rows"][figure] > 0.85
->>>>>>> j-stats
