@@ -35,7 +35,7 @@ class LevelSums:
     def add(self, frame: pl.DataFrame, name: str) -> None:
         """Add rows: a frame with the category and the columns."""
         level = pl.col(name).cast(pl.String).fill_null(MISSING).alias("level")
-        summed = frame.group_by(name).agg(pl.col(self._columns).sum())
+        summed = frame.group_by(name, maintain_order=True).agg(pl.col(self._columns).sum())
         self._take(summed.select(level, *self._columns))
 
     def merge(self, other: LevelSums) -> None:
@@ -48,12 +48,12 @@ class LevelSums:
 
     def _take(self, summed: pl.DataFrame) -> None:
         both = pl.concat([self._sums, summed])
-        found = both.group_by("level").agg(pl.col(self._columns).sum())
+        found = both.group_by("level", maintain_order=True).agg(pl.col(self._columns).sum())
         if found.height > MOST:
             ordered = found.sort(["size", "level"], descending=[True, False])
             rest = ordered[MOST - 1 :].with_columns(pl.lit(OTHERS).alias("level"))
             found = pl.concat([ordered[: MOST - 1], rest])
-            found = found.group_by("level").agg(pl.col(self._columns).sum())
+            found = found.group_by("level", maintain_order=True).agg(pl.col(self._columns).sum())
         self._sums = found
 
 

@@ -17,6 +17,8 @@ PRIMARY = (("cvr_auc", "clicked"), ("ctcvr_auc", "entire"), ("ctr_auc", "entire"
 NAMES = {"cvr_auc": "CVR-AUC", "ctcvr_auc": "CTCVR-AUC", "ctr_auc": "CTR-AUC"}
 # A segment is named where its PCOC is off beyond noise and rests on so many conversions.
 LEAST = 20
+# Models whose differences are listed, the best first.
+NAMED_AT_MOST = 4
 
 
 def answer_of(judged: JudgedLog, against: str | None = None) -> Answer:
@@ -124,12 +126,15 @@ def _details(
     if primary is not None and len(judged.models) > 1:
         metric, space = primary
         over = _pairs(judged.differences, metric, space, against=reference)
+        shown = sorted(over.items(), key=lambda pair: -pair[1].gain)
         listed = ", ".join(
             f"`{name}` {one.gain:+.4f} ({one.low:+.4f} to {one.high:+.4f})"
-            for name, one in over.items()
+            for name, one in shown[:NAMED_AT_MOST]
         )
+        if len(shown) > NAMED_AT_MOST:
+            listed += f", and {len(shown) - NAMED_AT_MOST} others below them"
         if over:
-            seen = ", ".join(sorted({_short(one.detectable) for one in over.values()}))
+            seen = ", ".join(dict.fromkeys(_short(o.detectable) for _, o in shown[:NAMED_AT_MOST]))
             found.append(
                 f"{NAMES[metric]} against `{reference}`: {listed}. With 80 % power these rows show "
                 f"a difference of {seen}."
