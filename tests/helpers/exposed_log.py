@@ -51,3 +51,12 @@ def exposed_log(
     schema = LogSchema.parse({**SCHEMA, "exposure": exposure})
     sources = FrameSource(exposed_frame(rows)), FrameSource(exposed_frame(600, seed=1))
     return prepare(LogSplits(schema, *sources), folder, **options)
+
+
+def converting_by(rows: pl.DataFrame, pcvr: pl.Series, seed: int = 0) -> pl.DataFrame:
+    """The rows with conversions that rise with `pcvr`, so that a calibrator can be fitted."""
+    p = pcvr.to_numpy().astype(np.float64)
+    drawn = np.random.default_rng(seed).random(rows.height) < 1 / (
+        1 + np.exp(1 - 2 * (p - p.mean()) / p.std())
+    )
+    return rows.with_columns(buy=pl.Series(drawn).cast(pl.Int8) * pl.col("click"))

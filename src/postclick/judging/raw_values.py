@@ -108,7 +108,7 @@ def raw_values(schema: LogSchema, source: LogSource, name: str) -> RawValues:
         InputError: there is none, it is an outcome, or it holds several values for each impression.
     """
     rules = ValueRules.of(schema)
-    named: tuple[Categorical | Hashed, ...] = (*schema.categorical, *schema.hashed)
+    named: tuple[Categorical | Hashed, ...] = (*schema.with_vocabulary, *schema.hashed)
     features = {f.name: f for f in named}
     outcomes = (schema.click.column, schema.conversion.column, *schema.truth.columns())
     several = {f.name for f in (*schema.multi, *schema.vector)} | set(schema.weight_columns)

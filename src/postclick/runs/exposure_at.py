@@ -25,15 +25,26 @@ def predict_at(method: Method[Any], log: PreparedLog, at: str | int) -> None:
     Raises:
         InputError: the log has no exposure, or it has no such value.
     """
+    found = id_at(log, at)
+    assert method.exposure is not None
+    method.exposure.at = found
+    method.exposure.recorded = False
+
+
+def id_at(log: PreparedLog, at: str | int) -> int | None:
+    """The id of a value of the exposure, None for "average".
+
+    Raises:
+        InputError: as `predict_at`.
+    """
     column = log.manifest.exposure
-    if method.exposure is None or column is None:
+    if column is None:
         raise InputError(
             f"{option('exposure_at')} is {at}: the run was trained without an exposure: leave it "
             "out, or prepare the log with 'exposure: COLUMN' in its schema"
         )
     known = Vocabulary.load(log.folder / VOCABULARIES, column.name).table["value"]
-    method.exposure.at = exposure_id(log.manifest.log_schema, str(at), known)
-    method.exposure.recorded = False
+    return exposure_id(log.manifest.log_schema, str(at), known)
 
 
 def correct_for_sampling(method: Method[Any], log: PreparedLog, negative_rate: float) -> None:

@@ -1,6 +1,6 @@
 """`RawLog`: a raw log with labels of any day, encoded with what a run holds."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from postclick.data.check.columns.labels import (
 from postclick.data.check.columns.value_findings import value_findings
 from postclick.data.check.columns.weights import unusable_weights
 from postclick.data.check.findings import CheckReport, Finding, Funnel, in_order
+from postclick.data.encode.vocabulary import Vocabulary
 from postclick.data.lookup.raw_rows import RawRows
 from postclick.data.lookup.row_arrays import arrays_of
 from postclick.data.prepared import InputSpec, PreparedLog
@@ -32,13 +33,17 @@ from postclick.data.read.canonical import Canonicalizer, Issues
 from postclick.data.read.opening import LogLike
 from postclick.data.read.read_ahead import read_ahead
 from postclick.data.read.reader import in_pieces
-from postclick.data.schema import LogSchema
 from postclick.errors import InputError
 from postclick.judging.raw_values import CutRows, RawValues, raw_values
 from postclick.judging.scorer import open_as_trained
+from postclick.runs.raw_columns import (
+    labels_alone,
+    refuse_prepared,
+    require_exposure,
+    require_labels,
+)
 from postclick.runs.raw_encoder import encoder_of, written_with
 from postclick.runs.raw_truth import whole_truth
-from postclick.suggest import meant
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ class RawLog:
     """Reads a log chunk by chunk, and makes of it the arrays that the run's method is given.
 
     Labels, group, weight and truth are read as the schema of the run says, and wrong ones are
-    dealt with as `prepare` does.
+    dealt with as `prepare` does. Rows have the ids of their exposures where the log has them.
 
     Attributes:
         source: the log.
@@ -78,14 +83,15 @@ class RawLog:
         read: Sequence[str] = (),
         on_bad_rows: BadRows = "error",
         by: Sequence[str] = (),
+        exposure: bool = True,
     ) -> None:
-        """Open a log for the run in `folder`.
+        """Open a log for the run in `folder`; `exposure=False` leaves rows' exposures unread.
 
         Raises:
             InputError: there is no such log, it lacks a column, or an option is none.
         """
         require_policy(on_bad_rows)
-        _refuse_prepared(log)
+        refuse_prepared(log)
         self.source = open_as_trained(manifest.log_schema, log, read)
         self._schema = written_with(manifest.log_schema, self.source.decimal)
         self._policy = on_bad_rows
@@ -95,8 +101,14 @@ class RawLog:
         self._features = tuple(
             dict.fromkeys(c for names in self._encoder.columns.values() for c in names)
         )
-        self._canonical = Canonicalizer(_labels_alone(self._schema), self.source.columns)
-        self._require()
+        columns = self.source.columns
+        labels = labels_alone(self._schema, columns if exposure else ())
+        self._canonical = Canonicalizer(labels, columns)
+        self._exposure: Callable[[pl.DataFrame], Tensor] | None = None
+        if labels.exposure is not None:
+            self._exposure = _exposure_ids(folder, labels.exposure.column)
+        require_labels(self._schema, self.source, self._canonical)
+        self.source.require(self._features)
         self.by: tuple[RawValues, ...] = tuple(
             raw_values(self._schema, self.source, name) for name in dict.fromkeys(by)
         )
@@ -105,6 +117,10 @@ class RawLog:
     def name(self) -> str:
         """What messages call it, usually the path."""
         return self.source.name
+
+    def require_exposure(self) -> None:
+        """Raise `InputError` where the run has an exposure and the log does not."""
+        require_exposure(self._schema, self.source)
 
     def windows(
         self, *, clicked: bool = False, truth: Collection[str] | None = None
@@ -183,7 +199,7 @@ class RawLog:
         return CutRows(**vars(arrays), keys=keys)
 
     def _of_rows(self, labels: pl.DataFrame) -> dict[str, Any]:
-        """Truth, group and weight, as prepared logs have them."""
+        """Truth, group, weight and exposure, as prepared logs have them."""
         found: dict[str, Any] = {
             "truth": {
                 name: labels[name].cast(pl.Float32).fill_null(float("nan")).to_numpy()
@@ -197,6 +213,8 @@ class RawLog:
             # One that cannot be used is an error, told behind the last row.
             weight = labels[m.WEIGHT].fill_null(0.0).to_numpy().astype(np.float32)
             found["weight"] = torch.from_numpy(weight)
+        if self._exposure is not None:
+            found["exposure"] = self._exposure(labels)
         return found
 
     def _report(self) -> CheckReport:
@@ -211,34 +229,8 @@ class RawLog:
         found += volume_findings(schema, name, Funnel(kept.rows, kept.clicks, kept.conversions))
         return CheckReport(in_order(found), {})
 
-    def _require(self) -> None:
-        """Raise `InputError` where the log lacks what is needed, labels first."""
-        schema, columns = self._schema, self.source.columns
-        roles = {schema.click.column: "click", schema.conversion.column: "conversion"}
-        roles |= {c: role for c, role in ((schema.group, "group"), (schema.weight, "weight")) if c}
-        have = ", ".join(columns[:12]) + (", ..." if len(columns) > 12 else "")
-        for name in self._canonical.missing:
-            role = roles.get(name)
-            if role is not None:
-                mend = "give a log that has it"
-                if role in ("click", "conversion"):
-                    mend += ", or score the rows without judging them ('postclick score')"
-                raise InputError(
-                    f"{self.name}: no column {name!r}{meant(name, columns)}, the {role} of the "
-                    f"run's schema; it has {have}: {mend}"
-                )
-        self.source.require(self._features)
 
-
-def _labels_alone(schema: LogSchema) -> LogSchema:
-    """The schema without features, but for the one that is the group: it says how that is read."""
-    kinds = ("categorical", "numeric", "multi", "hashed", "vector")
-    groups = {k: tuple(f for f in getattr(schema, k) if f.name == schema.group) for k in kinds}
-    return schema.model_copy(update={**groups, "key": (), "time": None})
-
-
-def _refuse_prepared(log: LogLike) -> None:
-    if isinstance(log, str | Path) and (Path(log) / m.FILE_NAME).is_file():
-        raise InputError(
-            f"{log} is a prepared log: give it as the run's data, or name the raw log here"
-        )
+def _exposure_ids(folder: Path, column: str) -> Callable[[pl.DataFrame], Tensor]:
+    """What gives the rows of canonical frames the ids of a run's exposure, int32 [n]."""
+    vocabulary = Vocabulary.load(folder / m.VOCABULARIES, column)
+    return lambda labels: torch.from_numpy(vocabulary.encode(labels[column]).copy())

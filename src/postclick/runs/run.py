@@ -196,7 +196,8 @@ class Run:
         Raises:
             InputError: a prepared `log` was made with other vocabularies or scaling, or a feature
                 is not one of its, or has several values for each impression, or the exposure has
-                no such value; a raw one lacks a column, or holds what `prepare` would refuse.
+                no such value; a raw one lacks a column, that of the exposure included unless
+                `exposure_at` is given, or holds what `prepare` would refuse.
         """
         if not isinstance(log, PreparedLog):
             if split != "test" or keep_predictions:
@@ -204,8 +205,18 @@ class Run:
                     f"a raw log has no splits, and no predictions of it are kept: leave "
                     f"{option('split')} and {option('keep_predictions')} out"
                 )
-            raw = self._raw_log(log, read=read, on_bad_rows=on_bad_rows, by=feature_names(by))
-            return self._evaluate_raw(raw, name or raw.name, top)
+            raw = RawLog(
+                self.folder,
+                self.manifest,
+                log,
+                read=read,
+                on_bad_rows=on_bad_rows,
+                by=feature_names(by),
+                exposure=exposure_at is None,
+            )
+            if exposure_at is None:
+                raw.require_exposure()
+            return self._evaluate_raw(raw, name or raw.name, top, exposure_at)
         if read or name is not None or on_bad_rows != "error":
             of_raw = ", ".join(map(option, ("read", "on_bad_rows", "name")))
             raise InputError(f"{of_raw} are for raw logs: leave them out with a prepared one")
@@ -213,9 +224,7 @@ class Run:
         log.split(split)
         settings = self.settings.training
         with training_process(settings.threads):
-            method = self.load().to(settings.device)
-            if exposure_at is not None:
-                predict_at(method, log, exposure_at)
+            method = self._loaded_at(exposure_at)
             keep = Predictions() if keep_predictions else None
             judgement = judge(
                 method,
@@ -226,29 +235,39 @@ class Run:
                 by=feature_names(by),
                 top=top,
             )
-        if exposure_at is not None:
-            judgement = replace(judgement, exposure_at=str(exposure_at))
+        judgement = _judged_at(judgement, exposure_at)
         if keep is not None:
             (self.folder / PREDICTIONS).mkdir(exist_ok=True)
             write_bytes(self.folder / PREDICTIONS / f"{split}.parquet", keep.to_parquet())
         write_json(self.folder / METRICS, {**self.metrics, split: judgement.as_dict()})
         return judgement
 
-    def _raw_log(self, log: LogLike, **options: Any) -> RawLog:
-        return RawLog(self.folder, self.manifest, log, **options)
+    def _loaded_at(self, exposure_at: str | int | None) -> Method[Any]:
+        """The method on the device of training, perhaps for one exposure."""
+        method = self.load().to(self.settings.training.device)
+        if exposure_at is not None:
+            predict_at(method, PreparedLog(self.folder), exposure_at)
+        return method
 
-    def _evaluate_raw(self, log: RawLog, name: str, top: int) -> Judgement:
+    def _evaluate_raw(
+        self, log: RawLog, name: str, top: int, exposure_at: str | int | None
+    ) -> Judgement:
         settings = self.settings.training
         with training_process(settings.threads):
             judgement = judge_batches(
-                self.load().to(settings.device),
+                self._loaded_at(exposure_at),
                 log.sequential(settings.eval_batch_size),
                 log.name,
                 cut=SegmentedRows(log.by, top) if log.by else None,
             )
         judgement = replace(judgement, about={"log": log.name, **asdict(log.counts)})
+        judgement = _judged_at(judgement, exposure_at)
         write_json(self.folder / LOG_METRICS, {**self.log_metrics, name: judgement.as_dict()})
         return judgement
+
+
+def _judged_at(judgement: Judgement, exposure_at: str | int | None) -> Judgement:
+    return replace(judgement, exposure_at=None if exposure_at is None else str(exposure_at))
 
 
 def finished(out: Path) -> Run:

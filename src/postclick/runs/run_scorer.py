@@ -19,6 +19,7 @@ from postclick.data.read.tables.in_memory import FrameLike, frame_with
 from postclick.data.schema import LogSchema
 from postclick.errors import InputError
 from postclick.methods.base import Method
+from postclick.runs.exposure_at import correct_for_sampling, id_at, predict_at
 from postclick.runs.raw_encoder import encoder_of, written_with
 from postclick.runs.run import Run
 from postclick.spelling import option
@@ -48,6 +49,7 @@ class RunScorer:
         *,
         calibrated: bool = True,
         negative_rate: float = 1.0,
+        exposure_at: str | int | None = None,
         device: str | None = None,
     ) -> None:
         """Open a run to score.
@@ -57,20 +59,27 @@ class RunScorer:
             calibrated: apply the calibrator that `calibrate` left in the run, if it did.
             negative_rate: share of unclicked impressions that was left when the log came to
                 `prepare`; pCTR is corrected for it. What `prepare` itself left out is known.
+            exposure_at: for a log with an exposure, the value at which pCTR is predicted, or
+                "average"; by default what the schema says. Rows' own exposures are not read.
             device: where the model computes, by default where it was trained.
 
         Raises:
-            InputError: there is no such run or device, the rate is none, or a file of the run is
-                damaged.
+            InputError: there is no such run, device or value of the exposure, the rate is none, or
+                a file of the run is damaged.
         """
         if not 0 < negative_rate <= 1:
             raise InputError(
                 f"{option('negative_rate')} is {negative_rate}: give a share above 0 and at most 1"
             )
         self.run = run if isinstance(run, Run) else Run(run)
+        self._negative_rate, self._exposure_at = negative_rate, exposure_at
+        if exposure_at is not None:
+            id_at(PreparedLog(self.run.folder), exposure_at)
         calibrator = self.run.calibration if calibrated else None
+        # With an exposure the method corrects pCTR itself, before it takes the mean.
+        shift = math.log(negative_rate) if self.run.manifest.exposure is None else 0.0
         self._corrections = ServingCorrections(
-            math.log(negative_rate), None if calibrator is None else calibrator.to_json()
+            shift, None if calibrator is None else calibrator.to_json()
         )
         self._schema = self.log_schema
         self.encoder = encoder_of(self.run.folder, self.run.manifest, self._schema)
@@ -113,7 +122,11 @@ class RunScorer:
     @cached_property
     def method(self) -> Method[Any]:
         """The trained method, in evaluation mode, on its device."""
-        loaded = self.run.load()
+        loaded, log = self.run.load(), PreparedLog(self.run.folder)
+        if self._exposure_at is not None:
+            predict_at(loaded, log, self._exposure_at)
+        if loaded.exposure is not None:
+            correct_for_sampling(loaded, log, self._negative_rate)
         try:
             return loaded.to(torch.device(self._device))
         except (RuntimeError, AssertionError) as error:

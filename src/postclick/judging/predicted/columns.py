@@ -160,7 +160,7 @@ _OPTIONAL = (
 def roles_of(schema: LogSchema, columns: Sequence[str], **given: object) -> Roles:
     """The roles that a schema names, and what is given in their place.
 
-    Truth columns of the schema are used where the log has them.
+    The exposure and truth columns of the schema are used where the log has them.
     """
     known: dict[str, object] = {
         "click": schema.click,
@@ -168,10 +168,13 @@ def roles_of(schema: LogSchema, columns: Sequence[str], **given: object) -> Role
         "group": schema.group,
         "weight": schema.weight,
         "time": schema.time,
-        "exposure": None if schema.exposure is None else schema.exposure.column,
     }
-    truth = {"true_cvr": schema.truth.cvr, "potential_conversion": schema.truth.conversion}
-    known |= {role: name for role, name in truth.items() if name in columns}
+    if_there = {
+        "exposure": None if schema.exposure is None else schema.exposure.column,
+        "true_cvr": schema.truth.cvr,
+        "potential_conversion": schema.truth.conversion,
+    }
+    known |= {role: name for role, name in if_there.items() if name in columns}
     return Roles(**{**known, **given_roles(given)})  # type: ignore[arg-type]
 
 
