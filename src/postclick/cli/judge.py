@@ -1,7 +1,7 @@
 """`judge`: predictions of any models, runs or bundles, on a log of any day."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -89,8 +89,8 @@ def judge(
             models=list(model),
             out=out,
             schema=schema,
-            click=_label(click),
-            conversion=_label(conversion),
+            click=click or None,
+            conversion=conversion or None,
             by=names(by),
             group=group,
             weight=weight,
@@ -120,9 +120,3 @@ def judge(
     if out is not None:
         print(f"written: {out / 'report.html'}, summary.json, figures.parquet and others")
     return None
-
-
-def _label(text: str) -> Any:
-    """A column, or a column and a rule: `price > 0`, `paid == yes`, `bought_at present`."""
-    column, space, rule = text.strip().partition(" ")
-    return {"column": column, "positive": rule.strip()} if space else (column or None)

@@ -37,13 +37,13 @@ def judge(
     schema: SchemaLike | None = None,
     click: Any = None,
     conversion: Any = None,
-    by: Sequence[str] = (),
+    by: str | Sequence[str] = (),
     group: str | None = None,
     weight: str | None = None,
     time: str | None = None,
     exposure: str | None = None,
     propensity: str | None = None,
-    features: Sequence[str] = (),
+    features: str | Sequence[str] = (),
     clip: float = CLIP,
     true_cvr: str | None = None,
     potential_conversion: str | None = None,
@@ -106,6 +106,7 @@ def judge(
     >>> found.value("model", "cvr_auc"), round(found.value("model", "ctr_pcoc"), 6)
     (1.0, 0.7)
     """
+    by, features = _names(by), _names(features)
     asked, began = dict(locals()), clock.perf_counter()
     reporter = reporter or Silent()
     if not logs:
@@ -170,6 +171,12 @@ def judge(
     if out is not None:
         write_judgement(Path(out), judged)
     return judged
+
+
+def _names(given: str | Sequence[str]) -> tuple[str, ...]:
+    """Names; one text may hold several, separated by commas."""
+    parts = given.split(",") if isinstance(given, str) else given
+    return tuple(name.strip() for name in parts if name.strip())
 
 
 def _check_numbers(*, clip: float, level: float, top: int, resamples: int) -> None:

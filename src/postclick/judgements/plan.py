@@ -15,6 +15,7 @@ from postclick.errors import InputError
 from postclick.judgements.models import Model
 from postclick.judging.entire import FittedPropensity, PropensityFit
 from postclick.judging.predicted.columns import ModelColumns, Roles
+from postclick.judging.predicted.compared import LEAST
 from postclick.judging.predicted.engine import Engine
 from postclick.judging.predicted.read_rows import LogOfPredictions, OnBadRows
 from postclick.judging.predicted.result import JudgedLog
@@ -22,6 +23,8 @@ from postclick.judging.predicted.whole_space import fitted_source
 from postclick.progress import Reporter
 from postclick.spelling import option
 
+# Intervals over fewer groups hold less often than they say.
+FEW_GROUPS = 60
 # Propensities that are no column: fitted here, or each model's own.
 FIT, OWN = "fit", "pctr"
 
@@ -78,7 +81,7 @@ class Plan:
             if random.rows:
                 part = random.judged(f"{source.name}, randomised rows")
                 judged = replace(judged, randomised=part)
-        findings = (*self._findings(log), *_infinite(judged))
+        findings = (*self._findings(log), *_infinite(judged), *_few_groups(judged))
         if self.roles.randomised is not None and not random.rows:
             findings = (
                 *findings,
@@ -161,3 +164,12 @@ def _infinite(judged: JudgedLog) -> list[str]:
         "predictions between 1e-7 and 1 - 1e-7"
         for name in names
     ]
+
+
+def _few_groups(judged: JudgedLog) -> list[str]:
+    """Too few groups for intervals, or so few that these are too narrow."""
+    if judged.unit != "group" or judged.units >= FEW_GROUPS:
+        return []
+    told = "none are given" if judged.units < LEAST else "they are too narrow"
+    count = f"{judged.units} group{'' if judged.units == 1 else 's'}"
+    return [f"intervals over {count}: {told} below {FEW_GROUPS} of them"]

@@ -1,6 +1,7 @@
 """A judgement on a terminal: the answer, and tables that fit into 100 columns."""
 
 from collections.abc import Sequence
+from math import floor, log10
 
 from rich.markup import escape
 from rich.table import Table
@@ -208,8 +209,16 @@ def _balance(judged: JudgedLog) -> str:
 
 
 def _with_ends(value: float, low: float | None, high: float | None, digits: int = 4) -> str:
+    """A value and its interval, with two digits that count where both are small.
+
+    >>> _with_ends(0.7382, 0.7312, 0.7461), _with_ends(0.0061, 0.0052, 0.0071, 3)
+    ('0.7382 (0.731-0.746)', '0.0061 (0.0052-0.0071)')
+    """
+    size = max(abs(value), abs(low or 0.0), abs(high or 0.0))
+    small = 0 < size < 0.1
+    digits = max(digits, 1 - floor(log10(size))) if small else digits
     if low is None or high is None:
         return f"{value:.{digits}f}"
-    short = max(2, digits - 1)
+    short = digits if small else max(2, digits - 1)
     dash = "-" if low >= 0 else " to "
     return f"{value:.{digits}f} ({low:.{short}f}{dash}{high:.{short}f})"

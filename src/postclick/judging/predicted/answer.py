@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from postclick.judging.predicted.result import (
     Answer,
@@ -46,41 +46,72 @@ def answer_of(judged: JudgedLog, against: str | None = None) -> Answer:
     winners = {name: one for name, one in over.items() if _beaten(one, alpha)}
     alone = bool(beats) and all(_beaten(one, alpha) for one in beats.values())
     name = NAMES[metric]
-    if best == reference and alone:
+    if _alike(over):
+        first = f"All models predict alike ({name} {values[best]:.4f}). Keep `{reference}`"
+        ship, supported = reference, False
+    elif best == reference and alone:
         nearest = min(beats.values(), key=lambda one: one.gain)
         first = f"Keep `{best}`: {_gain(nearest, name)} over the nearest, `{nearest.against}`"
         ship, supported = best, True
     elif best in winners:
-        first = f"Ship `{best}`: {_gain(winners[best], name)} over `{reference}`"
-        rivals = [m for m in winners if m != best and not _beaten(beats[m], alpha)]
+        # Of those that cannot be told apart by rank, the one with the better probabilities.
+        close = [m for m in winners if m == best or not _beaten(beats[m], alpha)]
+        ship = min(close, key=lambda m: (_loss(judged, m), -values[m]))
+        rivals = [m for m in close if m != ship]
+        first = f"Ship `{ship}`: {_gain(winners[ship], name)} over `{reference}`"
         if rivals:
-            first += f"; {_named(rivals)} cannot be told from it"
-        ship, supported = best, alone
+            first += f"; {_named(rivals)} cannot be told from it by rank"
+        supported = True
     elif winners:
         ship = max(winners, key=lambda one: values[one])
         first = f"Ship `{ship}`: {_gain(winners[ship], name)} over `{reference}`"
-        supported = False
+        supported = True
+    elif not over:
+        first = f"On {_count(judged, metric)} models cannot be told apart. Keep `{reference}`"
+        ship, supported = reference, False
     else:
         conversions = _count(judged, metric)
         seen = min((one.detectable for one in over.values()), default=0.0)
         first = (
             f"No model is better than `{reference}` beyond noise on {conversions} "
             f"(difference in {name} that could have been seen: {_short(seen)}). "
-            f"Ship the simplest, `{reference}`"
+            f"Keep `{reference}`"
         )
         ship, supported = reference, False
-    sentence = f"{first}. {_calibration(judged, ship)}".strip()
+    worse = _worse_loss(judged, ship, reference, alpha)
+    sentence = f"{first}. {worse}{_calibration(judged, ship)}".strip()
     return Answer(sentence, ship, supported, tuple(_details(judged, ship, reference, primary)))
 
 
 def _of_one(judged: JudgedLog, name: str) -> Answer:
-    told = _calibration(judged, name, alone=True)
+    told = _calibration(judged, name)
     primary = _primary(judged)
     found = None if primary is None else judged.figure(name, *primary)
     ranks = ""
     if found is not None and found.value is not None and primary is not None:
         ranks = f" {NAMES[primary[0]]} is {found.value:.3f}{_ends(found)}."
     return Answer(f"{told}{ranks}".strip(), name, False, tuple(_details(judged, name, name, None)))
+
+
+def _alike(over: Mapping[str, Difference]) -> bool:
+    return bool(over) and all(o.gain == 0 and o.standard_error == 0 for o in over.values())
+
+
+def _loss(judged: JudgedLog, name: str) -> float:
+    """The NLL of its pCVR; infinite without one."""
+    value = judged.value(name, "cvr_nll", "clicked")
+    return float("inf") if value is None else value
+
+
+def _worse_loss(judged: JudgedLog, ship: str, reference: str, alpha: float) -> str:
+    """A warning where what is shipped ranks better and has the worse probabilities."""
+    found = _pairs(judged.differences, "cvr_nll", "clicked", against=reference).get(ship)
+    if found is None or found.gain >= 0 or found.holm >= alpha:
+        return ""
+    return (
+        f"But its probabilities are worse: {-found.gain:.4f} more CVR-NLL ({-found.high:.4f} to "
+        f"{-found.low:.4f}); calibrate it before they set a price. "
+    )
 
 
 def _primary(judged: JudgedLog) -> tuple[str, str] | None:
@@ -92,15 +123,16 @@ def _primary(judged: JudgedLog) -> tuple[str, str] | None:
     return None
 
 
-def _calibration(judged: JudgedLog, name: str, *, alone: bool = False) -> str:
+def _calibration(judged: JudgedLog, name: str) -> str:
     """Whether the level of its predictions is right, in a sentence."""
     for metric, told in (("cvr_pcoc", "pCVR"), ("ctcvr_pcoc", "pCTCVR"), ("ctr_pcoc", "pCTR")):
         found = judged.figure(name, metric)
         if found is None or found.value is None:
             continue
-        whose = f"The {told} of `{name}`" if alone else f"Its {told}"
+        whose = f"The {told} of `{name}`"
         if found.low is None or found.high is None:
-            return f"{whose} has a PCOC of {found.value:.2f}, on too few rows for an interval."
+            told = f"{whose} has a PCOC of {found.value:.2f}"
+            return f"{told}, on too few rows or groups for an interval."
         if found.low <= 1 <= found.high:
             return (
                 f"{whose} is right on average within noise (PCOC {found.value:.2f}{_ends(found)})."
@@ -134,15 +166,15 @@ def _details(
         if len(shown) > NAMED_AT_MOST:
             listed += f", and {len(shown) - NAMED_AT_MOST} others below them"
         if over:
-            seen = ", ".join(dict.fromkeys(_short(o.detectable) for _, o in shown[:NAMED_AT_MOST]))
+            seen = ", ".join(f"{_short(o.detectable)} for `{m}`" for m, o in shown[:NAMED_AT_MOST])
             found.append(
-                f"{NAMES[metric]} against `{reference}`: {listed}. With 80 % power these rows show "
-                f"a difference of {seen}."
+                f"{NAMES[metric]} against `{reference}`: {listed}. True differences that such rows "
+                f"show four times in five: {seen}."
             )
     worst = worst_segments(judged, ship)
     if worst:
         found.append(
-            "Farthest off: "
+            f"Where `{ship}` is farthest off: "
             + "; ".join(
                 f"{one.feature} = {one.value}, PCOC {one.pcoc:.2f} ({one.low:.2f} to "
                 f"{one.high:.2f}, {one.conversions:,} conversions)"
@@ -209,8 +241,8 @@ def _ends(found: Figure) -> str:
 
 def _count(judged: JudgedLog, metric: str) -> str:
     if metric == "ctr_auc":
-        return f"{judged.clicks:,} clicks"
-    return f"{judged.conversions:,} test conversions"
+        return f"{judged.clicks:,} click{'' if judged.clicks == 1 else 's'}"
+    return f"{judged.conversions:,} test conversion{'' if judged.conversions == 1 else 's'}"
 
 
 def _short(value: float) -> str:

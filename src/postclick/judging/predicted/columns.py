@@ -4,7 +4,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pydantic import ValidationError
+
 from postclick.data.schema import Label, LogSchema
+from postclick.data.schema.messages import first_message
 from postclick.errors import InputError
 from postclick.spelling import option
 from postclick.suggest import meant
@@ -41,7 +44,8 @@ def find_models(columns: Iterable[str]) -> list[ModelColumns]:
     """The models of a table by its column names, in the order in which they first appear.
 
     `pcvr` alone is the prediction of one model, called "model"; `pcvr_<name>` and `<name>_pcvr`
-    (also with a point, a dash or a colon) are those of several. The same for pctr and pctcvr.
+    (also with a point, a dash or a colon) are those of several. The same for pctr and pctcvr. A
+    `pctr` beside several `pcvr_<name>` is that of each.
 
     Raises:
         InputError: no column is named so, or two hold the same prediction of one model.
@@ -71,6 +75,12 @@ def find_models(columns: Iterable[str]) -> list[ModelColumns]:
             "no column holds predictions: name them pctr, pcvr or pctcvr (of several models "
             f"pcvr_<name>), or say {option('model')} NAME=pctr:COLUMN,pcvr:COLUMN"
         )
+    shared = found.get(ONE, {}).get("pctr")
+    if shared is not None and len(found[ONE]) == 1 and len(found) > 1:
+        # One pctr beside several pcvr_<name>: each of them has it.
+        del found[ONE]
+        for kinds in found.values():
+            kinds.setdefault("pctr", shared)
     return [ModelColumns(name, **kinds) for name, kinds in found.items()]
 
 
@@ -187,5 +197,16 @@ def given_roles(given: Mapping[str, object]) -> dict[str, object]:
     found = {role: value for role, value in given.items() if value}
     for role in ("click", "conversion"):
         if role in found:
-            found[role] = Label.model_validate(found[role])
+            found[role] = _label(found[role], role)
     return found
+
+
+def _label(given: object, role: str) -> Label:
+    """A column, a column and a rule as one text (`price > 0`), or a mapping."""
+    if isinstance(given, str) and " " in given.strip():
+        column, _, rule = given.strip().partition(" ")
+        given = {"column": column, "positive": rule.strip()}
+    try:
+        return Label.model_validate(given)
+    except ValidationError as error:
+        raise InputError(f"{option(role)}: {first_message(error)}") from None

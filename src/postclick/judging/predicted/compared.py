@@ -24,6 +24,8 @@ from postclick.stats.paired import holm
 from postclick.stats.power import detectable_difference
 
 Floats = NDArray[np.float64]
+# With fewer rows of either class, or fewer units, no interval or test of a difference holds.
+LEAST = 10
 
 
 class Compared:
@@ -45,6 +47,7 @@ class Compared:
     ) -> None:
         self._models = {model.name: model for model in models}
         self._asked, self._level = asked, level
+        self._enough_units = int(np.count_nonzero(present)) >= LEAST
         drawn = resampled_together([m.totals for m in models], present, resamples, seed)
         self._drawn = {model.name: one for model, one in zip(models, drawn, strict=True)}
         self._z = normal_quantile(level)
@@ -59,7 +62,10 @@ class Compared:
         ]
 
     def differences(self) -> list[result.Difference]:
-        """Every model against every other, by each figure that both have."""
+        """Every model against every other, by each figure that both have.
+
+        None where fewer than `LEAST` rows have or lack a positive label, or units are fewer.
+        """
         found = []
         for one, figure in self._asked:
             for against in self._models:
@@ -122,6 +128,7 @@ class Compared:
             measured = figure.measure(one.space, state)
             value, undefined = measured.value, measured.undefined or ""
         known = value is not None
+        ends = ends if self._enough_units else None
         error, low, high = ends if known and ends is not None else (None, None, None)
         return result.Figure(
             model.name,
@@ -161,7 +168,7 @@ class Compared:
     ) -> tuple[float, float, float, float, float] | None:
         """Gain, standard error, ends of its interval, and p."""
         a, b = self._models[name], self._models[against]
-        if one not in a.predicted or one not in b.predicted:
+        if one not in a.predicted or one not in b.predicted or not self._enough(a, one):
             return None
         metric = figure.metric
         if type(metric) is AUC:
@@ -184,7 +191,28 @@ class Compared:
         if not math.isfinite(gains[0]) or ends is None:
             return None
         error, low, high = ends
-        return float(gains[0]), error, low, high, two_sided(float(gains[0]), error)
+        return float(gains[0]), error, low, high, percentile_p(gains)
+
+    def _enough(self, model: ModelMeasure, one: Asked) -> bool:
+        """Whether there are rows of both classes enough, and units, to tell models apart."""
+        drawn = self._drawn[model.name]
+        positives = float(drawn["positives", one.quantity, one.space][0])
+        size = float(drawn["size", one.quantity, one.space][0])
+        return self._enough_units and min(positives, size - positives) >= LEAST
+
+
+def percentile_p(gains: Floats) -> float:
+    """Two-sided p of a gain from its resamples (the first value is the sample's own).
+
+    Twice the share on the smaller side of 0, so that it goes with the percentile interval also
+    where the gain is not normal, as distances to 1 are not.
+
+    >>> percentile_p(np.array([0.0, 0.0, 0.0])), percentile_p(np.array([1.0, *np.ones(999)]))
+    (1.0, 0.002)
+    """
+    drawn = gains[1:][np.isfinite(gains[1:])]
+    side = min(np.count_nonzero(drawn <= 0), np.count_nonzero(drawn >= 0))
+    return float(min(1.0, 2.0 * (side + 1) / (drawn.size + 1)))
 
 
 def two_sided(value: float, error: float) -> float:

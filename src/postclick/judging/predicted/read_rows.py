@@ -111,7 +111,11 @@ class LogOfPredictions:
         for name, role, label in zip(names, ("click", "conversion"), labels, strict=True):
             wrong = label.is_null().to_numpy() & good
             rule = f"give a rule such as {option(role)} '{name} {_rule(frame[name], wrong)}'"
-            self._refuse(wrong, numbers, f"{name!r} is neither 0 nor 1", frame[name], rule)
+            # Leaving an amount's rows out would leave every purchase out.
+            known = frame[name].filter(pl.Series(wrong)).drop_nulls()
+            amounts = len(known) > 0 and rule.endswith("> 0'")
+            what = f"{name!r} is neither 0 nor 1"
+            self._refuse(wrong, numbers, what, frame[name], rule, droppable=not amounts)
             good &= ~wrong
             found.append(label.fill_null(0).to_numpy() == 1)
         click, conversion = found
@@ -126,7 +130,14 @@ class LogOfPredictions:
         return click, conversion, good & ~stray
 
     def _refuse(
-        self, wrong: Bools, numbers: NDArray[np.int64], what: str, column: pl.Series, mend: str
+        self,
+        wrong: Bools,
+        numbers: NDArray[np.int64],
+        what: str,
+        column: pl.Series,
+        mend: str,
+        *,
+        droppable: bool = True,
     ) -> None:
         count = int(np.count_nonzero(wrong))
         if not count:
@@ -134,9 +145,10 @@ class LogOfPredictions:
         if self._drop:
             self.dropped[what] = self.dropped.get(what, 0) + count
             return
+        drop = f", or leave such rows out with {option('on_bad_rows', 'drop')}"
         raise InputError(
-            f"{self.source.name}: {what} in {_where(wrong, numbers, column)}: mend the log, "
-            f"{mend}, or leave such rows out with {option('on_bad_rows', 'drop')}"
+            f"{self.source.name}: {what} in {_where(wrong, numbers, column)}: mend the log, or "
+            f"{mend}{drop if droppable else ''}"
         )
 
     def _predicted(

@@ -53,7 +53,7 @@ class WholeSpace:
         }
         if features and propensity is not None:
             self._compared = True
-            frame = pl.DataFrame([values.alias(name) for name, values in features.items()])
+            frame = pl.DataFrame([_comparable(v).alias(name) for name, v in features.items()])
             self._balance.add(frame, rows.click, propensity, rows.weight)
 
     def estimates(self, clicked: seen.ClickedRows) -> dict[str, Any] | None:
@@ -81,6 +81,11 @@ class WholeSpace:
     def balance(self) -> dict[str, Any] | None:
         """Of the features that were given; None without."""
         return self._balance.balance().as_dict() if self._compared else None
+
+
+def _comparable(values: pl.Series) -> pl.Series:
+    """Dates and moments as categories: by the day, the hour or whatever they tell."""
+    return values.cast(pl.String) if values.dtype.is_temporal() else values
 
 
 def fitted_source(features: Sequence[str]) -> str:
