@@ -20,7 +20,7 @@ from postclick.methods import METHODS
 
 COMMANDS = (
     *("methods", "simulate", "check", "prepare", "train", "evaluate", "compare"),
-    "calibrate",
+    *("calibrate", "judge"),
     *(pytest.param(name, marks=pytest.mark.slow) for name in ("report", "reproduce", "audit")),
 )
 NAMES = [command if isinstance(command, str) else command.values[0] for command in COMMANDS]
@@ -223,8 +223,21 @@ def test_every_help_shows_an_example_that_works(
     if command == "report":
         small = ["--methods", "naive", "--seeds", "1", "--trials", "0", "--workers", "1", *SETS]
         succeed("compare", "data", "--out", "results", *small)
-    if command in ("evaluate", "calibrate"):
+    if command in ("evaluate", "calibrate", "judge"):
         shutil.copytree(place / "run", "run")
+        shutil.copy("test.csv", "later.csv")
+        later = pl.read_csv("test.csv")
+        for name in ("later", "monday", "tuesday"):
+            later.write_parquet(f"{name}.parquet")
+            later = later.reverse()
+        scores = {"pctr": 0.3, "pcvr": 0.3}
+        user = {} if "user" in later.columns else {"user": 1}
+        shop = {} if "shop" in later.columns else {"shop": "a"}
+        later.with_columns(
+            **{k: pl.lit(v) for k, v in {**scores, **user, **shop}.items()}
+        ).write_parquet("scored.parquet")
+    if command == "judge":
+        succeed("export", "run", "--out", "bundle")
     smaller = {"400000": "2000", "5": "1", "epochs=5": "epochs=1"}
     for words in shown:
         assert words[0] == command
@@ -232,6 +245,7 @@ def test_every_help_shows_an_example_that_works(
         words, target = (words[:-2], words[-1]) if ">" in words else (words, None)
         if command == "prepare":
             shutil.rmtree("data", ignore_errors=True)
+        shutil.rmtree("judged", ignore_errors=True)
         extra = SETS if command in ("train", "compare") else []
         if command == "compare":  # its evi needs a tower as deep as it transfers
             extra = [*SETS, "--set", "tower=[16,8,4]", "--workers", "1", "--trials", "0"]
