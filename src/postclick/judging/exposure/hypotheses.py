@@ -2,29 +2,16 @@
 
 import numpy as np
 
-from postclick.errors import InputError
 from postclick.judging.exposure.hidden_world import expected_shift
 from postclick.judging.exposure.levels import Levels
 from postclick.judging.exposure.result import Omnibus, Trend, Verdict
 from postclick.judging.exposure.score import Floats, Scores
 from postclick.judging.exposure.tails import NORMAL, chi_square_tail, two_sided
+from postclick.stats.interval import normal_quantile
 
 # Expected conversions, each times the chance of none, of a level in the omnibus test: with fewer
 # the variance over units is too rough, and at 5 % there are 6 to 17 % of false alarms.
 ENOUGH = 20.0
-
-
-def quantile(level: float) -> float:
-    """The normal quantile that ends a two-sided interval of this level.
-
-    Raises `InputError` unless `0 < level < 1`.
-
-    >>> round(quantile(0.95), 2)
-    1.96
-    """
-    if not 0.0 < level < 1.0:
-        raise InputError(f"the level is {level}; give one between 0 and 1, such as 0.95")
-    return NORMAL.inv_cdf(0.5 + level / 2.0)
 
 
 def power(strength: float, standard_error: float, level: float = 0.95) -> float:
@@ -33,7 +20,7 @@ def power(strength: float, standard_error: float, level: float = 0.95) -> float:
     >>> round(power(2.8, 1.0), 2), round(power(0.0, 1.0), 2)
     (0.8, 0.05)
     """
-    z, shift = quantile(level), abs(strength) / standard_error
+    z, shift = normal_quantile(level), abs(strength) / standard_error
     return NORMAL.cdf(shift - z) + NORMAL.cdf(-shift - z)
 
 

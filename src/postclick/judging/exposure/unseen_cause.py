@@ -13,7 +13,6 @@ from postclick.judging.exposure.hypotheses import (
     omnibus,
     ordering,
     power,
-    quantile,
     trend,
     verdict,
 )
@@ -23,6 +22,7 @@ from postclick.judging.exposure.score import level_scores, nuisance
 from postclick.judging.exposure.tails import NORMAL
 from postclick.judging.exposure.words import assumption, sentence
 from postclick.metrics.inputs import vector
+from postclick.stats.interval import normal_quantile
 
 # Fewer conversions, or clicked rows without one, or units, leave a normal z too rough.
 LEAST = 10
@@ -97,7 +97,7 @@ def exposure_test(
     >>> found.verdict, [round(one.pcoc, 2) for one in found.values]
     ('too_high', [1.07, 0.96, 0.9])
     """
-    z = quantile(level)
+    z = normal_quantile(level)
     rows = ClickedRows.checked(pcvr, conversion, exposure, weight, unit, pctr)
     kept = rows.weight > 0.0
     if ctr is not None and not isinstance(ctr, Mapping):

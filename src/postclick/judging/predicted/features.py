@@ -16,6 +16,7 @@ from postclick.data.read.values.times import KINDS as TIME_KINDS
 from postclick.data.read.values.times import to_time
 from postclick.data.read.values.value_rules import ValueRules
 from postclick.errors import InputError
+from postclick.judging.predicted.even_sample import EvenSample
 from postclick.metrics.buckets import bucket_starts
 from postclick.spelling import option
 
@@ -126,8 +127,7 @@ class Number(Feature):
 
     def __init__(self, name: str, rules: ValueRules) -> None:
         super().__init__(name, rules)
-        self._seen: list[NDArray[np.float64]] = []
-        self._kept, self._step, self._missing = 0, 1, False
+        self._sample, self._missing = EvenSample(SAMPLE), False
         self._edges, self._known = np.zeros(0), 0
 
     def read(self, column: pl.Series) -> NDArray[np.float64]:
@@ -140,18 +140,13 @@ class Number(Feature):
         values = number.fill_null(np.nan).to_numpy()
         known = values[~np.isnan(values)]
         self._missing |= known.size < values.size
-        self._seen.append(known[:: self._step])
-        self._kept += self._seen[-1].size
-        while self._kept > SAMPLE:
-            # Every second of what is kept, and of what comes: an even sample of bounded size.
-            self._seen = [np.concatenate(self._seen)[::2]]
-            self._kept, self._step = self._seen[0].size, 2 * self._step
+        self._sample.add(known)
         return values
 
     def settle(self) -> Segments:
-        ordered = np.sort(np.concatenate(self._seen)) if self._seen else np.zeros(0)
+        ordered = np.sort(self._sample.values())
         starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))[: ordered.size]
-        if starts.size > DISTINCT or self._step > 1:
+        if starts.size > DISTINCT or not self._sample.whole:
             starts = np.array(bucket_starts(ordered, BUCKETS))
         self._edges, self._known = ordered[starts[1:]], starts.size
         names = self._names(ordered, starts) if ordered.size else []
@@ -163,9 +158,9 @@ class Number(Feature):
         found = []
         for k, (a, b) in enumerate(zip(starts, ends, strict=True)):
             low, high = float(ordered[a]), float(ordered[b - 1])
-            if low == high and self._step == 1:
+            if low == high and self._sample.whole:
                 found.append(f"{low:.6g}")
-            elif self._step == 1:
+            elif self._sample.whole:
                 found.append(f"{low:.6g} to {high:.6g}")
             elif k == 0:
                 found.append("all" if starts.size == 1 else f"below {ordered[starts[1]]:.6g}")

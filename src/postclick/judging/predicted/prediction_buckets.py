@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postclick.judging.predicted.clicked import BUCKETS, UNITS, reliability_buckets
+from postclick.judging.predicted.even_sample import EvenSample
 from postclick.judging.predicted.quantities import Labels
 from postclick.judging.predicted.result import Bucket
 from postclick.judging.predicted.rows import Predicted
@@ -22,29 +23,23 @@ class PredictionBuckets:
     """Ten buckets by a model's pCTR: `sample` all rows, `settle`, then `add` all rows."""
 
     def __init__(self) -> None:
-        self._seen: list[NDArray[Any]] = []
-        self._kept, self._step = 0, 1
+        self._sample = EvenSample(SAMPLE)
         self._edges: NDArray[Any] = np.zeros(0)
         self._rows = np.zeros(0, np.int64)
         self._sums: list[NDArray[np.float64]] = []
 
     def sample(self, model: Predicted) -> None:
         """First time: see which predictions there are."""
-        if model.pctr is None:
-            return
-        self._seen.append(np.array(model.pctr[:: self._step]))
-        self._kept += self._seen[-1].size
-        while self._kept > SAMPLE:
-            self._seen = [np.concatenate(self._seen)[::2]]
-            self._kept, self._step = self._seen[0].size, 2 * self._step
+        if model.pctr is not None:
+            self._sample.add(model.pctr)
 
     def settle(self) -> None:
         """All rows have been seen once."""
-        if not self._seen:
+        ordered = np.sort(self._sample.values())
+        if not ordered.size:
             return
-        ordered = np.sort(np.concatenate(self._seen))
         starts = bucket_starts(ordered, BUCKETS)
-        self._edges, self._seen = ordered[starts[1:]], []
+        self._edges, self._sample = ordered[starts[1:]], EvenSample(SAMPLE)
         self._rows = np.zeros(len(starts), np.int64)
         self._sums = [np.zeros(len(starts) * UNITS) for _ in range(3)]
 
