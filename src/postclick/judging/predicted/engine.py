@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from postclick.data.read.read_ahead import read_ahead
 from postclick.data.read.values.value_rules import ValueRules
 from postclick.judging.entire import CLIP
 from postclick.judging.exposure import exposure_test
@@ -102,7 +103,8 @@ class Engine:
             self._buckets[measure.name].sample(model)
         if self._whole is not None:
             self._whole.add(rows, models)
-        self._clicked.add(rows, models, values)
+        asks_pctr = self._whole is not None or EXPOSURE in self._features
+        self._clicked.add(rows, models, values, pctr=asks_pctr)
         self._spool.add(_columns(rows, values), rows.group)
 
     def _begin(self, rows: JudgedRows) -> None:
@@ -137,7 +139,8 @@ class Engine:
             measure.ready()
             self._buckets[measure.name].settle()
         with ThreadPoolExecutor(self._threads) as pool:
-            for piece in self._spool:
+            pieces = (_of_columns(piece, self._names) for piece in self._spool)
+            for piece in read_ahead(pieces):
                 self._add_piece(piece, totals, pool)
         for measure in self._measures:
             measure.finish()
@@ -172,9 +175,9 @@ class Engine:
         return replace(judged, answer=answer_of(judged))
 
     def _add_piece(
-        self, piece: Columns, totals: Mapping[str, SegmentTotals], pool: ThreadPoolExecutor
+        self, piece: Piece, totals: Mapping[str, SegmentTotals], pool: ThreadPoolExecutor
     ) -> None:
-        labels, models, unit = _of_columns(piece, self._names)
+        labels, models, unit = piece.labels, piece.models, piece.unit
 
         def measured(measure: ModelMeasure) -> None:
             model = models[measure.name]
@@ -183,7 +186,7 @@ class Engine:
 
         def cut(role: str) -> None:
             feature = self._features[role]
-            totals[role].add(feature.of(piece[f"value {role}"]), labels, models, unit)
+            totals[role].add(feature.of(piece.values[f"value {role}"]), labels, models, unit)
 
         tasks = [pool.submit(measured, one) for one in self._measures]
         tasks += [pool.submit(cut, role) for role in totals]
@@ -253,7 +256,7 @@ def _columns(rows: JudgedRows, values: Mapping[str, NDArray[Any]]) -> Columns:
         "label": rows.click.astype(np.uint8) + 2 * rows.conversion.astype(np.uint8),
         "unit": rows.unit,
     }
-    for name in ("group", "weight", "truth"):
+    for name in ("weight", "truth"):
         column = getattr(rows, name)
         if column is not None:
             found[name] = column.view(np.uint8) if column.dtype.kind == "b" else column
@@ -265,9 +268,17 @@ def _columns(rows: JudgedRows, values: Mapping[str, NDArray[Any]]) -> Columns:
     return found | {f"value {role}": one for role, one in values.items()}
 
 
-def _of_columns(
-    piece: Columns, names: Sequence[str]
-) -> tuple[Labels, dict[str, Predicted], NDArray[np.uint16]]:
+@dataclass(frozen=True)
+class Piece:
+    """Some rows, as they were put away; `values` holds features by `value ROLE`."""
+
+    labels: Labels
+    models: dict[str, Predicted]
+    unit: NDArray[np.uint16]
+    values: Columns
+
+
+def _of_columns(piece: Columns, names: Sequence[str]) -> Piece:
     """What `_columns` put away."""
     label, truth = piece["label"], piece.get("truth")
     if truth is not None and truth.dtype == np.uint8:
@@ -283,4 +294,5 @@ def _of_columns(
         name: Predicted(*(piece.get(f"{kind} {name}") for kind in KINDS)).complete()
         for name in names
     }
-    return labels, models, piece["unit"]
+    values = {name: column for name, column in piece.items() if name.startswith("value ")}
+    return Piece(labels, models, piece["unit"], values)
