@@ -18,6 +18,7 @@ from postclick.methods.base import (
     Step,
 )
 from postclick.methods.choruscvr import ChorusCvr
+from postclick.methods.click_prior import ClickPrior
 from postclick.methods.clipped_ips import ClippedIps
 from postclick.methods.ctnocvr import CtNoCvr
 from postclick.methods.dcmt import Dcmt
@@ -66,6 +67,7 @@ METHODS: dict[str, type[Method[Any]]] = {
         Nise,
         Evi,
         ChorusCvr,
+        ClickPrior,
     )
 }
 
@@ -74,6 +76,7 @@ __all__ = [
     "REGISTRY",
     "Aitm",
     "ChorusCvr",
+    "ClickPrior",
     "ClippedIps",
     "Contract",
     "CtNoCvr",

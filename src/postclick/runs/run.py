@@ -31,15 +31,16 @@ from postclick.nn.shared_settings import AUTO
 from postclick.runs.build import build_method
 from postclick.runs.exposure_at import predict_at
 from postclick.runs.folder import (
-    CHECKPOINT,
     CONFIG,
     LOG_METRICS,
     METRICS,
     MODEL,
     PREDICTIONS,
     RUN_INFO,
+    has_progress,
     lock_of,
     partial_folder,
+    remove_progress,
 )
 from postclick.runs.history import HISTORY, History
 from postclick.runs.raw_log import RawLog
@@ -273,10 +274,10 @@ def _judged_at(judgement: Judgement, exposure_at: str | int | None) -> Judgement
 def finished(out: Path) -> Run:
     """A run that is there, without what a process that was killed at its very end left of it."""
     lock = lock_of(out)
-    if lock.exists() or (out / CHECKPOINT).exists():
+    if lock.exists() or has_progress(out):
         # It is refused where another process is at its own end with it.
         with suppress(InputError), locked(lock, out):
-            (out / CHECKPOINT).unlink(missing_ok=True)
+            remove_progress(out)
     return Run(out)
 
 

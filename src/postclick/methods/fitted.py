@@ -1,0 +1,68 @@
+"""`FittedMethod`: a method that fits itself to a log, where others descend a loss by batches."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from postclick.data.prepared import PreparedLog
+from postclick.losses import Term, Terms, cross_entropy, ctr_loss, mean_clicked
+from postclick.methods.base import C, Labels, Method, Outputs
+from postclick.progress import Reporter
+
+Tensors = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What a method is given to fit itself with.
+
+    Attributes:
+        log: the prepared log; only its training split may be looked at, its validation split to
+            stop or to choose by.
+        stage: `stage(name, compute)` gives what `compute` gives, named tensors; where a run that
+            was interrupted has them already, they are read instead.
+        threads: how many to compute with.
+        seed: of whatever is drawn.
+        reporter: shows how far it is.
+    """
+
+    log: PreparedLog
+    stage: Callable[[str, Callable[[], Tensors]], Tensors]
+    threads: int
+    seed: int
+    reporter: Reporter
+
+
+class FittedMethod(Method[C]):
+    """Base of methods that fit themselves. Everything else of a `Method` holds.
+
+    The network is what serves: `forward`, `predict`, saving, export and judging are a method's
+    own. `fit` sets its weights. What it maximises is the likelihood that `terms` states, with
+    whatever priors or limits the method adds.
+
+    Class attributes:
+        reads_training: which settings of `training` have a say; others are refused.
+        requires: the extra that has to be installed, None for none.
+    """
+
+    reads_training: ClassVar[tuple[str, ...]] = ("threads", "eval_batch_size", "monitor", "device")
+    requires: ClassVar[str | None] = None
+
+    @abstractmethod
+    def fit(self, fitting: Fitting) -> None:
+        """Set all weights, on the CPU; the same log and seed give the same weights."""
+
+    @staticmethod
+    def terms(config: Any, outputs: Outputs, labels: Labels) -> Terms:
+        """Clicks on all impressions, conversions on clicked ones."""
+        click, conversion = labels
+        loss = cross_entropy(outputs.logits["cvr"], conversion)
+        return {
+            "ctr": Term(ctr_loss(outputs.logits["ctr"], click), 1.0, "entire"),
+            "cvr": Term(mean_clicked(loss, click), 1.0, "clicked"),
+        }
