@@ -29,6 +29,7 @@ from postclick.methods.escm2 import Escm2Ipw
 from postclick.methods.escm2_dr import Escm2Dr
 from postclick.methods.esmm import Esmm
 from postclick.methods.evi import Evi
+from postclick.methods.fitted import FittedMethod
 from postclick.methods.mmoe import Mmoe
 from postclick.methods.mrdr import DrJl, Mrdr
 from postclick.methods.mrdr_gpl import MrdrGpl
@@ -71,7 +72,11 @@ METHODS: dict[str, type[Method[Any]]] = {
     )
 }
 
+# Those that descend a loss batch by batch.
+BATCH_METHODS = {n: m for n, m in METHODS.items() if not issubclass(m, FittedMethod)}
+
 __all__ = [
+    "BATCH_METHODS",
     "METHODS",
     "REGISTRY",
     "Aitm",
@@ -90,6 +95,7 @@ __all__ = [
     "Escm2Ipw",
     "Esmm",
     "Evi",
+    "FittedMethod",
     "IpsV2",
     "Labels",
     "Method",

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from postclick.data.prepared import BaseRates, InputSpec
-from postclick.linear.posterior import fit_mode
-from postclick.linear.rows import Blocks, Floats
-from postclick.linear.variances import EmpiricalBayes, Groups, estimate_variances
 from postclick.methods.fitted import FittedMethod
-from postclick.methods.linear_rows import Columns
+from postclick.methods.linear_columns import Columns
 from postclick.methods.networks.linear_heads import LinearHeads
 from postclick.methods.options import MethodConfig
 from postclick.methods.outputs import Outputs
 from postclick.nn.config import NetworkConfig
 from postclick.nn.exposure import GAIN
 
-# Variances are a few numbers: so many rows tell them well enough.
-VARIANCE_ROWS = 500_000
 CTR, CVR = 0, 1
 C = TypeVar("C", bound=MethodConfig)
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A fitted logistic regression: coefficients by column, variances by group."""
-
-    coefficients: Floats
-    variances: Floats
 
 
 class LinearMethod(FittedMethod[C]):
@@ -58,7 +44,9 @@ class LinearMethod(FittedMethod[C]):
 
     def build(self, rates: BaseRates) -> None:
         inputs = self.inputs
-        nn.init.zeros_(self.embedding.table)
+        if not self.embedding.table.is_meta:  # else its values are loaded
+            self.embedding.table.data.zero_()
+        self.rates = rates
         self.linear = LinearHeads(
             len(inputs.field_sizes) + len(inputs.bag_sizes),
             self.outputs(self.config),
@@ -72,14 +60,9 @@ class LinearMethod(FittedMethod[C]):
         found = self.linear(x)
         return Outputs({"ctr": found[:, CTR], "cvr": found[:, CVR]})
 
-    def columns(self, *, exposed: bool, further: int = 0) -> Columns:
-        """The columns of a regression; `exposed` ones read the exposure, if there is one."""
-        known = self.inputs.exposure if exposed else None
-        return Columns(self.inputs, 0 if known is None else len(known.shares), further)
-
-    def take(self, output: int, columns: Columns, coefficients: Floats) -> None:
+    def take(self, output: int, columns: Columns, coefficients: Tensor) -> None:
         """Set the weights of a logit."""
-        found = torch.from_numpy(coefficients).float()
+        found = coefficients.float()
         with torch.no_grad():
             self.embedding.table[:, output] = found[: columns.values]
             self.linear.slopes[:, output] = found[columns.numbers]
@@ -87,21 +70,3 @@ class LinearMethod(FittedMethod[C]):
             if columns.exposures and self.exposure is not None:
                 for table in self.exposure.tables.values():
                     table[:, 0] = found[columns.values : columns.sparse] / GAIN
-
-
-def fitted(
-    blocks: Blocks,
-    groups: Groups,
-    start: Floats,
-    *,
-    variance: float | None,
-    sample: Blocks | None = None,
-    threads: int = 1,
-) -> Fit:
-    """A regression with variances estimated, on a sample of the rows if one is given, or fixed."""
-    if variance is None:
-        found = estimate_variances(sample or blocks, groups, start, threads=threads)
-    else:
-        found = EmpiricalBayes(np.full(groups.number, variance), start)
-    mode = fit_mode(blocks, groups.prior(found.variances), found.coefficients, threads=threads)
-    return Fit(mode, found.variances)

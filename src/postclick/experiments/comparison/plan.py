@@ -8,11 +8,11 @@ from typing import Any
 
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
-from postclick.methods import REGISTRY, title_of
+from postclick.methods import REGISTRY, find_method, title_of
 from postclick.methods.base import Method
 from postclick.nn.backbones import Backbone, name_of
 from postclick.registry import place_of
-from postclick.runs.settings import RunSettings
+from postclick.runs.settings import RunSettings, has_say, read_by
 from postclick.spelling import option
 from postclick.system.files import read_json, write_json
 
@@ -123,7 +123,8 @@ class Plan:
             for seed in range(seeds)
             for settings in [_settings(arm, (*FIXED_LENGTH, *common), seed)]
         )
-        kind = jobs[0].settings.network.backbone
+        networks = [job.settings.network for job in jobs if _has_network(job.settings)]
+        kind = networks[0].backbone if networks else named
         return cls(arms, tuple(range(seeds)), common, jobs, kind)
 
     def claim(self, out: Path, log: PreparedLog, trials: int = 0) -> None:
@@ -175,6 +176,13 @@ def _all(backbone: Backbone) -> list[str]:
     return [name for name, m in every if backbone == "auto" or m.same_as is None]
 
 
+def _has_network(settings: RunSettings) -> bool:
+    return has_say(find_method(settings.method)[0], "network", "backbone")
+
+
 def _settings(arm: Arm, overrides: Sequence[str], seed: int) -> RunSettings:
-    """An arm's own settings win over those for all."""
-    return RunSettings.make(arm.method, overrides=[*overrides, *arm.overrides], seed=seed)
+    """An arm's own settings win over those for all, of which it takes those that it reads."""
+    method, _ = find_method(arm.method)
+    return RunSettings.make(
+        arm.method, overrides=[*read_by(method, overrides), *arm.overrides], seed=seed
+    )
