@@ -12,10 +12,10 @@ from postclick.data.read.log_source import LogSource
 from postclick.data.read.read_ahead import read_ahead
 from postclick.data.read.values.value_rules import ValueRules
 from postclick.errors import InputError
+from postclick.judgements import notes
 from postclick.judgements.models import Model
 from postclick.judging.entire import FittedPropensity, PropensityFit
 from postclick.judging.predicted.columns import ModelColumns, Roles
-from postclick.judging.predicted.compared import LEAST
 from postclick.judging.predicted.engine import Engine
 from postclick.judging.predicted.read_rows import LogOfPredictions, OnBadRows
 from postclick.judging.predicted.result import JudgedLog
@@ -23,8 +23,6 @@ from postclick.judging.predicted.whole_space import fitted_source
 from postclick.progress import Reporter
 from postclick.spelling import option
 
-# Intervals over fewer groups hold less often than they say.
-FEW_GROUPS = 60
 # Propensities that are no column: fitted here, or each model's own.
 FIT, OWN = "fit", "pctr"
 
@@ -81,7 +79,12 @@ class Plan:
             if random.rows:
                 part = random.judged(f"{source.name}, randomised rows")
                 judged = replace(judged, randomised=part)
-        findings = (*self._findings(log), *_infinite(judged), *_few_groups(judged))
+        findings = (
+            *self._findings(log),
+            *notes.lacking(log.lacking, judged.rows - judged.clicks),
+            *notes.infinite(judged),
+            *notes.few_groups(judged),
+        )
         if self.roles.randomised is not None and not random.rows:
             findings = (
                 *findings,
@@ -152,24 +155,3 @@ class Plan:
 
 def _reading(model: Model, source: LogSource) -> Model:
     return model if isinstance(model, ModelColumns) else model.reading(source.decimal)
-
-
-def _infinite(judged: JudgedLog) -> list[str]:
-    """Models whose NLL is infinite, and what to do about it."""
-    names = dict.fromkeys(
-        one.model for one in judged.figures if (one.undefined or "").startswith("infinite")
-    )
-    return [
-        f"{name} predicts exactly 0 or 1 where it is wrong, so that its NLL is infinite: keep "
-        "predictions between 1e-7 and 1 - 1e-7"
-        for name in names
-    ]
-
-
-def _few_groups(judged: JudgedLog) -> list[str]:
-    """Too few groups for intervals, or so few that these are too narrow."""
-    if judged.unit != "group" or judged.units >= FEW_GROUPS:
-        return []
-    told = "none are given" if judged.units < LEAST else "they are too narrow"
-    count = f"{judged.units} group{'' if judged.units == 1 else 's'}"
-    return [f"intervals over {count}: {told} below {FEW_GROUPS} of them"]

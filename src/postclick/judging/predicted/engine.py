@@ -15,6 +15,7 @@ from postclick.judging.entire import CLIP
 from postclick.judging.exposure import exposure_test
 from postclick.judging.predicted.answer import answer_of
 from postclick.judging.predicted.clicked import ClickedCollector, ClickedRows
+from postclick.judging.predicted.columns import KINDS
 from postclick.judging.predicted.compared import Compared
 from postclick.judging.predicted.features import Feature, Segments, Time, feature_for
 from postclick.judging.predicted.measure import ModelMeasure
@@ -29,7 +30,6 @@ from postclick.judging.predicted.whole_space import WholeSpace, by_exposure
 from postclick.metrics.catalogue import METRICS
 from postclick.metrics.gauc import NO_GROUP
 
-KINDS = ("pctr", "pcvr", "pctcvr")
 EXPOSURE = "exposure"
 
 
@@ -71,6 +71,7 @@ class Engine:
         self._clicked = ClickedCollector()
         self._buckets = {name: PredictionBuckets() for name in models}
         self._measures: list[ModelMeasure] = []
+        self._on_clicks: dict[str, frozenset[str]] = dict.fromkeys(models, frozenset())
         self._present = np.zeros(UNITS, np.bool_)
         self.rows = self.clicks = self.conversions = 0
         self.grouped = False
@@ -95,6 +96,8 @@ class Engine:
             if role in self._features
         }
         models = {name: one.complete() for name, one in rows.models.items()}
+        for name, model in models.items():
+            self._on_clicks[name] |= model.on_clicks
         labels = _labels(rows)
         for measure in self._measures:
             model = models[measure.name]
@@ -174,7 +177,7 @@ class Engine:
     def _add_piece(
         self, piece: Columns, totals: Mapping[str, SegmentTotals], pool: ThreadPoolExecutor
     ) -> None:
-        labels, models, unit = _of_columns(piece, self._names)
+        labels, models, unit = _of_columns(piece, self._on_clicks)
 
         def measured(measure: ModelMeasure) -> None:
             model = models[measure.name]
@@ -266,7 +269,7 @@ def _columns(rows: JudgedRows, values: Mapping[str, NDArray[Any]]) -> Columns:
 
 
 def _of_columns(
-    piece: Columns, names: Sequence[str]
+    piece: Columns, on_clicks: Mapping[str, frozenset[str]]
 ) -> tuple[Labels, dict[str, Predicted], NDArray[np.uint16]]:
     """What `_columns` put away."""
     label, truth = piece["label"], piece.get("truth")
@@ -280,7 +283,7 @@ def _of_columns(
         (label & 1).astype(np.bool_), label > 1, truth, group, piece.get("weight"), dense
     )
     models = {
-        name: Predicted(*(piece.get(f"{kind} {name}") for kind in KINDS)).complete()
-        for name in names
+        name: Predicted(*(piece.get(f"{kind} {name}") for kind in KINDS), on_clicks=part).complete()
+        for name, part in on_clicks.items()
     }
     return labels, models, piece["unit"]
