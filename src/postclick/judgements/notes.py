@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from postclick.judging.predicted.compared import LEAST
 from postclick.judging.predicted.result import JudgedLog
+from postclick.spelling import counted
 
 # Intervals over fewer groups hold less often than they say.
 FEW_GROUPS = 60
@@ -29,8 +30,17 @@ def few_groups(judged: JudgedLog) -> list[str]:
     if judged.unit != "group" or judged.units >= FEW_GROUPS:
         return []
     told = "none are given" if judged.units < LEAST else "they are too narrow"
-    count = f"{judged.units} group{'' if judged.units == 1 else 's'}"
-    return [f"intervals over {count}: {told} below {FEW_GROUPS} of them"]
+    return [f"intervals over {counted(judged.units, 'group')}: {told} below {FEW_GROUPS} of them"]
+
+
+def weights(column: str | None, judged: JudgedLog, weight: float) -> list[str]:
+    """Which counts are of rows, and which of the impressions that they stand for."""
+    if column is None:
+        return []
+    return [
+        f"{counted(judged.rows, 'row')} stand for {weight:,.0f} impressions by {column!r}: rows, "
+        "clicks and conversions are counted as recorded; rates, PCOC, NLL and AUC are by weight"
+    ]
 
 
 def lacking(rows: Mapping[tuple[str, str], int], unclicked: int) -> list[str]:

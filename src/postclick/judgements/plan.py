@@ -65,16 +65,23 @@ class Plan:
             on_bad_rows=self.on_bad_rows,
             fitted=fitted,
         )
+        weight = 0.0
         with self._engine() as engine, self._engine() as random:
             reporter.start("judge", None, "rows")
             for rows in read_ahead(log.rows()):
                 engine.add(rows)
+                weight += 0.0 if rows.weight is None else float(rows.weight.sum())
                 reporter.advance(len(rows))
                 if rows.randomised is not None and (rows.randomised > 0).any():
                     drawn = rows.randomised > 0
                     random.add(rows.where(drawn).weighing(1.0 / rows.randomised[drawn]))
             if not engine.rows:
                 raise InputError(f"{source.name} has no rows to judge")
+            if self.roles.weight is not None and not weight:
+                raise InputError(
+                    f"{source.name}: all weights ({self.roles.weight!r}) are 0, so that nothing "
+                    f"is left to judge: name another column with {option('weight')}, or none"
+                )
             judged = engine.judged(source.name)
             if random.rows:
                 part = random.judged(f"{source.name}, randomised rows")
@@ -82,6 +89,7 @@ class Plan:
         findings = (
             *self._findings(log),
             *notes.lacking(log.lacking, judged.rows - judged.clicks),
+            *notes.weights(self.roles.weight, judged, weight),
             *notes.infinite(judged),
             *notes.few_groups(judged),
         )

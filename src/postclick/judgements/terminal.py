@@ -165,6 +165,8 @@ def _segments(judged: JudgedLog, feature: str) -> Table | None:
                 else _with_ends(found.pcoc, found.low, found.high, 2)
             )
         table.add_row(escape(value), *counts, *cells)
+    if judged.weighted:
+        table.caption, table.caption_justify = "counts are of rows, PCOC is by weight", "left"
     return table
 
 

@@ -101,6 +101,7 @@ def _reliability(view: View, model: str, quantity: str, buckets: list[Bucket]) -
         [end for one in buckets for end in (one.low, one.high)],
     )
     name, label = RATES[quantity], "conversions" if quantity == "cvr" else "clicks"
+    by_weight = " by weight" if view.judged.weighted else ""
     points = tuple(
         point(
             axis.at(one.predicted),
@@ -109,7 +110,7 @@ def _reliability(view: View, model: str, quantity: str, buckets: list[Bucket]) -
             one.low,
             one.high,
             f"predicted {rate(one.predicted)}, observed {rate(one.observed)} ({rate(one.low)} to "
-            f"{rate(one.high)}); {one.rows:,} rows, {one.positives:,.0f} {label}",
+            f"{rate(one.high)}); {one.rows:,} rows, {one.positives:,.0f} {label}{by_weight}",
         )
         for one in sorted(buckets, key=lambda one: one.predicted)
     )

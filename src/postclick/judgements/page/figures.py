@@ -84,7 +84,10 @@ def _rests_on(found: list[Figure]) -> str:
     figure = METRICS[one.metric]
     rests = f"{one.rows:,} rows, {one.positives:,.0f} {figure.labels}"
     if one.weight is not None:
-        rests += f"; they stand for {one.weight:,.0f} impressions"
+        rests = (
+            f"{one.rows:,} rows, which by weight stand for {one.weight:,.0f} impressions and "
+            f"{one.positives:,.0f} {figure.labels}"
+        )
     return f"{rests}. Intervals stand below the values."
 
 

@@ -21,7 +21,15 @@ from postclick.judgements.page.drawing import (
 )
 from postclick.judgements.page.table import Cell, Column, Table, count, measured, named
 from postclick.judgements.page.view import View
-from postclick.judgements.page.words import QUANTITIES, RATES, definition, listed, rate, shortened
+from postclick.judgements.page.words import (
+    QUANTITIES,
+    RATES,
+    UNWEIGHTED,
+    definition,
+    listed,
+    rate,
+    shortened,
+)
 from postclick.judging.predicted.features import MISSING
 from postclick.judging.predicted.result import SegmentFigure
 
@@ -60,13 +68,14 @@ def feature_parts(view: View) -> list[FeaturePart]:
 
 def _part(view: View, feature: str, kind: str) -> FeaturePart | None:
     tables, first = [], None
+    note = UNWEIGHTED if view.judged.weighted else ""
     for quantity in QUANTITIES:
         by_value = view.segments(feature, quantity)
         if not by_value:
             continue
         chunks = view.chunks({model for found in by_value.values() for model in found})
         first = first or (quantity, by_value, chunks[0])
-        tables += [_table(feature, quantity, by_value, models) for models in chunks]
+        tables += [_table(feature, quantity, by_value, models, note) for models in chunks]
     if first is None:
         return None
     quantity, by_value, models = first
@@ -78,7 +87,9 @@ def _part(view: View, feature: str, kind: str) -> FeaturePart | None:
     return FeaturePart(feature, kind, strips, charts, tables[0], tuple(tables[1:]))
 
 
-def _table(feature: str, quantity: str, by_value: ByValue, models: tuple[str, ...]) -> Table:
+def _table(
+    feature: str, quantity: str, by_value: ByValue, models: tuple[str, ...], note: str
+) -> Table:
     columns = [
         Column(shortened(feature, 40), numeric=False),
         Column("rows"),
@@ -112,7 +123,7 @@ def _table(feature: str, quantity: str, by_value: ByValue, models: tuple[str, ..
         rows.append(tuple(cells))
     whose = listed([shortened(model) for model in models])
     title = f"{QUANTITIES[quantity]}, by {shortened(feature)}: {whose}"
-    return Table(title, tuple(columns), tuple(rows))
+    return Table(title, tuple(columns), tuple(rows), note)
 
 
 def _cells(one: SegmentFigure | None, ranked: bool) -> list[Cell]:
