@@ -1,5 +1,6 @@
 """What a judgement says of the log beside its figures: one line each, on both outputs."""
 
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -52,3 +53,84 @@ def test_weights_that_are_all_0_are_refused(log: pl.DataFrame) -> None:
     assert "all weights ('times') are 0" in str(refused.value)
     assert "name another column with weight, or none" in str(refused.value)
     assert judge(none, **FEW).rows == 600
+
+
+@pytest.mark.parametrize("text", [False, True])
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        (pl.col("price"), "which is no moment: name another with time"),
+        (pl.col("price").cast(pl.Int64) + 200_000_000, "which as an epoch is 1976-05-0"),
+        (pl.lit(5_000_000_000), "which as an epoch is 2128-06-11"),
+        (pl.when(pl.col("click") == 1).then(1_770_000_000).otherwise(0), "and 0, which is none"),
+    ],
+)
+def test_numbers_that_are_no_times_are_refused(
+    log: pl.DataFrame, times: pl.Expr, told: str, text: bool
+) -> None:
+    at = times.cast(pl.String) if text else times
+    with pytest.raises(InputError) as refused:
+        judge(log.with_columns(at=at), time="at", **FEW)
+    assert str(refused.value).startswith("time column 'at' holds ")
+    assert told in str(refused.value)
+    # What it offers instead works.
+    if "by its values" in str(refused.value):
+        assert 'by="at"' in str(refused.value)
+        assert judge(log.with_columns(at=times), by="at", top=3, **FEW).segments
+
+
+def test_times_that_are_odd_are_told(log: pl.DataFrame) -> None:
+    recent = log.with_columns(pl.col("day").dt.offset_by("50y"))
+    some = pl.when(pl.int_range(pl.len()) < 1).then(pl.lit(0).cast(pl.Datetime("us")))
+    judged = judge(recent.with_columns(some.otherwise("day").alias("day")), time="day", **FEW)
+    (note,) = notes(judged, "before 1990")
+    assert note.startswith("times ('day') before 1990 or after 2100 in 1 row of 600 (all are from ")
+    assert "in 600 rows of 600" in notes(judge(log, time="day", **FEW), "before 1990")[0]
+    order = judge(log.with_columns(day=pl.int_range(pl.len()) % 31), time="day", **FEW)
+    (note,) = notes(order, "epochs")
+    assert note.startswith("times ('day') are numbers from 0 to 30, which are no epochs")
+    dates = judge(log.with_columns(day=20_260_100 + pl.int_range(pl.len()) % 31), time="day", **FEW)
+    (note,) = notes(dates, "epochs")
+    assert note.endswith("; dates are written 2026-01-05")
+    day = pl.col("day")
+    for at in (day, day.dt.epoch("s"), day.dt.epoch("ns").cast(pl.String), day.cast(pl.Date)):
+        assert not notes(judge(recent.with_columns(day=at), time="day", **FEW), "'day'")
+
+
+def test_rows_without_a_group_are_counted(log: pl.DataFrame, tmp_path: Path) -> None:
+    some = log.with_columns(user=pl.when(pl.int_range(pl.len()) >= 150).then("user"))
+    told = ["'user' is missing on 150 rows of 600 (25 %): each is a group of its own for "
+            "intervals, and in none for GAUC"]  # fmt: skip
+    judged = judge(some, group="user", **FEW)
+    assert notes(judged, "is missing on") == told
+    assert judged.units > some["user"].n_unique()
+    some.write_csv(tmp_path / "log.csv")
+    assert notes(judge(tmp_path / "log.csv", group="user", **FEW), "is missing on") == told
+    assert not notes(judge(log, group="user", **FEW), "is missing on")
+    assert not notes(judge(some, **FEW), "is missing on")
+
+
+def test_a_pctcvr_of_its_own_is_told(log: pl.DataFrame) -> None:
+    product = pl.col("pctr_a") * pl.col("pcvr_a")
+    a_third = pl.int_range(pl.len()) < 200
+    wrong = log.with_columns(pctcvr_a=pl.when(a_third).then(product / 2).otherwise(product))
+    (note,) = notes(judge(wrong, **FEW), "pCTCVR differs")
+    largest = float((wrong["pctcvr_a"] - wrong["pctr_a"] * wrong["pcvr_a"]).abs().max())  # type: ignore[arg-type]
+    assert note.startswith(
+        f"pCTCVR differs from pCTR x pCVR of a on 200 rows of 600 (33 %, by up to {largest:.2g})"
+    )
+    for decimals in (2, 4, 6):
+        names = ["pctr_a", "pcvr_a", "pctcvr_a"]
+        right = log.with_columns(pctcvr_a=product).with_columns(pl.col(names).round(decimals))
+        assert not notes(judge(right, **FEW), "pCTCVR differs")
+    singles = log.with_columns(pctcvr_a=product).cast({"pctcvr_a": pl.Float32})
+    assert not notes(judge(singles, **FEW), "pCTCVR differs")
+
+
+def test_the_model_to_beat_is_named_where_nobody_named_it(log: pl.DataFrame) -> None:
+    first = notes(judge(log, **FEW), "compared with '")
+    assert first == ["compared with 'a' (the first; another with against)"]
+    turned = log.select(reversed(log.columns))
+    assert notes(judge(turned, **FEW), "compared with '")[0].startswith("compared with 'b'")
+    assert not notes(judge(turned, against="a", **FEW), "compared with '")
+    assert not notes(judge(log.drop("pctr_b", "pcvr_b"), **FEW), "compared with '")

@@ -15,6 +15,7 @@ from postclick.data.schema import LogSchema
 from postclick.data.schema.read_options import read_settings
 from postclick.data.schema.reading import ReadSettings, SchemaReading
 from postclick.errors import InputError
+from postclick.judgements import notes
 from postclick.judgements.command import judge_again
 from postclick.judgements.models import Model, ModelsLike, models_of, predicts_clicks
 from postclick.judgements.plan import FIT, OWN, Plan
@@ -166,6 +167,8 @@ def judge(
     judged = plan.judged(source, reporter)
     if randomised_log is not None:
         judged = replace(judged, randomised=_other(plan, randomised_log, known, read, reporter))
+    findings = (*notes.baseline(judged.models, against), *judged.findings)
+    judged = replace(judged, findings=findings)
     command = judge_again(asked, judge.__kwdefaults__ or {})
     judged = replace(judged, command=command, seconds=clock.perf_counter() - began)
     if out is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from postclick.judging.predicted.agreement import Agreement
 from postclick.judging.predicted.compared import LEAST
 from postclick.judging.predicted.result import JudgedLog
-from postclick.spelling import counted
+from postclick.spelling import counted, option
 
 # Intervals over fewer groups hold less often than they say.
 FEW_GROUPS = 60
@@ -63,3 +64,46 @@ def lacking(rows: Mapping[tuple[str, str], int], unclicked: int) -> list[str]:
         f"missing on impressions without a click: {told}; figures over all impressions that need "
         "it are left out, those on clicked ones are not"
     ]
+
+
+def disagreeing(agreement: Mapping[str, Agreement]) -> list[str]:
+    """Models whose pCTCVR is not the product of pCTR and pCVR, and how far from it."""
+    told = [
+        f"of {name} on {counted(one.differ, 'row')} of {one.rows:,} "
+        f"({percent(one.differ, one.rows)}, by up to {one.largest:.2g})"
+        for name, one in agreement.items()
+        if one.differ
+    ]
+    if not told:
+        return []
+    return [
+        f"pCTCVR differs from pCTR x pCVR {', '.join(told)}: each of the three is judged as it was "
+        "given"
+    ]
+
+
+def groupless(column: str | None, rows: int, of: int) -> list[str]:
+    """Rows whose group is missing, and what becomes of them."""
+    if not rows:
+        return []
+    return [
+        f"{column!r} is missing on {counted(rows, 'row')} of {of:,} ({percent(rows, of)}): each is "
+        "a group of its own for intervals, and in none for GAUC"
+    ]
+
+
+def baseline(models: Sequence[str], against: str | None) -> list[str]:
+    """Which model the others are compared with, where nobody said so."""
+    if against is not None or len(models) < 2:
+        return []
+    return [f"compared with {models[0]!r} (the first; another with {option('against')})"]
+
+
+def percent(part: int, of: int) -> str:
+    """A share in percent, to two digits that count.
+
+    >>> percent(1, 1), percent(1, 3), percent(1, 20000)
+    ('100 %', '33 %', '0.005 %')
+    """
+    many = 100 * part / of
+    return f"{many:.0f} %" if many >= 9.5 else f"{many:.2g} %"

@@ -88,7 +88,10 @@ class Plan:
                 judged = replace(judged, randomised=part)
         findings = (
             *self._findings(log),
+            *judged.findings,
             *notes.lacking(log.lacking, judged.rows - judged.clicks),
+            *notes.disagreeing(log.agreement),
+            *notes.groupless(self.roles.group, log.groupless, judged.rows),
             *notes.weights(self.roles.weight, judged, weight),
             *notes.infinite(judged),
             *notes.few_groups(judged),

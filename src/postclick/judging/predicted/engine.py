@@ -17,7 +17,7 @@ from postclick.judging.predicted.answer import answer_of
 from postclick.judging.predicted.clicked import ClickedCollector, ClickedRows
 from postclick.judging.predicted.columns import KINDS
 from postclick.judging.predicted.compared import Compared
-from postclick.judging.predicted.features import Feature, Segments, Time, feature_for
+from postclick.judging.predicted.features import Feature, Segments, feature_for
 from postclick.judging.predicted.measure import ModelMeasure
 from postclick.judging.predicted.prediction_buckets import PredictionBuckets
 from postclick.judging.predicted.quantities import Labels, asked_for
@@ -25,6 +25,7 @@ from postclick.judging.predicted.result import Bucket, JudgedLog, SegmentFigure
 from postclick.judging.predicted.rows import JudgedRows, Predicted
 from postclick.judging.predicted.segment_totals import SegmentTotals
 from postclick.judging.predicted.spool import Columns, Spool
+from postclick.judging.predicted.time_feature import Time
 from postclick.judging.predicted.units import UNITS
 from postclick.judging.predicted.whole_space import WholeSpace, by_exposure
 from postclick.metrics.catalogue import METRICS
@@ -168,6 +169,7 @@ class Engine:
             differences=tuple(compared.differences()),
             segments=tuple(self._segment_figures(totals, segments, clicked)),
             buckets=tuple(self._all_buckets(clicked)),
+            findings=tuple(note for one in self._features.values() for note in one.notes()),
             entire=None if self._whole is None else self._whole.estimates(clicked),
             balance=None if self._whole is None else self._whole.balance(),
             exposure=self._exposure(totals, segments, clicked),

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from postclick.data.read.values.canonical_text import to_text
 from postclick.data.read.values.numbers import to_number
-from postclick.data.read.values.times import KINDS as TIME_KINDS
-from postclick.data.read.values.times import to_time
 from postclick.data.read.values.value_rules import ValueRules
 from postclick.errors import InputError
 from postclick.judging.predicted.even_sample import EvenSample
@@ -27,8 +25,6 @@ DISTINCT, BUCKETS = 20, 10
 MOST_VALUES = 100_000
 # Numbers that are kept to find the buckets by.
 SAMPLE = 200_000
-HOUR = 3_600_000_000  # microseconds
-DAY, WEEK = 24 * HOUR, 7 * 24 * HOUR
 Kind = Literal["categorical", "numeric", "time"]
 Arrays = NDArray[Any]
 
@@ -65,6 +61,10 @@ class Feature(ABC):
     @abstractmethod
     def of(self, read: Arrays) -> NDArray[np.int64]:
         """The segment of each row, from what `read` gave."""
+
+    def notes(self) -> list[str]:
+        """What a reader should know of how it was read, once it is settled."""
+        return []
 
 
 class Category(Feature):
@@ -174,70 +174,6 @@ class Number(Feature):
         number = np.searchsorted(self._edges, read, side="right")
         number[np.isnan(read)] = self._known
         return number.astype(np.int64)
-
-
-class Time(Feature):
-    """Moments by hour, day or week, whichever gives at most some forty; ordinals as numbers."""
-
-    kind: Kind = "time"
-
-    def __init__(self, name: str, rules: ValueRules) -> None:
-        super().__init__(name, rules)
-        self._first, self._last, self._missing = np.inf, -np.inf, False
-        self._ordinals = False
-        self._width = float(DAY)
-
-    def read(self, column: pl.Series) -> NDArray[np.float64]:
-        times = to_time(column, self.rules)
-        if times.unreadable.rows:
-            raise InputError(
-                f"time column {self.name!r} holds {times.unreadable.examples[0]}, which is no "
-                f"moment: write 2026-01-05 or 2026-01-05T10:30, or leave out {option('time')}"
-            )
-        kinds = set(times.kind.unique().to_list())
-        self._ordinals |= TIME_KINDS.index("ordinals") in kinds
-        values = times.time.fill_null(np.nan).to_numpy()
-        known = values[~np.isnan(values)]
-        self._missing |= known.size < values.size
-        if known.size:
-            self._first = min(self._first, float(known.min()))
-            self._last = max(self._last, float(known.max()))
-        return values
-
-    def settle(self) -> Segments:
-        if self._last < self._first:
-            return Segments((MISSING,), (1,))
-        span = self._last - self._first
-        if self._ordinals:
-            self._width = max(1.0, np.ceil((span + 1) / 40))
-        else:
-            widths = (HOUR, DAY, WEEK)
-            fitting = (w for w in widths if span // w < 40)
-            self._width = float(next(fitting, WEEK * max(1.0, np.ceil(span / WEEK / 40))))
-        # 1970-01-05 was the first Monday.
-        offset = 4 * DAY if self._width % WEEK == 0 and not self._ordinals else 0
-        self._first = np.floor((self._first - offset) / self._width) * self._width + offset
-        count = int((self._last - self._first) // self._width) + 1
-        names = [self._called(self._first + k * self._width) for k in range(count)]
-        names += [MISSING] if self._missing else []
-        return Segments(tuple(names), (1,) * len(names))
-
-    def _called(self, start: float) -> str:
-        if self._ordinals:
-            return f"from {start:.0f}" if self._width > 1 else f"{start:.0f}"
-        at = pl.Series([int(start)]).cast(pl.Datetime("us"))
-        if self._width < DAY:
-            return str(at.dt.strftime("%Y-%m-%d %Hh")[0])
-        day = str(at.dt.strftime("%Y-%m-%d")[0])
-        return day if self._width == DAY else f"week(s) from {day}"
-
-    def of(self, read: Arrays) -> NDArray[np.int64]:
-        missing = np.isnan(read)
-        if not np.isfinite(self._first):
-            return np.zeros(read.size, np.int64)
-        count = int((self._last - self._first) // self._width) + 1
-        found = np.where(missing, count, (np.where(missing, 0, read) - self._first) // self._width)
-        return found.astype(np.int64)
 
 
 def feature_for(

@@ -15,10 +15,12 @@ from postclick.data.read.values.sample_weight import LARGEST_WEIGHT, to_weight
 from postclick.data.read.values.value_rules import ValueRules
 from postclick.errors import InputError
 from postclick.judging.entire import FittedPropensity
+from postclick.judging.predicted.agreement import Agreement
 from postclick.judging.predicted.columns import KINDS, ModelColumns, Roles
 from postclick.judging.predicted.rows import JudgedRows, Predicted
 from postclick.judging.predicted.units import group_hash, units_of
 from postclick.judging.scorer import Scorer
+from postclick.metrics.gauc import NO_GROUP
 from postclick.spelling import option
 
 OnBadRows = Literal["error", "drop"]
@@ -32,6 +34,8 @@ class LogOfPredictions:
     Attributes:
         dropped: rows that were left out so far, by what was wrong with them.
         lacking: rows without a click that lack a prediction so far, by model and kind.
+        agreement: of pCTCVR with pCTR x pCVR so far, by model.
+        groupless: rows without a group so far.
 
     Raises:
         InputError: a column that a role or a model names is not there.
@@ -53,6 +57,8 @@ class LogOfPredictions:
         self._fitted = fitted
         self.dropped: dict[str, int] = {}
         self.lacking: dict[tuple[str, str], int] = {}
+        self.agreement = {name: Agreement() for name in models}
+        self.groupless = 0
         self._rules = rules or ValueRules(decimal="," if source.decimal == "," else ".")
         self._drop = on_bad_rows == "drop"
         read = [c for model in models.values() for c in columns_of(model)]
@@ -81,6 +87,7 @@ class LogOfPredictions:
             frame, numbers = frame.filter(pl.Series(good)), numbers[good]
             click, conversion = click[good], conversion[good]
         group = None if roles.group is None else group_hash(frame[roles.group], self._rules)
+        self.groupless += 0 if group is None else int(np.count_nonzero(group == NO_GROUP))
         values = [(f"by {name}", name) for name in roles.by]
         values += [(f"feature {name}", name) for name in roles.features if name not in roles.by]
         values += [(role, getattr(roles, role) or "") for role in ("time", "exposure")]
@@ -183,7 +190,9 @@ class LogOfPredictions:
         }
         for kind, rows in lacking.items():
             self.lacking[name, kind] = self.lacking.get((name, kind), 0) + rows
-        return Predicted(**found, on_clicks=frozenset(lacking))
+        predicted = Predicted(**found, on_clicks=frozenset(lacking))
+        self.agreement[name].add(predicted)
+        return predicted
 
     def _probability(
         self,
