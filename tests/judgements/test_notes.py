@@ -134,3 +134,18 @@ def test_the_model_to_beat_is_named_where_nobody_named_it(log: pl.DataFrame) -> 
     assert notes(judge(turned, **FEW), "compared with '")[0].startswith("compared with 'b'")
     assert not notes(judge(turned, against="a", **FEW), "compared with '")
     assert not notes(judge(log.drop("pctr_b", "pcvr_b"), **FEW), "compared with '")
+
+
+def test_read_options_are_heeded_or_refused(log: pl.DataFrame, tmp_path: Path) -> None:
+    names = ["pctr_a", "pcvr_a", "price"]
+    comma = log.with_columns(pl.col(names).cast(pl.String).str.replace(".", ",", literal=True))
+    comma.write_parquet(tmp_path / "log.parquet")
+    found = judge(tmp_path / "log.parquet", by="price", read=["decimal=,"], **FEW)
+    plain = judge(log, by="price", **FEW)
+    assert found.value("a", "cvr_nll") == pytest.approx(plain.value("a", "cvr_nll"))
+    assert [one.value for one in found.segments] == [one.value for one in plain.segments]
+    with pytest.raises(InputError) as refused:
+        judge(tmp_path / "log.parquet", read=["decimal=,", "separator=;"], **FEW)
+    assert "log.parquet is no text with a separator of its own" in str(refused.value)
+    log.write_csv(tmp_path / "log.csv", separator=";")
+    judge(tmp_path / "log.csv", read=["separator=;"], randomised_log=log, **FEW)

@@ -8,6 +8,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from postclick.data.read.heeded import decimal_of, require_heeded
 from postclick.data.read.log_source import LogSource
 from postclick.data.read.opening import LogLike, open_log
 from postclick.data.read.values.value_rules import ValueRules
@@ -124,6 +125,10 @@ def judge(
     if known is None and scorer is not None:
         known = scorer.log_schema
         source = open_log(*logs, read=_reading(known, read))
+    second = None
+    if randomised_log is not None:
+        second = open_log(randomised_log, read=_reading(known, read))
+    require_heeded(read, source, second)
     opened = _against_first(opened, against)
     if propensity == OWN and not any(predicts_clicks(one) for one in opened.values()):
         raise InputError(
@@ -154,7 +159,8 @@ def judge(
     plan = Plan(
         models=opened,
         roles=_roles(known, source, given),
-        rules=_rules(known, source),
+        rules=_rules(known, decimal_of(read, source)),
+        read=read,
         numeric=_numeric(known),
         propensity=propensity,
         clip=clip,
@@ -165,8 +171,8 @@ def judge(
         seed=seed,
     )
     judged = plan.judged(source, reporter)
-    if randomised_log is not None:
-        judged = replace(judged, randomised=_other(plan, randomised_log, known, read, reporter))
+    if second is not None:
+        judged = replace(judged, randomised=_other(plan, second, known, reporter))
     findings = (*notes.baseline(judged.models, against), *judged.findings)
     judged = replace(judged, findings=findings)
     command = judge_again(asked, judge.__kwdefaults__ or {})
@@ -223,12 +229,10 @@ def _roles(schema: LogSchema | None, source: LogSource, given: Mapping[str, obje
     return roles_of(schema, source.columns, **given)
 
 
-def _rules(schema: LogSchema | None, source: LogSource) -> ValueRules:
+def _rules(schema: LogSchema | None, decimal: str | None) -> ValueRules:
     """How values are read: as the schema says, with the decimals that the log is seen to use."""
     rules = ValueRules() if schema is None else ValueRules.of(schema)
-    if source.decimal is None:
-        return rules
-    return replace(rules, decimal="," if source.decimal == "," else ".")
+    return rules if decimal is None else replace(rules, decimal="," if decimal == "," else ".")
 
 
 def _numeric(schema: LogSchema | None) -> dict[str, bool]:
@@ -240,14 +244,9 @@ def _numeric(schema: LogSchema | None) -> dict[str, bool]:
 
 
 def _other(
-    plan: Plan,
-    log: LogLike,
-    schema: LogSchema | None,
-    read: Sequence[str],
-    reporter: Reporter,
+    plan: Plan, source: LogSource, schema: LogSchema | None, reporter: Reporter
 ) -> JudgedLog:
     """A second log, by those of the roles whose columns it has."""
-    source = open_log(log, read=_reading(schema, read))
     names = (one.name for one in fields(Roles) if one.name not in ("click", "conversion"))
     lacking: dict[str, Any] = {
         name: None
@@ -256,5 +255,5 @@ def _other(
     }
     lacking["by"] = tuple(name for name in plan.roles.by if name in source.columns)
     roles = replace(plan.roles, **{**lacking, "features": (), "randomised": None})
-    rules = _rules(schema, source)
+    rules = _rules(schema, decimal_of(plan.read, source))
     return replace(plan, roles=roles, rules=rules, propensity=None).judged(source, reporter)

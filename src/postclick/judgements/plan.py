@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from postclick.data.read.heeded import decimal_of
 from postclick.data.read.log_source import LogSource
 from postclick.data.read.read_ahead import read_ahead
 from postclick.data.read.values.value_rules import ValueRules
@@ -34,6 +35,7 @@ class Plan:
     Attributes:
         models: by name, the one to beat first.
         numeric: of features, whether they are numbers, where a schema says so.
+        read: how text is written, `KEY=VALUE` each.
         propensity: "fit", "pctr", a column, or None where the entire space is not asked for.
     """
 
@@ -48,6 +50,7 @@ class Plan:
     level: float
     resamples: int
     seed: int
+    read: Sequence[str] = ()
 
     def judged(self, source: LogSource, reporter: Reporter) -> JudgedLog:
         """Read the log, once, or twice to fit a propensity, and judge it.
@@ -56,7 +59,11 @@ class Plan:
             InputError: a value cannot be used, or there is no row.
         """
         fitted = self._fitted(source, reporter) if self.propensity == FIT else None
-        models = {name: _reading(one, source) for name, one in self.models.items()}
+        decimal = decimal_of(self.read, source)
+        models = {
+            name: one if isinstance(one, ModelColumns) else one.reading(decimal)
+            for name, one in self.models.items()
+        }
         log = LogOfPredictions(
             source,
             self.roles,
@@ -162,7 +169,3 @@ class Plan:
                 f"{option('group')}, or intervals are too narrow"
             )
         return tuple(found)
-
-
-def _reading(model: Model, source: LogSource) -> Model:
-    return model if isinstance(model, ModelColumns) else model.reading(source.decimal)
