@@ -176,6 +176,27 @@ CASES: dict[str, tuple[Change, dict[str, Any], list[str], Change, dict[str, Any]
     "a model without a name": (
         same, {"models": [""]}, ["names no model", "NAME=FOLDER"], same, {"models": None},
     ),
+    "a column without what it predicts": (
+        lambda log: log.rename({"pcvr": "tf_score"}),
+        {"models": ["tf=tf_score"]},
+        ["'tf_score' is a column of the log", "say model tf=pcvr:tf_score"],
+        same,
+        {"models": ["tf=pcvr:tf_score"]},
+    ),
+    "columns without what they predict": (
+        lambda log: log.rename({"pcvr": "of_clicks", "pctr": "tf_ctr"}),
+        {"models": {"tf": "of_clicks, tf_ctr"}},
+        ["are columns of the log", "say model tf=pcvr:of_clicks,pctr:tf_ctr"],
+        same,
+        {"models": ["tf=pcvr:of_clicks,pctr:tf_ctr"]},
+    ),
+    "a column as a model": (
+        same,
+        {"models": ["pctr"]},
+        ["'pctr' is a column of the log", "say model NAME=pctr:pctr"],
+        same,
+        {"models": ["NAME=pctr:pctr"]},
+    ),
     "a model without a folder": (
         same, {"models": ["a="]}, ["'a=' names no model"], same, {"models": ["a=pcvr:pcvr"]},
     ),
