@@ -30,8 +30,8 @@ from postclick.judgements.page.words import (
     rate,
     shortened,
 )
-from postclick.judging.predicted.features import MISSING
 from postclick.judging.predicted.result import SegmentFigure
+from postclick.judging.value_names import MISSING
 
 ByValue = dict[str, dict[str, SegmentFigure]]
 # Labels of a time axis; more do not fit beside each other on a phone.

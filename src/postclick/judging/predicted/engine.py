@@ -17,7 +17,8 @@ from postclick.judging.predicted.answer import answer_of
 from postclick.judging.predicted.clicked import ClickedCollector, ClickedRows
 from postclick.judging.predicted.columns import KINDS
 from postclick.judging.predicted.compared import Compared
-from postclick.judging.predicted.features import Feature, Segments, feature_for
+from postclick.judging.predicted.feature_for import feature_for
+from postclick.judging.predicted.features import Feature, Segments
 from postclick.judging.predicted.measure import ModelMeasure
 from postclick.judging.predicted.prediction_buckets import PredictionBuckets
 from postclick.judging.predicted.quantities import Labels, asked_for

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from postclick.data.read.values.times import DATES, ORDINAL, to_time
 from postclick.data.read.values.value_rules import ValueRules
 from postclick.errors import InputError
-from postclick.judging.predicted.features import MISSING, Arrays, Feature, Kind, Segments
+from postclick.judging.predicted.features import Arrays, Feature, Kind, Segments
+from postclick.judging.value_names import MISSING
 from postclick.spelling import counted, option
 
 HOUR = 3_600_000_000  # microseconds

@@ -16,9 +16,9 @@ from postclick.judging.entire import (
     estimate_entire,
 )
 from postclick.judging.predicted import clicked as seen
-from postclick.judging.predicted.features import MISSING
 from postclick.judging.predicted.rows import JudgedRows, Predicted
 from postclick.judging.predicted.units import UNITS
+from postclick.judging.value_names import MISSING
 
 # Whose propensities clicked rows are weighed by: a column or a fit, or each model's own pCTR.
 OWN = "pctr"
