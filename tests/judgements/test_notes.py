@@ -1,5 +1,6 @@
 """What a judgement says of the log beside its figures: one line each, on both outputs."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def test_weights_say_what_is_counted(log: pl.DataFrame) -> None:
     assert table.caption == "counts are of rows, PCOC is by weight"
     page = render(judged)
     assert "Rows, clicks and conversions are counted as recorded" in page
-    assert f"600 rows, which by weight stand for {total:,} impressions and " in page
+    assert f"600 rows, by weight {total:,} impressions and " in page
     assert "conversions by weight" in page
     assert ": 600 rows, " in page
     plain = judge(log, by=["shop"], **FEW)
@@ -149,3 +150,22 @@ def test_read_options_are_heeded_or_refused(log: pl.DataFrame, tmp_path: Path) -
     assert "log.parquet is no text with a separator of its own" in str(refused.value)
     log.write_csv(tmp_path / "log.csv", separator=";")
     judge(tmp_path / "log.csv", read=["separator=;"], randomised_log=log, **FEW)
+
+
+def test_one_is_not_called_several(tmp_path: Path) -> None:
+    """A log of one row of each kind: no count of 1 stands before a plural, on either output."""
+    log = predictions(300, seed=4)
+    one = pl.concat([
+        log.filter(pl.col("click") == 0)[:1],
+        log.filter((pl.col("click") == 1) & (pl.col("conversion") == 0))[:1],
+        log.filter(pl.col("conversion") == 1)[:1],
+    ])  # fmt: skip
+    single = one.filter(pl.col("conversion") == 1)
+    for part in (single, one.filter(pl.col("click") == 1), one):
+        judged = judge(
+            part, by=["shop"], group="user", propensity="pctr", exposure="position", **FEW
+        )
+        said = [*lines(judged), render(judged), judged.answer.sentence if judged.answer else ""]
+        said += [str(table.caption) for table in tables(judged)]
+        plural = r"\b(?<![\d.,])1 (rows|clicks|conversions|values|groups|impressions|models)\b"
+        assert not re.findall(plural, " ".join(said))

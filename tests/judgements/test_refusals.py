@@ -302,7 +302,7 @@ def test_rows_that_are_left_out_are_counted() -> None:
     log = at(7, "click", None)(one_model())
     judged = judge(log, on_bad_rows="drop", **FEW)
     assert judged.rows == 79
-    assert any(one.startswith("left out 1 rows: 'click'") for one in judged.findings)
+    assert any(one.startswith("left out 1 row: 'click'") for one in judged.findings)
 
 
 def test_rows_are_counted_through_chunks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,8 +39,9 @@ def weights(column: str | None, judged: JudgedLog, weight: float) -> list[str]:
     if column is None:
         return []
     return [
-        f"{counted(judged.rows, 'row')} stand for {weight:,.0f} impressions by {column!r}: rows, "
-        "clicks and conversions are counted as recorded; rates, PCOC, NLL and AUC are by weight"
+        f"{counted(judged.rows, 'row stands', 'rows stand')} for {weight:,.0f} impressions by "
+        f"{column!r}: rows, clicks and conversions are counted as recorded; rates, PCOC, NLL and "
+        "AUC are by weight"
     ]
 
 

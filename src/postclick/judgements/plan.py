@@ -22,7 +22,7 @@ from postclick.judging.predicted.read_rows import LogOfPredictions, OnBadRows
 from postclick.judging.predicted.result import JudgedLog
 from postclick.judging.predicted.whole_space import fitted_source
 from postclick.progress import Reporter
-from postclick.spelling import option
+from postclick.spelling import counted, option
 
 # Propensities that are no column: fitted here, or each model's own.
 FIT, OWN = "fit", "pctr"
@@ -156,7 +156,9 @@ class Plan:
 
     def _findings(self, log: LogOfPredictions) -> tuple[str, ...]:
         found = list(log.source.notes)
-        found += [f"left out {count:,} rows: {what}" for what, count in log.dropped.items()]
+        found += [
+            f"left out {counted(count, 'row')}: {what}" for what, count in log.dropped.items()
+        ]
         unknown = [n for n, one in self.models.items() if isinstance(one, ModelColumns)]
         if self.roles.exposure is not None and unknown:
             found.append(

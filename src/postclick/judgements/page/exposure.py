@@ -10,6 +10,7 @@ from postclick.judgements.page.table import Cell, Column, Table, count, measured
 from postclick.judgements.page.view import View
 from postclick.judgements.page.words import UNWEIGHTED, number, rate, shortened, with_ends
 from postclick.judging.exposure.words import probability
+from postclick.spelling import counted
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def _strips(view: View, name: str, found: dict[str, dict[str, Any]]) -> Strips |
     for model in models:
         for one in found[model]["values"]:
             ctr = "" if one["ctr"] is None else f"CTR {rate(one['ctr'])}, "
-            below = f"{ctr}{one['conversions']:,} of {one['rows']:,} clicks"
+            below = f"{ctr}{one['conversions']:,} of {counted(one['rows'], 'click')}"
             ends = Ends(one["pcoc"], one["low"], one["high"], view.colour(model), shortened(model))
             rows.setdefault(one["value"], (below, []))[1].append(ends)
     return ratio_strips(

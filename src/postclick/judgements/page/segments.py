@@ -32,6 +32,7 @@ from postclick.judgements.page.words import (
 )
 from postclick.judging.predicted.result import SegmentFigure
 from postclick.judging.value_names import MISSING
+from postclick.spelling import counted
 
 ByValue = dict[str, dict[str, SegmentFigure]]
 # Labels of a time axis; more do not fit beside each other on a phone.
@@ -145,9 +146,9 @@ def _pcoc_strips(
     rows = []
     for value, found in by_value.items():
         one = next(iter(found.values()))
-        below = f"{one.conversions:,} of {one.clicks:,} clicks"
+        below = f"{one.conversions:,} of {counted(one.clicks, 'click')}"
         if quantity == "ctr":
-            below = f"{one.clicks:,} clicks of {one.rows:,}"
+            below = f"{counted(one.clicks, 'click')} of {one.rows:,}"
         elif quantity == "ctcvr":
             below = f"{one.conversions:,} of {one.rows:,}"
         marks = [_ends(view, found[model]) for model in models if model in found]
@@ -194,7 +195,8 @@ def _pcoc_by_time(
                 # Beside each other, so that intervals of several models can be told apart.
                 x = _place(n, len(by_value), (k - (len(models) - 1) / 2) * 0.22)
                 ends = told(one.pcoc, one.low, one.high, 2)
-                hint = f"{value}, {shortened(model)}: PCOC {ends}, {one.conversions:,} conversions"
+                clicked = counted(one.conversions, "conversion")
+                hint = f"{value}, {shortened(model)}: PCOC {ends}, {clicked}"
                 points.append(point(x, axis, one.pcoc, one.low, one.high, hint))
         curves.append(Curve(shortened(model), view.colour(model), tuple(points)))
     return Chart(
@@ -221,7 +223,7 @@ def _rate_by_time(
         one = next(iter(found.values()))
         if one.observed is not None:
             x = _place(n, len(by_value))
-            hint = f"{value}: observed {rate(one.observed)}, {one.rows:,} rows"
+            hint = f"{value}: observed {rate(one.observed)}, {counted(one.rows, 'row')}"
             observed.append(Point(x, from_top(axis, one.observed), None, None, hint))
     curves = [Curve("observed", INK, tuple(observed))]
     for model in models:
