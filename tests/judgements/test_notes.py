@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import polars as pl
 import pytest
@@ -169,3 +170,37 @@ def test_one_is_not_called_several(tmp_path: Path) -> None:
         said += [str(table.caption) for table in tables(judged)]
         plural = r"\b(?<![\d.,])1 (rows|clicks|conversions|values|groups|impressions|models)\b"
         assert not re.findall(plural, " ".join(said))
+
+
+def test_estimators_have_one_name(log: pl.DataFrame) -> None:
+    judged = judge(log, propensity="pctr", **FEW)
+    assert judged.entire is not None
+    (table,) = (one for one in tables(judged) if "Entire space" in str(one.title))
+    names = list(table.columns[1].cells)
+    assert names == 2 * list(judged.entire["models"]["a"]["estimators"]) == ["snipw", "dr"] * 2
+    page = render(judged)
+    for name in ("snipw", "dr"):
+        assert f"<dt>{name}: " in page
+        assert f"all impressions, {name}" in page
+        assert f">{name}</td>" in page
+
+
+def test_a_notebook_shows_the_answer_and_the_main_figures(log: pl.DataFrame) -> None:
+    hostile = log.rename({f"p{kind}_b": f"p{kind}_<b>&" for kind in ("ctr", "cvr")})
+    judged = judge(hostile.drop("pctr_a"), group="user", **FEW)
+    page = judged._repr_html_()
+    root = ElementTree.fromstring(f"<div>{page}</div>")
+    assert judged.answer is not None
+    strong = root.find(".//strong")
+    assert strong is not None
+    assert "".join(strong.itertext()) == judged.answer.sentence.replace("`", "")
+    rows = [["".join(cell.itertext()) for cell in row] for row in root.iter("tr")]
+    assert rows[0] == ["model", "cvr_auc", "cvr_nll", "cvr_pcoc", "ctr_auc", "ctr_pcoc",
+                       "ctcvr_auc", "ctcvr_pcoc"]  # fmt: skip
+    assert [row[0] for row in rows[1:]] == ["a", "<b>&"]
+    assert rows[1][-4:] == [""] * 4
+    found = judged.figure("<b>&", "ctr_auc")
+    assert found is not None
+    assert rows[2][4] == f"{found.value:.4f}{found.low:.4f} to {found.high:.4f}"
+    none = judge(log.with_columns(conversion=pl.lit(0)), **FEW)._repr_html_()
+    assert "undefined</span>" in none

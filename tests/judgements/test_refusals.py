@@ -277,6 +277,13 @@ CASES: dict[str, tuple[Change, dict[str, Any], list[str], Change, dict[str, Any]
     "a bad clip": (same, {"clip": 1.5}, ["clip is 1.5"], same, {"clip": 0.01}),
     "no value": (same, {"top": 0}, ["top is 0", "1 or more"], same, {"top": 1}),
     "few resamples": (same, {"resamples": 3}, ["resamples is 3", "40"], same, {"resamples": 40}),
+    "resamples for no such level": (
+        same,
+        {"resamples": 199, "level": 0.99},
+        ["resamples is 199: give 200 or more", "level 0.99"],
+        same,
+        {"resamples": 200},
+    ),
     "an unknown rule for bad rows": (
         same, {"on_bad_rows": "skip"}, ["'skip'", "error or drop"], same, {"on_bad_rows": "drop"},
     ),

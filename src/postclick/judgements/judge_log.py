@@ -5,6 +5,7 @@ from __future__ import annotations
 import time as clock
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from postclick.progress import Reporter, Silent
 from postclick.spelling import option
 from postclick.suggest import meant
 
+# Quantiles of fewer say nothing.
+FEWEST_RESAMPLES = 40
 SchemaLike = LogSchema | str | Path | Mapping[str, Any]
 
 
@@ -93,7 +96,7 @@ def judge(
         randomised_log: another log, of random impressions alone.
         top: values of a category that are shown; the rest is one.
         level: of intervals.
-        resamples, seed: of the bootstrap.
+        resamples, seed: of the bootstrap; 40 resamples or more, and 2 / (1 - level).
         on_bad_rows: "drop" leaves rows out whose labels cannot be.
         calibrated: whether runs apply the calibrator that they have.
         read: how text files are written, `KEY=VALUE` each.
@@ -193,9 +196,14 @@ def _check_numbers(*, clip: float, level: float, top: int, resamples: int) -> No
         raise InputError(f"{option('clip')} is {clip}: give a least propensity, such as {CLIP}")
     if not 0 < level < 1:
         raise InputError(f"{option('level')} is {level}: give one between 0 and 1, such as .95")
-    for name, value, least in (("top", top, 1), ("resamples", resamples, 40)):
-        if value < least:
-            raise InputError(f"{option(name)} is {value}: give {least} or more")
+    if top < 1:
+        raise InputError(f"{option('top')} is {top}: give 1 or more")
+    least = max(FEWEST_RESAMPLES, ceil(2 / (1 - level) - 1e-6))
+    if resamples < least:
+        raise InputError(
+            f"{option('resamples')} is {resamples}: give {least:,} or more, or intervals of level "
+            f"{level:g} would rest on less than a resample on either side"
+        )
 
 
 def _schema(schema: SchemaLike) -> LogSchema:

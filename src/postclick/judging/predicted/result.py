@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from postclick.judging.predicted.notebook import notebook_html
 from postclick.metrics.metric import Space
 
 
@@ -158,6 +159,10 @@ class JudgedLog:
     randomised: "JudgedLog | None" = None
     command: str = ""
     seconds: float = 0.0
+
+    def _repr_html_(self) -> str:
+        """The answer and the main figures, in a notebook."""
+        return notebook_html(self)
 
     @property
     def weighted(self) -> bool:
