@@ -175,7 +175,9 @@ def judge(
     )
     judged = plan.judged(source, reporter)
     if second is not None:
-        judged = replace(judged, randomised=_other(plan, second, known, reporter))
+        other = _other(plan, second, known, reporter)
+        told = [f"randomised log: {one}" for one in other.findings if one not in judged.findings]
+        judged = replace(judged, randomised=other, findings=(*judged.findings, *told))
     findings = (*notes.baseline(judged.models, against), *judged.findings)
     judged = replace(judged, findings=findings)
     command = judge_again(asked, judge.__kwdefaults__ or {})

@@ -105,3 +105,25 @@ def test_pctcvr_alone_has_no_figure_on_clicked_rows(log: pl.DataFrame) -> None:
     alone = log.select("click", "conversion", pctcvr=pl.when(CLICKED).then("pcvr_a"))
     with pytest.raises(InputError, match="'pctcvr' .* is no probability"):
         judge(alone)
+
+
+def test_random_rows_are_judged_by_what_they_have(log: pl.DataFrame) -> None:
+    drawn = log.with_columns(drawn=pl.int_range(pl.len()) % 3 == 0)
+    whole = judge(drawn, randomised="drawn", **OPTIONS).randomised
+    some = drawn.with_columns(only(CLICKED | pl.col("drawn"), "pcvr_a"))
+    judged = judge(some, randomised="drawn", **OPTIONS)
+    assert judged.figure("a", "ctcvr_auc") is None
+    assert whole is not None
+    assert judged.randomised is not None
+    assert figures(judged.randomised) == figures(whole)
+    none = judge(drawn.with_columns(only(CLICKED, "pcvr_a")), randomised="drawn", **OPTIONS)
+    assert none.randomised is not None
+    assert none.randomised.figure("a", "ctcvr_auc") is None
+    assert none.randomised.value("a", "cvr_auc") == whole.value("a", "cvr_auc")
+    second = judge(log, randomised_log=log.with_columns(only(CLICKED, "pcvr_a")), **OPTIONS)
+    assert second.randomised is not None
+    assert second.randomised.figure("a", "ctcvr_auc") is None
+    assert any(
+        one.startswith("randomised log: missing on impressions without a click: pCVR of a")
+        for one in second.findings
+    )
