@@ -12,7 +12,6 @@ figures say nothing of the published log's content.
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from peak_memory import peak_megabytes
 
 USER = ("101", "121", "122", "124", "125", "126", "127", "128", "129")
 HISTORIES = ("109_14", "110_14", "127_14", "150_14")
@@ -89,9 +90,6 @@ def measure(folder: Path, preset: str, history_length: int | None) -> dict[str, 
         rows = sum(frame.height for frame in source.frames(source.columns))
         seconds.append(time.perf_counter() - start)
         processor.append(time.process_time() - start_processor)
-    # Linux counts the peak in kibibytes, macOS in bytes.
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     return {
         "preset": preset,
         "history_length": history_length,
@@ -100,7 +98,7 @@ def measure(folder: Path, preset: str, history_length: int | None) -> dict[str, 
         "next_pass_rows_per_s": round(rows / seconds[1]),
         "first_pass_cpu_s": round(processor[0], 2),
         "next_pass_cpu_s": round(processor[1], 2),
-        "peak_rss_mb": round(peak / 1e6),
+        "peak_rss_mb": round(peak_megabytes() * 1.048576),
     }
 
 

@@ -26,7 +26,6 @@ import argparse
 import contextlib
 import io
 import json
-import resource
 import shutil
 import tempfile
 import time
@@ -38,6 +37,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from peak_memory import peak_megabytes
 from postclick import RunSettings, train
 from postclick.data.batch import Batch
 from postclick.data.prepared import PreparedLog
@@ -237,15 +237,6 @@ def report(rounds: list[dict[str, dict[str, float]]]) -> dict[str, Any]:
         }
     floor = {part: round(ms, 3) for part, ms in middle["floor"].items()}
     return {"passes": passes, "floor": floor, "profile": profile}
-
-
-def peak_megabytes() -> float:
-    """The largest resident size of this process."""
-    status = Path("/proc/self/status")
-    if status.exists():  # what getrusage says there starts from the parent's size
-        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # macOS counts in bytes
 
 
 def main() -> None:

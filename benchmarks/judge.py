@@ -19,6 +19,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from peak_memory import peak_megabytes
+
 MODELS = ("a", "b", "c")
 
 
@@ -94,7 +96,7 @@ def run_part(part: str, path: str) -> None:
         "figures": found,
         "seconds": time.perf_counter() - began,
         "cpu": usage.ru_utime + usage.ru_stime,
-        "peak_mb": usage.ru_maxrss / 1024,
+        "peak_mb": peak_megabytes(),
     }
     print(json.dumps(told))
 

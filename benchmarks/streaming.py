@@ -12,13 +12,12 @@ alternate; ratios are medians over rounds of streamed over in-memory time.
 
 import argparse
 import json
-import resource
-import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from peak_memory import peak_megabytes
 from postclick.data import prepared
 from postclick.data.prepared import PreparedLog
 from workload import ONE_PASS, WORKLOAD_B, child, print_table, train_run, write_log
@@ -33,14 +32,8 @@ def log_bytes(log: PreparedLog) -> int:
     return log.split("train").rows * 4 * (len(log.manifest.ids) + 2)
 
 
-def peak_bytes() -> int:
-    """Most memory that this process has had; Linux counts in kibibytes, macOS in bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
 def generate(folder: Path, rows: int) -> dict[str, int]:
-    """In a process of its own as well: a process inherits the peak of the one that starts it."""
+    """In a process of its own as well."""
     shard = -(-rows // SHARDS // BATCH) * BATCH
     log = write_log(WORKLOAD_B, folder / "log", shard * SHARDS, 20_000, shard_rows=shard)
     write_log(WORKLOAD_B, folder / "control", BATCH, 20_000)
@@ -63,7 +56,11 @@ def measure(folder: Path, side: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         history = train_run(log, Path(scratch) / "run", "esmm", *SETTINGS).history
     first, second = (rows / record["rows_per_second"] for record in history)
-    return {"first_epoch_s": first, "next_epoch_s": second, "peak_bytes": peak_bytes()}
+    return {
+        "first_epoch_s": first,
+        "next_epoch_s": second,
+        "peak_bytes": int(peak_megabytes() * 2**20),
+    }
 
 
 def main() -> None:

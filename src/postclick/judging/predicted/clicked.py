@@ -115,8 +115,13 @@ class ClickedCollector:
         rows: JudgedRows,
         models: Mapping[str, Predicted],
         features: Mapping[str, NDArray[Any]],
+        *,
+        pctr: bool,
     ) -> None:
-        """Add the clicked ones of some rows; `features` as `Feature.read` gave them."""
+        """Add the clicked ones of some rows; `features` as `Feature.read` gave them.
+
+        `pctr` says whether what models predict of clicks is kept, too.
+        """
         clicked = np.flatnonzero(rows.click)
         self._take("row", "conversion", rows.conversion, clicked)
         self._take("row", "unit", rows.unit, clicked)
@@ -124,7 +129,7 @@ class ClickedCollector:
         self._take("row", "propensity", rows.propensity, clicked)
         for name, model in models.items():
             self._take("pcvr", name, model.pcvr, clicked)
-            self._take("pctr", name, model.pctr, clicked)
+            self._take("pctr", name, model.pctr if pctr else None, clicked)
         for name, values in features.items():
             self._take("feature", name, values, clicked)
 
@@ -136,8 +141,8 @@ class ClickedCollector:
 
     def clicked(self) -> ClickedRows:
         """All of them."""
-        whole = {key: np.concatenate(parts) for key, parts in self._parts.items()}
-        self._parts = {}
+        # Column by column, so that no more than one is held twice.
+        whole = {key: np.concatenate(self._parts.pop(key)) for key in list(self._parts)}
 
         def of(kind: str) -> dict[str, NDArray[Any]]:
             return {name: values for (of, name), values in whole.items() if of == kind}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from postclick.data.read.read_ahead import read_ahead
 from postclick.data.read.values.value_rules import ValueRules
 from postclick.judging.entire import CLIP
 from postclick.judging.exposure import exposure_test
@@ -107,7 +108,8 @@ class Engine:
             self._buckets[measure.name].sample(model)
         if self._whole is not None:
             self._whole.add(rows, models)
-        self._clicked.add(rows, models, values)
+        asks_pctr = self._whole is not None or EXPOSURE in self._features
+        self._clicked.add(rows, models, values, pctr=asks_pctr)
         self._spool.add(_columns(rows, values), rows.group)
 
     def _begin(self, rows: JudgedRows) -> None:
@@ -142,7 +144,8 @@ class Engine:
             measure.ready()
             self._buckets[measure.name].settle()
         with ThreadPoolExecutor(self._threads) as pool:
-            for piece in self._spool:
+            pieces = (_of_columns(piece, self._on_clicks) for piece in self._spool)
+            for piece in read_ahead(pieces):
                 self._add_piece(piece, totals, pool)
         for measure in self._measures:
             measure.finish()
@@ -178,9 +181,9 @@ class Engine:
         return replace(judged, answer=answer_of(judged))
 
     def _add_piece(
-        self, piece: Columns, totals: Mapping[str, SegmentTotals], pool: ThreadPoolExecutor
+        self, piece: Piece, totals: Mapping[str, SegmentTotals], pool: ThreadPoolExecutor
     ) -> None:
-        labels, models, unit = _of_columns(piece, self._on_clicks)
+        labels, models, unit = piece.labels, piece.models, piece.unit
 
         def measured(measure: ModelMeasure) -> None:
             model = models[measure.name]
@@ -189,7 +192,7 @@ class Engine:
 
         def cut(role: str) -> None:
             feature = self._features[role]
-            totals[role].add(feature.of(piece[f"value {role}"]), labels, models, unit)
+            totals[role].add(feature.of(piece.values[f"value {role}"]), labels, models, unit)
 
         tasks = [pool.submit(measured, one) for one in self._measures]
         tasks += [pool.submit(cut, role) for role in totals]
@@ -259,7 +262,7 @@ def _columns(rows: JudgedRows, values: Mapping[str, NDArray[Any]]) -> Columns:
         "label": rows.click.astype(np.uint8) + 2 * rows.conversion.astype(np.uint8),
         "unit": rows.unit,
     }
-    for name in ("group", "weight", "truth"):
+    for name in ("weight", "truth"):
         column = getattr(rows, name)
         if column is not None:
             found[name] = column.view(np.uint8) if column.dtype.kind == "b" else column
@@ -271,9 +274,17 @@ def _columns(rows: JudgedRows, values: Mapping[str, NDArray[Any]]) -> Columns:
     return found | {f"value {role}": one for role, one in values.items()}
 
 
-def _of_columns(
-    piece: Columns, on_clicks: Mapping[str, frozenset[str]]
-) -> tuple[Labels, dict[str, Predicted], NDArray[np.uint16]]:
+@dataclass(frozen=True)
+class Piece:
+    """Some rows, as they were put away; `values` holds features by `value ROLE`."""
+
+    labels: Labels
+    models: dict[str, Predicted]
+    unit: NDArray[np.uint16]
+    values: Columns
+
+
+def _of_columns(piece: Columns, on_clicks: Mapping[str, frozenset[str]]) -> Piece:
     """What `_columns` put away."""
     label, truth = piece["label"], piece.get("truth")
     if truth is not None and truth.dtype == np.uint8:
@@ -289,4 +300,5 @@ def _of_columns(
         name: Predicted(*(piece.get(f"{kind} {name}") for kind in KINDS), on_clicks=part).complete()
         for name, part in on_clicks.items()
     }
-    return labels, models, piece["unit"]
+    values = {name: column for name, column in piece.items() if name.startswith("value ")}
+    return Piece(labels, models, piece["unit"], values)

@@ -45,12 +45,12 @@ class Positives:
     def ranking(self, units: int) -> StreamedAuc:
         if not self.score:
             return StreamedAuc(np.zeros(0), None, np.zeros(0, np.int64), units)
-        score, unit = np.concatenate(self.score), np.concatenate(self.unit)
         mass = None
         if any(one is not None for one in self.mass):
             pieces = zip(self.mass, self.score, strict=True)
             mass = np.concatenate([np.ones(s.size) if m is None else m for m, s in pieces])
-        self.score, self.mass, self.unit = [], [], []
+        score, self.score, self.mass = np.concatenate(self.score), [], []
+        unit, self.unit = np.concatenate(self.unit), []
         return StreamedAuc(score, mass, unit, units)
 
 

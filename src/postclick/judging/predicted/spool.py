@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,10 @@ from numpy.typing import NDArray
 # Beyond so many bytes rows go to files, so that memory does not grow with the log.
 MEMORY_BYTES = 256 << 20
 PARTS = 64
+# A part with more rows than this is parted again before it is read, so that a piece is small
+# however long the log is; one group's rows stay together, how many they be.
+PIECE_ROWS = 1 << 20
+LEVELS = 3
 Columns = dict[str, NDArray[Any]]
 
 
@@ -28,8 +33,18 @@ class Spool:
     [[1.0, 2.0]]
     """
 
-    def __init__(self, memory_bytes: int = MEMORY_BYTES) -> None:
+    def __init__(
+        self,
+        memory_bytes: int = MEMORY_BYTES,
+        piece_rows: int = PIECE_ROWS,
+        parts: int = PARTS,
+        *,
+        parted: tuple[int, ...] = (),
+    ) -> None:
+        """`parted` holds into how many parts the rows were cut before, by the same groups."""
         self._limit, self._held, self._grouped = memory_bytes, 0, False
+        self._piece_rows, self._parts, self._parted = piece_rows, parts, parted
+        self._rows = np.zeros(parts, np.int64)
         self._pieces: dict[int, list[Columns]] = {}
         self._folder: TemporaryDirectory[str] | None = None
         self._writers: dict[int, Any] = {}
@@ -50,14 +65,18 @@ class Spool:
             self._folder.cleanup()
 
     def add(self, columns: Mapping[str, NDArray[Any]], group: NDArray[np.int64] | None) -> None:
-        """Put rows away; those with one number in `group` come back in one piece."""
+        """Put rows away; those with one number in `group` come back in one piece, 0 is none.
+
+        The numbers are among the columns of a piece, as `group`.
+        """
         if group is None:
             self._add(0, dict(columns))
             return
         self._grouped = True
-        part = (group.view(np.uint64) % np.uint64(PARTS)).astype(np.uint8)
+        columns = {**columns, "group": group}
+        part = self._part_of(group)
         order = np.argsort(part, kind="stable")
-        ends = np.cumsum(np.bincount(part, minlength=PARTS))
+        ends = np.cumsum(np.bincount(part, minlength=self._parts))
         for number, rows in enumerate(np.split(order, ends[:-1])):
             if rows.size:
                 self._add(number, {name: column[rows] for name, column in columns.items()})
@@ -68,13 +87,28 @@ class Spool:
             writer.close()
         for number in sorted({*self._pieces, *self._writers}):
             pieces = self._stored(number)
-            if self._grouped:
+            times = int(self._rows[number] // self._piece_rows)
+            if self._grouped and times and len(self._parted) < LEVELS:
+                parts, parted = min(2 * times, PARTS), (*self._parted, self._parts)
+                with Spool(self._limit // 4, self._piece_rows, parts, parted=parted) as finer:
+                    for piece in pieces:
+                        finer.add(piece, piece["group"])
+                    yield from finer
+            elif self._grouped:
                 whole = list(pieces)
                 yield {name: np.concatenate([one[name] for one in whole]) for name in whole[0]}
             else:
                 yield from pieces
 
+    def _part_of(self, group: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """The part of each row, by what of its number has not parted the rows before."""
+        part = group.view(np.uint64) // np.uint64(math.prod(self._parted)) % np.uint64(self._parts)
+        alone = np.flatnonzero(group == 0)
+        part[alone] = alone % self._parts
+        return part.astype(np.uint8)
+
     def _add(self, number: int, columns: Columns) -> None:
+        self._rows[number] += next(iter(columns.values())).size
         self._pieces.setdefault(number, []).append(columns)
         self._held += sum(column.nbytes for column in columns.values())
         if self._held > self._limit:

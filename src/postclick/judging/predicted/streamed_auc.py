@@ -75,11 +75,10 @@ class StreamedAuc:
         order = np.argsort(score)
         self._score, self._unit, self._units = score[order], unit[order], units
         self._mass = None if mass is None else mass[order].astype(np.float64)
-        weight = np.ones(score.size) if self._mass is None else self._mass
-        # Whole numbers up to 2^53 are exact in float64, so counts are.
-        self._passed = np.concatenate(([0.0], np.cumsum(weight)))
-        self._below = np.zeros(score.size + 1)
-        self._up_to = np.zeros(score.size + 1)
+        # The mass of positives before each place; without masses that is the place itself.
+        self._passed = None if self._mass is None else _before(self._mass)
+        # Twice the mass of negatives that came in at each place, half of it before a tie.
+        self._came = np.zeros(score.size + 1)
         self._outranked, self._negative = np.zeros(units), np.zeros(units)
 
     def add(self, score: NDArray[Any], mass: NDArray[Any] | None, unit: Units) -> None:
@@ -89,27 +88,37 @@ class StreamedAuc:
         order = np.argsort(score)
         sorted_scores = score[order]
         left = np.searchsorted(self._score, sorted_scores, side="left")
-        right = left.copy()
+        right = left
         inside = np.flatnonzero(left < self._score.size)
         tied = inside[self._score[left[inside]] == sorted_scores[inside]]
-        right[tied] = np.searchsorted(self._score, sorted_scores[tied], side="right")
+        if tied.size:
+            right = left.copy()
+            right[tied] = np.searchsorted(self._score, sorted_scores[tied], side="right")
         weight = None if mass is None else mass[order].astype(np.float64)
-        _add_at(self._below, right, weight)
-        _add_at(self._up_to, left, weight)
-        above = self._passed[-1] - 0.5 * (self._passed[left] + self._passed[right])
+        _add_at(self._came, left, weight, 1.0 if tied.size else 2.0)
+        if tied.size:
+            _add_at(self._came, right, weight, 1.0)
+        passed = 0.5 * (left + right) if tied.size else left
+        if self._passed is not None:
+            passed = 0.5 * (self._passed[left] + self._passed[right])
+        above = self._positives - passed
         of_row = unit[order]
         self._outranked += np.bincount(
             of_row, above if weight is None else above * weight, self._units
         )
         self._negative += np.bincount(of_row, weight, self._units)
 
+    @property
+    def _positives(self) -> float:
+        return float(self._score.size if self._passed is None else self._passed[-1])
+
     def parts(self) -> AucParts:
         """The AUC of all rows so far, and each unit's part in it."""
-        positives, negatives = float(self._passed[-1]), float(self._negative.sum())
+        positives, negatives = self._positives, float(self._negative.sum())
         if not positives or not negatives:
             return AucParts(None, np.zeros(self._units), positives, negatives)
         # Twice the mass of negatives below each positive, ties half.
-        doubled = np.cumsum(self._below)[:-1] + np.cumsum(self._up_to)[:-1]
+        doubled = np.cumsum(self._came)[:-1]
         won = 0.5 * doubled if self._mass is None else 0.5 * doubled * self._mass
         pairs = positives * negatives
         value = min(max(float(won.sum()) / pairs, 0.0), 1.0)
@@ -120,13 +129,21 @@ class StreamedAuc:
         return AucParts(value, influence, positives, negatives)
 
 
-def _add_at(sums: Floats, place: NDArray[np.int64], weight: Floats | None) -> None:
+def _before(mass: Floats) -> Floats:
+    """`(m + 1,)`: what comes before each place, and all of it."""
+    found = np.zeros(mass.size + 1)
+    np.cumsum(mass, out=found[1:])
+    return found
+
+
+def _add_at(sums: Floats, place: NDArray[np.int64], weight: Floats | None, factor: float) -> None:
     """Add weights (1 each without) at places that rise, `(k,)`, in time that goes by k alone."""
     starts = np.flatnonzero(np.concatenate(([True], place[1:] != place[:-1])))
     if weight is None:
-        sums[place[starts]] += np.diff(np.append(starts, place.size))
+        added = np.diff(starts, append=place.size)
     else:
-        sums[place[starts]] += np.add.reduceat(weight, starts)
+        added = np.add.reduceat(weight, starts)
+    sums[place[starts]] += factor * added
 
 
 def auc_parts(
