@@ -176,6 +176,27 @@ CASES: dict[str, tuple[Change, dict[str, Any], list[str], Change, dict[str, Any]
     "a model without a name": (
         same, {"models": [""]}, ["names no model", "NAME=FOLDER"], same, {"models": None},
     ),
+    "a column without what it predicts": (
+        lambda log: log.rename({"pcvr": "tf_score"}),
+        {"models": ["tf=tf_score"]},
+        ["'tf_score' is a column of the log", "say model tf=pcvr:tf_score"],
+        same,
+        {"models": ["tf=pcvr:tf_score"]},
+    ),
+    "columns without what they predict": (
+        lambda log: log.rename({"pcvr": "of_clicks", "pctr": "tf_ctr"}),
+        {"models": {"tf": "of_clicks, tf_ctr"}},
+        ["are columns of the log", "say model tf=pcvr:of_clicks,pctr:tf_ctr"],
+        same,
+        {"models": ["tf=pcvr:of_clicks,pctr:tf_ctr"]},
+    ),
+    "a column as a model": (
+        same,
+        {"models": ["pctr"]},
+        ["'pctr' is a column of the log", "say model NAME=pctr:pctr"],
+        same,
+        {"models": ["NAME=pctr:pctr"]},
+    ),
     "a model without a folder": (
         same, {"models": ["a="]}, ["'a=' names no model"], same, {"models": ["a=pcvr:pcvr"]},
     ),
@@ -256,6 +277,13 @@ CASES: dict[str, tuple[Change, dict[str, Any], list[str], Change, dict[str, Any]
     "a bad clip": (same, {"clip": 1.5}, ["clip is 1.5"], same, {"clip": 0.01}),
     "no value": (same, {"top": 0}, ["top is 0", "1 or more"], same, {"top": 1}),
     "few resamples": (same, {"resamples": 3}, ["resamples is 3", "40"], same, {"resamples": 40}),
+    "resamples for no such level": (
+        same,
+        {"resamples": 199, "level": 0.99},
+        ["resamples is 199: give 200 or more", "level 0.99"],
+        same,
+        {"resamples": 200},
+    ),
     "an unknown rule for bad rows": (
         same, {"on_bad_rows": "skip"}, ["'skip'", "error or drop"], same, {"on_bad_rows": "drop"},
     ),
@@ -281,7 +309,7 @@ def test_rows_that_are_left_out_are_counted() -> None:
     log = at(7, "click", None)(one_model())
     judged = judge(log, on_bad_rows="drop", **FEW)
     assert judged.rows == 79
-    assert any(one.startswith("left out 1 rows: 'click'") for one in judged.findings)
+    assert any(one.startswith("left out 1 row: 'click'") for one in judged.findings)
 
 
 def test_rows_are_counted_through_chunks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -302,6 +302,9 @@ def test_the_command_line(run: Run, log: PreparedLog, later: pl.DataFrame, tmp_p
     wrong = command("evaluate", run.folder, "--log", text, "--read", "separator=,")
     assert (wrong.code, wrong.err.count("\n")) == (2, 1)
     assert succeed("evaluate", run.folder, "--log", text, "--read", "separator=;")
+    wrong = command("evaluate", run.folder, "--log", str(parts[0]), "--read", "separator=;")
+    assert (wrong.code, wrong.err.count("\n")) == (2, 1)
+    assert "is no text with a separator of its own" in wrong.err
     for arguments in ([], [str(log.folder), "--log", str(text)]):
         done = command("evaluate", run.folder, *arguments)
         assert (done.code, done.err) == (

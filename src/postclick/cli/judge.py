@@ -63,7 +63,7 @@ def judge(
     against: Annotated[str | None, typer.Option(help="The model to beat [the first].")] = None,
     top: Annotated[int, typer.Option(help="Values of a category that are shown.")] = 20,
     level: Annotated[float, typer.Option(help="Of intervals.")] = 0.95,
-    resamples: Annotated[int, typer.Option(help="Of the bootstrap.")] = 1000,
+    resamples: Annotated[int, typer.Option(help="Of the bootstrap, 40 or more.")] = 1000,
     seed: Annotated[int, typer.Option(help="Same seed, same intervals.")] = 0,
     on_bad_rows: Annotated[
         str, typer.Option(help="Rows whose labels cannot be: error or drop.")

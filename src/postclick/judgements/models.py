@@ -1,6 +1,7 @@
 """Which models are judged: columns with their predictions, runs, and bundles."""
 
 from collections.abc import Mapping, Sequence
+from os.path import exists  # false where a name is too long
 from pathlib import Path
 from typing import TypeAlias
 
@@ -68,6 +69,7 @@ def _named(text: str | Path) -> tuple[str, ModelLike]:
 
 def _opened(name: str, model: ModelLike, columns: Sequence[str], calibrated: bool) -> Model:
     if isinstance(model, str | Path):
+        _refuse_columns(name, str(model), columns)
         return open_scorer(model, calibrated=calibrated)
     if isinstance(model, Mapping):
         odd = next((kind for kind in model if kind not in KINDS), None)
@@ -81,3 +83,32 @@ def _opened(name: str, model: ModelLike, columns: Sequence[str], calibrated: boo
                 f"model {name!r}: no column {lacking!r} in the log; it has {', '.join(columns)}"
             )
     return model
+
+
+def _refuse_columns(name: str, text: str, columns: Sequence[str]) -> None:
+    """Columns of the log that stand where a folder was meant, of what is not said."""
+    parts = [part.strip() for part in text.split(",")]
+    if any(part not in columns for part in parts) or exists(text):
+        return
+    kinds = [kind_of(part) for part in parts]
+    if len(set(kinds)) < len(kinds):
+        kinds = list(KINDS) if len(kinds) == len(KINDS) else ["pctr", "pcvr", *kinds[2:]]
+    told = ",".join(f"{kind}:{part}" for kind, part in zip(kinds, parts, strict=True))
+    are = "are columns" if parts[1:] else "is a column"
+    called = "NAME" if name == text else name
+    raise InputError(
+        f"{option('model')} {text!r} {are} of the log, and what it predicts is not said: say "
+        f"{option('model')} {called}={told}"
+    )
+
+
+def kind_of(column: str) -> str:
+    """What a column most likely predicts, by its name: pCVR unless that says otherwise.
+
+    >>> kind_of("tf_CTR"), kind_of("pctcvr_2"), kind_of("score")
+    ('pctr', 'pctcvr', 'pcvr')
+    """
+    lowered = column.lower()
+    if "ctcvr" in lowered:
+        return "pctcvr"
+    return "pctr" if "ctr" in lowered else "pcvr"

@@ -5,6 +5,7 @@ from typing import Protocol, Self, TypeVar, runtime_checkable
 
 import polars as pl
 
+from postclick.data.read.heeded import decimal_of, require_heeded
 from postclick.data.read.opening import LogLike, LogSource, open_log
 from postclick.data.read.tables.in_memory import FrameLike
 from postclick.data.schema import LogSchema
@@ -54,10 +55,12 @@ def open_as_trained(schema: LogSchema, log: LogLike, read: Sequence[str] = ()) -
     """A log whose text files are read as the schema says, but for the options in `read`.
 
     Raises:
-        InputError: there is no such log, or an option is none.
+        InputError: there is no such log, or an option is none, or nothing is read by it.
     """
     settings = read_settings(read, schema.read)
-    return open_log(log, read=schema.model_copy(update={"read": settings}).reading)
+    source = open_log(log, read=schema.model_copy(update={"read": settings}).reading)
+    require_heeded(read, source)
+    return source
 
 
 def with_log(
@@ -73,4 +76,4 @@ def with_log(
         InputError: there is no such log, or an option is none.
     """
     source = open_as_trained(scorer.log_schema, log, read)
-    return scorer.reading(source.decimal), source
+    return scorer.reading(decimal_of(read, source)), source

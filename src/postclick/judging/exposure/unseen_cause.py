@@ -22,6 +22,7 @@ from postclick.judging.exposure.score import level_scores, nuisance
 from postclick.judging.exposure.tails import NORMAL
 from postclick.judging.exposure.words import assumption, sentence
 from postclick.metrics.inputs import vector
+from postclick.spelling import counted
 from postclick.stats.interval import normal_quantile
 
 # Fewer conversions, or clicked rows without one, or units, leave a normal z too rough.
@@ -172,12 +173,12 @@ def _untestable(rows: ClickedRows, values: int, name: str, reads_exposure: bool)
             "that does not read it"
         )
     if values < 2:
-        return f"clicked rows have {values} value{'' if values == 1 else 's'} of {name}"
+        return f"clicked rows have {counted(values, 'value')} of {name}"
     converted, others = rows.conversions, rows.pcvr.size - rows.conversions
     if min(converted, others) < LEAST:
         return (
-            f"there are {converted:,} conversions and {others:,} clicks without one, and {LEAST} "
-            "of each are needed"
+            f"clicked rows have {counted(converted, 'conversion')} and {counted(others, 'click')} "
+            f"without one, and {LEAST} of each are needed"
         )
     if rows.units < LEAST:
         return f"clicked rows are of {rows.units} units, and {LEAST} are needed"
