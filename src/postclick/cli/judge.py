@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from postclick.cli.shared import Json, Logs, Metrics, Reads, app, names, register_metrics
+from postclick.cli.shared import (
+    ExposureAt,
+    Json,
+    Logs,
+    Metrics,
+    Reads,
+    app,
+    names,
+    register_metrics,
+)
 from postclick.console import one_line_errors, print_bold, print_json, print_tables, reporting
 
 Column = Annotated[str | None, typer.Option()]
@@ -69,6 +78,7 @@ def judge(
         str, typer.Option(help="Rows whose labels cannot be: error or drop.")
     ] = "error",
     calibrated: Annotated[bool, typer.Option(help="Use the calibrators that runs have.")] = True,
+    exposure_at: ExposureAt = None,
     read: Reads = [],  # noqa: B006
     metrics: Metrics = [],  # noqa: B006
     json: Json = False,
@@ -110,6 +120,7 @@ def judge(
             seed=seed,
             on_bad_rows=on_bad_rows,  # type: ignore[arg-type]
             calibrated=calibrated,
+            exposure_at=exposure_at,
             read=read,
             reporter=reporter,
         )

@@ -19,7 +19,7 @@ from postclick.data.schema.reading import ReadSettings, SchemaReading
 from postclick.errors import InputError
 from postclick.judgements import notes
 from postclick.judgements.command import judge_again
-from postclick.judgements.models import Model, ModelsLike, models_of, predicts_clicks
+from postclick.judgements.models import Model, ModelsLike, models_of, predicts_clicks, with_exposure
 from postclick.judgements.plan import FIT, OWN, Plan
 from postclick.judgements.write import check_place, write_judgement
 from postclick.judging.entire import CLIP
@@ -61,6 +61,7 @@ def judge(
     seed: int = 0,
     on_bad_rows: OnBadRows = "error",
     calibrated: bool = True,
+    exposure_at: str | int | None = None,
     read: Sequence[str] = (),
     reporter: Reporter | None = None,
 ) -> JudgedLog:
@@ -99,6 +100,8 @@ def judge(
         resamples, seed: of the bootstrap; 40 resamples or more, and 2 / (1 - level).
         on_bad_rows: "drop" leaves rows out whose labels cannot be.
         calibrated: whether runs apply the calibrator that they have.
+        exposure_at: where runs that were trained with an exposure predict pCTR, a value of it or
+            "average"; by default as their schemas say. Bundles must have been exported so.
         read: how text files are written, `KEY=VALUE` each.
 
     Raises:
@@ -123,7 +126,7 @@ def judge(
         check_place(Path(out))
     known = None if schema is None else _schema(schema)
     source = open_log(*logs, read=_reading(known, read))
-    opened = models_of(models, source.columns, calibrated=calibrated)
+    opened = models_of(models, source.columns, calibrated=calibrated, exposure_at=exposure_at)
     scorer = next((one for one in opened.values() if not isinstance(one, ModelColumns)), None)
     if known is None and scorer is not None:
         known = scorer.log_schema
@@ -174,6 +177,9 @@ def judge(
         seed=seed,
     )
     judged = plan.judged(source, reporter)
+    if exposure_at is not None:
+        where = f"pCTR of {', '.join(with_exposure(opened))} is predicted at exposure {exposure_at}"
+        judged = replace(judged, findings=(where, *judged.findings))
     if second is not None:
         other = _other(plan, second, known, reporter)
         told = [f"randomised log: {one}" for one in other.findings if one not in judged.findings]

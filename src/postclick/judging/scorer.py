@@ -48,6 +48,22 @@ class Scorer(Protocol):
         ...
 
 
+@runtime_checkable
+class ExposureScorer(Scorer, Protocol):
+    """A scorer of which it can be asked where pCTR is predicted, as a run and a bundle are."""
+
+    def predicting_at(self, exposure_at: str | int) -> Self:
+        """This scorer with pCTR at a value of the exposure that it was trained with.
+
+        Args:
+            exposure_at: the value, or "average" for the mean over the training impressions.
+
+        Raises:
+            InputError: there is no such exposure or value, or another was settled before.
+        """
+        ...
+
+
 AnyScorer = TypeVar("AnyScorer", bound=Scorer)
 
 

@@ -19,11 +19,11 @@ from postclick.judging.exposure.hypotheses import (
 from postclick.judging.exposure.levels import Kind, Levels, ctr_of_levels, ctr_of_rows, levels
 from postclick.judging.exposure.result import ExposureTest, Omnibus, Trend
 from postclick.judging.exposure.score import level_scores, nuisance
-from postclick.judging.exposure.tails import NORMAL
 from postclick.judging.exposure.words import assumption, sentence
 from postclick.metrics.inputs import vector
 from postclick.spelling import counted
 from postclick.stats.interval import normal_quantile
+from postclick.stats.power import detectable_difference
 
 # Fewer conversions, or clicked rows without one, or units, leave a normal z too rough.
 LEAST = 10
@@ -125,7 +125,7 @@ def exposure_test(
         omnibus=tests.omnibus,
         verdict=verdict(tests.trend, tests.omnibus, 1.0 - level),
         power=None if error is None else power(1.0, error, level),
-        detectable=None if error is None else (z + NORMAL.inv_cdf(0.8)) * error,
+        detectable=None if error is None else detectable_difference(error, level),
         undefined=tests.undefined,
         assumption=assumption(name, rates is not None, randomised),
     )
