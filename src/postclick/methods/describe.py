@@ -3,8 +3,6 @@
 import inspect
 from typing import Any, get_args, get_origin
 
-from pydantic.fields import FieldInfo
-
 from postclick.data.prepared import BaseRates
 from postclick.methods import METHODS
 from postclick.methods.base import Method
@@ -26,21 +24,21 @@ Name a method with `--method NAME` or `NAME/VARIANT`, set options with `--set ke
 def describe(method: type[Method[Any]]) -> dict[str, Any]:
     """A method as plain data: what it is, its heads, options with defaults, variants, presets."""
     config = method.Config()
+    defaults = config.model_dump()
     return {
         "method": method.name,
         "summary": method.summary,
         "reference": method.reference,
         "backbone": name_of(method.backbone),
         "heads": list(method.all_heads(config, BaseRates(0.1, 0.1))),
-        "options": {name: _option(field) for name, field in method.Config.model_fields.items()},
+        "options": {
+            name: {"default": defaults[name], "values": _values(field.annotation)}
+            for name, field in method.Config.model_fields.items()
+        },
         "variants": {f"{method.name}/{name}": dict(o) for name, o in method.variants.items()},
         "presets": {name: dict(options) for name, options in method.Config.presets.items()},
         "expect": method.expect,
     }
-
-
-def _option(field: FieldInfo) -> dict[str, Any]:
-    return {"default": field.default, "values": _values(field.annotation)}
 
 
 def _values(annotation: Any) -> str:
@@ -48,6 +46,8 @@ def _values(annotation: Any) -> str:
         return ", ".join(str(value) for value in get_args(annotation))
     if annotation is bool:
         return "true, false"
+    if get_origin(annotation) is tuple and Ellipsis in get_args(annotation):
+        return f"[{get_args(annotation)[0].__name__.lower()}, ...]"
     if get_origin(annotation) is tuple:
         return "[low, high]"
     arguments = [a for a in get_args(annotation) if a is not type(None)]

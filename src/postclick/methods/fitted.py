@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,9 +12,14 @@ from torch import Tensor
 from postclick.data.prepared import PreparedLog
 from postclick.losses import Term, Terms, cross_entropy, ctr_loss, mean_clicked
 from postclick.methods.base import C, Labels, Method, Outputs
+from postclick.methods.members import Member
 from postclick.progress import Reporter
 
 Tensors = dict[str, Tensor]
+
+
+def _no_member(number: int) -> Method[Any]:
+    raise LookupError(f"nothing here trains member {number}: fit the method with train")
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,8 @@ class Fitting:
         threads: how many to compute with.
         seed: of whatever is drawn.
         reporter: shows how far it is.
+        member: `member(k)` is the k-th of the method's `members_of`, trained as a run of its own;
+            where a run that was interrupted has it already, it is read instead.
     """
 
     log: PreparedLog
@@ -36,6 +43,7 @@ class Fitting:
     threads: int
     seed: int
     reporter: Reporter
+    member: Callable[[int], Method[Any]] = _no_member
 
 
 class FittedMethod(Method[C]):
@@ -52,6 +60,16 @@ class FittedMethod(Method[C]):
 
     reads_training: ClassVar[tuple[str, ...]] = ("threads", "eval_batch_size", "monitor", "device")
     requires: ClassVar[str | None] = None
+
+    @classmethod
+    def reads(cls, config: Any, section: str, key: str) -> bool:
+        """Whether a setting, such as `training` and `lr`, has a say with these options."""
+        return section == "options" or (section == "training" and key in cls.reads_training)
+
+    @classmethod
+    def members_of(cls, config: Any) -> Sequence[Member]:
+        """Methods that have to be trained, each as a run of its own, to fit this one."""
+        return ()
 
     @abstractmethod
     def fit(self, fitting: Fitting) -> None:

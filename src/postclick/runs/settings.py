@@ -109,14 +109,18 @@ class RunSettings(BaseModel):
         data["method"] = name
         for section in SECTIONS[1:]:
             data[section] = {**(data.get(section) or {})}
+        given: list[tuple[str, str, str]] = []
         # A backbone first: it says which other settings there are.
         for override in sorted(overrides, key=lambda text: not _BACKBONE.match(text)):
             backbone = data["network"].get("backbone", known.backbone)
             section, key, value = _override(override, known.Config, backbone)
-            require_say(known, section, key, override)
+            given.append((section, key, override))
             if (section, key) == ("network", "backbone") and isinstance(value, str):
                 value = asked_for(value)
             data[section][key] = value
+        # Last: what a mean reads depends on its members.
+        for section, key, override in given:
+            require_say(known, section, key, override, data["options"])
         if seed is not None:
             data["seed"] = seed
         try:
@@ -136,35 +140,52 @@ class RunSettings(BaseModel):
         return yaml.safe_dump(data, sort_keys=False)
 
 
-def has_say(method: type[Method[Any]], section: str, key: str) -> bool:
-    """Whether a setting changes anything about a run of a method.
+def has_say(
+    method: type[Method[Any]], section: str, key: str, options: Mapping[str, Any] | None = None
+) -> bool:
+    """Whether a setting changes anything about a run of a method with these options.
 
-    >>> from postclick.methods import ClickPrior, Esmm
+    >>> from postclick.methods import ClickPrior, Esmm, MeanOf
     >>> has_say(Esmm, "training", "lr"), has_say(ClickPrior, "training", "lr")
     (True, False)
+    >>> [has_say(MeanOf, "training", "lr", {"members": one}) for one in ("esmm", "click_prior")]
+    [True, False]
     """
     if section == "options" or not issubclass(method, FittedMethod):
         return True
-    return section == "training" and key in method.reads_training
+    config = method.Config.parse(method.name, dict(options or {}))
+    return method.reads(config, section, key)
 
 
-def read_by(method: type[Method[Any]], overrides: Sequence[str]) -> list[str]:
+def read_by(
+    method: type[Method[Any]],
+    overrides: Sequence[str],
+    variant: Mapping[str, Any] | None = None,
+    own: Sequence[str] = (),
+) -> list[str]:
     """Those of `key=value` settings for several methods that have a say in one of them.
+
+    Args:
+        variant, own: what the method is given beside: options of its variant, and overrides.
 
     >>> from postclick.methods import ClickPrior
     >>> read_by(ClickPrior, ["training.threads=1", "lr=0.01"])
     ['training.threads=1']
     """
+    parts = [_override(text, method.Config, method.backbone) for text in (*overrides, *own)]
+    options = {key: value for section, key, value in parts if section == "options"}
     return [
         text
-        for text in overrides
-        if has_say(method, *_override(text, method.Config, method.backbone)[:2])
+        for text, (section, key, _) in zip(overrides, parts, strict=False)
+        if has_say(method, section, key, {**(variant or {}), **options})
     ]
 
 
-def require_say(method: type[Method[Any]], section: str, key: str, given: str) -> None:
+def require_say(
+    method: type[Method[Any]], section: str, key: str, given: str, options: Mapping[str, Any]
+) -> None:
     """Raise `InputError` if a setting would be without effect."""
-    if not has_say(method, section, key) and issubclass(method, FittedMethod):
+    if not has_say(method, section, key, options) and issubclass(method, FittedMethod):
         own = ", ".join((*method.Config.model_fields, *method.reads_training))
         raise InputError(
             f"--set {given!r}: {method.name} fits itself and does not read {section}.{key}: leave "

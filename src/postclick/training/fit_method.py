@@ -22,6 +22,7 @@ from postclick.runs.settings import RunSettings
 from postclick.runs.tensor_file import check_tensors, write_tensors
 from postclick.runs.training_config import Monitor
 from postclick.training.divergence import diverged_weights
+from postclick.training.members import MemberTrainer, Train
 from postclick.training.meter import EpochMeter
 
 
@@ -32,12 +33,14 @@ def fit_method(
     folder: Path,
     reporter: Reporter,
     record: Callable[[dict[str, Any]], None],
+    train: Train,
 ) -> None:
     """Fit `method` to the training split and judge it on the validation split, once.
 
     Args:
         folder: of the unfinished run; stages that are done are kept in it.
         record: called with the one history record.
+        train: trains members of the method, if it has some.
 
     Raises:
         RunFailedError: a weight is not finite.
@@ -57,8 +60,9 @@ def fit_method(
         return found
 
     threads = settings.training.threads or torch.get_num_threads()
+    member = MemberTrainer(settings, log, stages, reporter, train)
     with torch.no_grad():
-        method.fit(Fitting(log, stage, threads, settings.seed, reporter))
+        method.fit(Fitting(log, stage, threads, settings.seed, reporter, member))
     if diverged_weights(method) is not None:
         raise RunFailedError(f"{method.name}: a weight is not finite after fitting")
     seconds = time.monotonic() - began
@@ -76,6 +80,7 @@ def fit_method(
             },
             "judged": True,
             "best": True,
+            **({"members": member.records} if member.records else {}),
         }
     )
 

@@ -99,7 +99,7 @@ def train(
             if isinstance(net, FittedMethod):
                 history.cut(0)
                 watch.start(settings, log, partial)
-                fit_method(net, log, settings, partial, reporter, note)
+                fit_method(net, log, settings, partial, reporter, note, train)
             else:
                 _descend(net, log, settings, partial, history, watch, note, reporter)
         write_tensors(partial / MODEL, net.state_dict())

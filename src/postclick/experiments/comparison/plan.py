@@ -177,12 +177,12 @@ def _all(backbone: Backbone) -> list[str]:
 
 
 def _has_network(settings: RunSettings) -> bool:
-    return has_say(find_method(settings.method)[0], "network", "backbone")
+    method, _ = find_method(settings.method)
+    return has_say(method, "network", "backbone", settings.options)
 
 
 def _settings(arm: Arm, overrides: Sequence[str], seed: int) -> RunSettings:
     """An arm's own settings win over those for all, of which it takes those that it reads."""
-    method, _ = find_method(arm.method)
-    return RunSettings.make(
-        arm.method, overrides=[*read_by(method, overrides), *arm.overrides], seed=seed
-    )
+    method, variant = find_method(arm.method)
+    read = read_by(method, overrides, variant, arm.overrides)
+    return RunSettings.make(arm.method, overrides=[*read, *arm.overrides], seed=seed)
