@@ -10,10 +10,13 @@ import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
+    SerializerFunctionWrapHandler,
     ValidationError,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     field_validator,
+    model_serializer,
+    model_validator,
 )
 
 from postclick.data.schema import first_message
@@ -24,9 +27,12 @@ from postclick.methods.fitted import FittedMethod
 from postclick.nn.backbones import TaskBackbone
 from postclick.nn.config import NetworkConfig
 from postclick.registry import asked_for
+from postclick.runs.teacher import Teacher
 from postclick.runs.training_config import TrainingConfig
 from postclick.suggest import meant, nearest
 
+# What learns from another run's predictions.
+TAUGHT = "naive"
 SECTIONS = ("options", "network", "training")
 _BACKBONE = re.compile(r"\s*(network\.)?backbone\s*=")
 
@@ -35,6 +41,7 @@ class RunSettings(BaseModel):
     """Method, its options, network, training and seed.
 
     `method` may name a variant (`choruscvr/no_sam`); its options are then part of `options`.
+    `teacher` is the run whose predictions were learnt in place of labels, if there was one.
 
     >>> settings = RunSettings.make("choruscvr/no_sam", overrides=["lr=0.01"])
     >>> settings.options["align_weight"], settings.training.lr
@@ -48,6 +55,25 @@ class RunSettings(BaseModel):
     network: NetworkConfig = NetworkConfig()
     training: TrainingConfig = TrainingConfig()
     seed: int = 0
+    teacher: Teacher | None = None
+
+    @model_validator(mode="after")
+    def _only_a_plain_network_is_taught(self) -> Self:
+        if self.teacher is not None and self.method != TAUGHT:
+            raise ValueError(
+                f"a teacher teaches {TAUGHT}, not {self.method}: leave method at {TAUGHT}, or the "
+                "teacher out"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_a_teacher_unless_there_is_one(
+        self, plain: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        data: dict[str, Any] = plain(self)
+        if self.teacher is None:
+            del data["teacher"]
+        return data
 
     @field_validator("network", mode="wrap")
     @classmethod

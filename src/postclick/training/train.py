@@ -38,6 +38,7 @@ from postclick.training.fit_method import fit_method
 from postclick.training.loop import TrainingLoop
 from postclick.training.precision import settled_precision
 from postclick.training.speed_warnings import warn_of_speed
+from postclick.training.student import build_student
 
 
 def train(
@@ -82,7 +83,10 @@ def train(
     with _claimed(out), training_process(settings.training.threads):
         # First whatever can refuse the settings: no folder is left behind by a mistake.
         device = _device(settings.training.device)
-        net = build_method(settings, log).to(device)
+        if settings.teacher is None:
+            net = build_method(settings, log).to(device)
+        else:
+            net = build_student(settings, settings.teacher, log, device)
         net.require_a_loss(log.inputs.empty_batch().to(device))
         partial = partial_folder(out)
         open_partial(partial, settings, log, reporter)
