@@ -16,7 +16,7 @@ from postclick.runs.settings import RunSettings, read_by
 from postclick.testing.exposure_properties import EXPOSED, exposed_batch
 
 MEMBERS = ["naive*2", {"method": "esmm", "weight": 3}, "click_prior"]
-WEIGHTS = np.array([1.0, 1.0, 3.0, 1.0])
+WEIGHTS = np.array([0.5, 0.5, 3.0, 1.0])
 BATCH = make_batch([1, 0, 0, 1, 0, 1], [1, 0, 0, 0, 0, 1])
 
 
@@ -45,14 +45,13 @@ def test_it_is_the_mean_of_the_members_predictions(mean: str) -> None:
         for head in ("ctr", "cvr"):
             each = []
             for member in method.members:
-                z = getattr(member.predict(BATCH), head).detach().double().numpy()
-                each.append(z + (shift if head == "ctr" else 0.0))
+                each.append(getattr(member.predict(BATCH), head).detach().double().numpy())
             if mean == "logit":
                 expected = np.average(each, axis=0, weights=WEIGHTS)
             else:
                 expected = logit(np.average(sigmoid(np.array(each)), axis=0, weights=WEIGHTS))
             found = getattr(predict(BATCH), head).detach().numpy()
-            assert found == pytest.approx(expected, abs=1e-5)
+            assert found == pytest.approx(expected + shift * (head == "ctr"), abs=1e-5)
     assert method.predict(BATCH).log_ctcvr is None
 
 
@@ -75,8 +74,12 @@ def test_the_exposure_moves_clicks_alone(mean: str) -> None:
     found = [method.predict(type(batch)(**{**vars(batch), "exposure": at})) for at in values]
     assert torch.equal(found[0].cvr, found[1].cvr)
     assert not torch.equal(found[0].ctr, found[1].ctr)
-    # Where it is not known, each member takes its own mean over exposures first.
+    # Where it is not known, each member takes its own mean over exposures first, and corrects what
+    # it takes the mean of.
     unknown = type(batch)(**{**vars(batch), "exposure": None})
+    method.ctr_shift = -1.0
+    for member in method.members:
+        member.ctr_shift = -1.0
     each = [member.predict(unknown).ctr.detach().double().numpy() for member in method.members]
     p = np.average(sigmoid(np.array(each)), axis=0, weights=WEIGHTS)
     expected = np.average(each, axis=0, weights=WEIGHTS) if mean == "logit" else logit(p)

@@ -17,6 +17,7 @@ from postclick.methods.exposed import table_name
 from postclick.nn.exposure import GAIN
 from postclick.runs.build import build_method
 from postclick.runs.run import Run
+from postclick.runs.settings import read_by
 from postclick.runs.training_config import TrainingConfig
 from postclick.training.loop import TrainingLoop
 from postclick.training.optimizer import Optimizer
@@ -97,13 +98,15 @@ def test_a_run_that_was_stopped_ends_at_the_same_weights(
 def test_every_method_trains_its_exposures_and_predicts_again_what_it_did(
     log: PreparedLog, name: str, tmp_path: Path
 ) -> None:
-    settings = small_settings(name, "epochs=1", "keep=last")
+    kept = read_by(METHODS[name], ["epochs=1", "keep=last"])
+    settings = small_settings(name, *kept)
     run = train(log, settings, tmp_path / "run")
     method, start = run.load(), build_method(settings, log)
-    assert method.exposure is not None
-    for head in method.exposure.heads:
-        before = start.get_parameter(table_name(head))
-        assert not torch.equal(method.get_parameter(table_name(head)), before)
+    effects = method.exposures()
+    assert effects
+    for effect, fresh in zip(effects, start.exposures(), strict=True):
+        for head in effect.heads:
+            assert not torch.equal(effect.tables[head], fresh.tables[head])
     batch = next(iter(log.shuffled("valid", 200, 0)))
     assert batch.exposure is not None
     pcvr = method.predict(batch).cvr

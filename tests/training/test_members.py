@@ -56,7 +56,7 @@ def test_members_are_the_runs_that_they_are_alone(
         one.evaluate(small_log, "test", keep_predictions=True)
         z = one.predictions()["cvr_logit"].to_numpy().astype(np.float64)
         kept.append(1 / (1 + np.exp(-z)))
-    assert kept[0] == pytest.approx(np.mean(kept[1:], axis=0), abs=1e-6)
+    assert kept[0] == pytest.approx(np.average(kept[1:], axis=0, weights=[2, 1, 1]), abs=1e-6)
     assert not list(run.folder.glob("stages*")), "nothing is left of the members' runs"
 
 

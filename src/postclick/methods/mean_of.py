@@ -33,8 +33,8 @@ class MeanOfConfig(MethodConfig):
     """Options of `mean_of`.
 
     Attributes:
-        members: names, variants or places of methods, `naive*3` for three starts; or mappings with
-            `method`, `starts`, `weight` (of all its starts together, 1 each by default) and
+        members: names, variants or places of methods, `naive*3` for one with three starts; or
+            mappings with `method`, `starts`, `weight` (1 by default, all its starts together) and
             `options`, `network`, `training` of its own.
         mean: of probabilities, which keeps the level of predictions, or of logits.
     """
@@ -58,8 +58,8 @@ class MeanOfConfig(MethodConfig):
         for member in members:
             if issubclass(member.kind, MeanOf):
                 raise ValueError(
-                    f"{member.method} is a mean itself: name its members here, with a weight each "
-                    "if it shall not be one for each start"
+                    f"{member.method} is a mean itself: name its members here, each with a weight "
+                    "if they shall not count alike"
                 )
         return members
 
@@ -70,14 +70,10 @@ class MeanOfConfig(MethodConfig):
     def shares(self) -> list[float]:
         """What each start counts; they sum to 1.
 
-        >>> halves = [{"method": "naive*3", "weight": 1}, "click_prior"]
-        >>> [round(share, 3) for share in MeanOfConfig(members=halves).shares()]
-        [0.167, 0.167, 0.167, 0.5]
+        >>> MeanOfConfig(members=["click_prior", "naive*2"]).shares()
+        [0.5, 0.25, 0.25]
         """
-        weights = [
-            1.0 if member.weight is None else member.weight / member.starts
-            for member in self.starts()
-        ]
+        weights = [member.weight / member.starts for member in self.starts()]
         return [weight / sum(weights) for weight in weights]
 
 
@@ -85,13 +81,16 @@ class MeanOf(FittedMethod[MeanOfConfig]):
     r"""The mean of what other methods predict, each trained by itself.
 
     p = sum_k w_k p_k and q = sum_k w_k q_k over the starts k of all members, pCTR and pCVR each by
-    itself; or, with `mean=logit`, the same of their logits. pCTCVR = p q, also where a member has
-    one of its own. Nothing is fitted in common: start k of n is to the bit the run of its method
-    with seed n s + k, s being the seed of the mean, so that means of several seeds share no start.
+    itself; or, with `mean=logit`, the same of their logits. Members count alike, a start for its
+    share of its member. pCTCVR = p q, also where a member has one of its own.
+
+    Nothing is fitted in common; L = mean_D l(p; c) + mean_C l(q; v) is told of the mean. Start k of
+    n is to the bit the run of its method with seed n s + k, s being the seed of the mean, so that
+    means of several seeds share no start.
 
     The expected squared error of a mean of n starts is that of one start less (n - 1) / n of its
     variance over starts; its log loss is at most the members' mean, for both means (Jensen). The
-    level of the mean of probabilities, and so PCOC, is the mean of the members' levels; a mean of
+    level of the mean of probabilities is the mean of the members' levels; that of the mean of
     logits lies below it wherever members disagree on rare conversions.
 
     Source: Lakshminarayanan, Pritzel and Blundell, Simple and scalable predictive uncertainty
@@ -138,9 +137,11 @@ class MeanOf(FittedMethod[MeanOfConfig]):
         return found
 
     def _predicted(self, batch: Batch, ctr_shift: float) -> Prediction:
-        # Of each member before the mean: neither shift nor exposure goes through a mean.
-        found = [member._predicted(batch, ctr_shift) for member in self._each()]
-        return Prediction(self._mean([f.ctr for f in found]), self._mean([f.cvr for f in found]))
+        # A mean over exposures is one of corrected probabilities: each member has to take its own.
+        within = ctr_shift if self.exposures() else 0.0
+        found = [member._predicted(batch, within) for member in self._each()]
+        mean = Prediction(self._mean([f.ctr for f in found]), self._mean([f.cvr for f in found]))
+        return mean.shifted(ctr_shift - within)
 
     def _mean(self, logits: Sequence[Tensor]) -> Tensor:
         """Logit [n] of the mean over members."""

@@ -31,7 +31,8 @@ class Member(BaseModel):
     Attributes:
         method: a name, a variant or a place.
         starts: how often it is trained, each time with another seed.
-        weight: what all its starts count together; None for one each.
+        weight: what it counts, all its starts together; starts are repeats that even out noise, so
+            members count alike however often each is trained.
         options, network, training: settings of its own, over those of the whole run.
 
     >>> Member.model_validate("naive*3").starts
@@ -44,7 +45,7 @@ class Member(BaseModel):
 
     method: str
     starts: int = Field(default=1, ge=1)
-    weight: float | None = Field(default=None, gt=0)
+    weight: float = Field(default=1.0, gt=0)
     options: dict[str, Any] = {}
     network: dict[str, Any] = {}
     training: dict[str, Any] = {}
