@@ -102,9 +102,10 @@ class MeanOf(FittedMethod[MeanOfConfig]):
     summary = "the mean of several methods, or of several starts of one"
     reference = "Lakshminarayanan, Pritzel and Blundell, NeurIPS 2017"
     expect = (
-        "better ranking than a member alone, more so with members of different kinds; the members' "
-        "bias stays, but for its spread over starts; training, memory and serving cost as much as "
-        "all members together: postclick distill makes one network of it."
+        "better ranking than a single start, and than the best member where others of another kind "
+        "are about as good; a member that is far ahead is drawn back; bias is the members' mean, "
+        "without its spread over starts; training, memory and serving cost as much as all members "
+        "together: postclick distill makes one network of it."
     )
     Config = MeanOfConfig
     variants = {"starts": {"members": ("naive*4",)}}
