@@ -64,6 +64,10 @@ LOGS = (
     world("aliexpress_like", 50_000),
     world("aliccp_like", 30_000),
     world("sparse", 150_000, rates=None),
+    world("interactions", 60_000),
+    world("deep", 60_000),
+    world("drifting", 60_000),
+    world("selection_iv", 60_000),
     arms("Womens E-Mail"),
     arms("No E-Mail"),
 )

@@ -130,3 +130,22 @@ def test_the_documented_oracle_is_what_the_command_prints(world: str) -> None:
     row = next(line for line in printed.splitlines() if line.startswith(f"| `{world}` |"))
     cells = [float(cell) for cell in row.strip("| ").split("|")[1:]]
     assert cells == pytest.approx([oracle[name] for name in FIGURES], abs=1.1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("world", [w for w in WORLDS if get_world(w).decomposed])
+def test_the_documented_shares_of_variance_are_those_of_the_command(world: str) -> None:
+    variance = simulate(world, rows=400_000, seed=0).variance
+    assert variance is not None
+    page = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text(encoding="utf-8")
+    lines = page[page.index("### What is additive") :].splitlines()
+    head = next(line for line in lines if line.startswith("| world | logit |"))
+    first = next(n for n, line in enumerate(lines) if line.startswith(f"| `{world}` |"))
+    rows = [[cell.strip() for cell in line.split("|")[2:-1]] for line in lines[first : first + 2]]
+    for row, (name, shares) in zip(rows, variance.items(), strict=True):
+        assert row[0] == name
+        printed = {
+            part.strip(): float(cell.removesuffix(" %"))
+            for part, cell in zip(head.split("|")[3:-1], row[1:], strict=True)
+        }
+        assert printed == pytest.approx({k: 100 * v for k, v in shares.items()}, abs=0.11)

@@ -7,6 +7,9 @@ import numpy as np
 import polars as pl
 import pytest
 from scipy.special import logit
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.preprocessing import OneHotEncoder
 
 import postclick
 from postclick.datasets.simulated import SimulatedLog, simulate
@@ -114,6 +117,24 @@ def test_a_day_moves_a_pair_by_trend_weekday_and_the_trend_of_its_category(colum
     )
     assert spread["s"].max() < 1e-9
     assert weeks["move"].n_unique() > 1
+
+
+def test_what_was_learnt_last_holds_longest() -> None:
+    """A model of the clicks of the week before the test has a better NLL in it than older ones."""
+    drawn = simulate("drifting", rows=160_000, seed=2, ctr=0.2)
+    week = pl.col(TIME).dt.ordinal_day() - 5
+    fields = ["weekday", "category", "age_band", "city", "device", "position"]
+    encoder = OneHotEncoder().fit(drawn.train.select(fields).to_numpy())
+    test = encoder.transform(drawn.test.select(fields).to_numpy())
+
+    def nll(first: int) -> float:
+        part = drawn.train.filter(week.is_between(first, first + 6))
+        model = LogisticRegression(max_iter=300)
+        model.fit(encoder.transform(part.select(fields).to_numpy()), part["click"].to_numpy())
+        return float(log_loss(drawn.test["click"], model.predict_proba(test)[:, 1]))
+
+    found = [nll(first) for first in (0, 7, 14)]
+    assert found[2] < found[1] < found[0]
 
 
 def test_it_is_prepared_by_time(tmp_path: Path) -> None:

@@ -162,11 +162,11 @@ def _variance(
     dependence: float,
     population: Population,
     places: tuple[Ints, Ints, Ints | None],
-    position: float,
+    place: float,
     unseen: Hidden | None,
     rng: np.random.Generator,
 ) -> dict[str, dict[str, float]]:
-    """Shares of the variance of both logits, `position` the variance that it has in the first."""
+    """Shares of the variance of both logits; `place` is what the position has of the first."""
 
     def scores(user: Ints, item: Ints, code: Ints) -> tuple[Floats, Floats]:
         pairs = population.pairs(user, item) if population.pairs is not None else None
@@ -176,11 +176,14 @@ def _variance(
     of_features = variance_of_scores(
         rng, scores, user, item, code if code is not None else np.zeros_like(user)
     )
-    apart = (
-        {"position": position, "hidden": unseen.click_sd**2 if unseen is not None else 0.0},
-        {"position": 0.0, "hidden": unseen.conversion_effect**2 if unseen is not None else 0.0},
-    )
-    return {
-        name: as_shares({k: world.logit_sd**2 * v for k, v in parts.items()} | own)
-        for name, parts, own in zip(("click", "conversion"), of_features, apart, strict=True)
-    }
+    causes = (unseen.click_sd, unseen.conversion_effect) if unseen is not None else (0.0, 0.0)
+    found = {}
+    for name, parts, position, cause in (
+        ("click", of_features[0], place, causes[0]),
+        ("conversion", of_features[1], 0.0, causes[1]),
+    ):
+        of_sum = {part: world.logit_sd**2 * value for part, value in parts.items()}
+        rest = of_sum.pop("interactions")
+        own = {"position": position, "interactions": rest, "hidden": cause**2}
+        found[name] = as_shares(of_sum | own)
+    return found
