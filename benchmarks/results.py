@@ -85,7 +85,9 @@ def prepared(log: Log, folder: Path, sources: dict[str, Path | None]) -> Prepare
         splits = postclick.open_splits(
             raw / "schema.yaml", [raw / "train.parquet"], test=[raw / "test.parquet"]
         )
-        return postclick.prepare(splits, data)
+        # Where there is a time, validation is nearest to the test, as tomorrow is to today.
+        by = "time" if splits.schema.time is not None else "random"
+        return postclick.prepare(splits, data, split_by=by)
     source = sources.get(log.dataset or "")
     if source is None:
         return None

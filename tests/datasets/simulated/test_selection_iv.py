@@ -133,6 +133,23 @@ def test_the_cvr_of_the_features_is_right_over_all_and_not_over_the_clicked(
     assert unclicked["true_cvr"].mean() < 0.95 * unclicked["seen"].mean()
 
 
+@pytest.mark.parametrize("distribution", ["normal", "skewed"])
+def test_the_cvr_of_the_features_where_the_cause_acts_in_opposite_directions(
+    distribution: str,
+) -> None:
+    world = get_world("hidden").configured({"hidden_distribution": distribution})
+    found = draw_impressions(
+        world, -0.4, seed=2, rows=100_000, test_rows=0, users=500, items=200, ctr=0.3, cvr=0.2
+    )
+    assert found.hidden_effect < 0
+    of_features = expected_cvr(found.conversion_logit, found.hidden_effect, distribution)
+    frame = found.frame.with_columns(seen=pl.Series(of_features)).sort("seen")
+    for tenth in frame.iter_slices(10_000):
+        assert tenth["seen"].mean() == pytest.approx(tenth["true_cvr"].mean(), rel=0.06)
+    clicked = frame.filter(pl.col("click") == 1)
+    assert clicked["true_cvr"].mean() < 0.8 * clicked["seen"].mean()
+
+
 def test_the_likelihood_of_labels_finds_s() -> None:
     """By the selection model's likelihood, of clicks and conversions alone, at known features."""
     found = drawn("normal")
