@@ -15,7 +15,7 @@ from .test_reference import BOTH, NARROW, WIDE, grid
 REFERENCE: dict[str, Callable[..., Terms]] = {
     name: getattr(module, name)
     for module, names in {
-        baselines: ("mmoe", "aitm", "ctnocvr", "multi_ipw", "snips", "clipped_ips"),
+        baselines: ("mmoe", "anchor", "aitm", "ctnocvr", "multi_ipw", "snips", "clipped_ips"),
         doubly_robust: ("multi_dr", "escm2_dr", "dr_jl", "mrdr", "dr_bias", "dr_mse"),
         propensity_learning: ("mrdr_gpl", "ips_v2", "dr_v2"),
         pseudo_labels: ("dcmt", "ddpo", "nise"),
@@ -26,7 +26,9 @@ REFERENCE: dict[str, Callable[..., Terms]] = {
 SERVED = ("ctr", "cvr")
 IMPUTED = (*SERVED, "imputation")
 HEADS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("mmoe", "ctnocvr", "multi_ipw", "snips", "clipped_ips", "ips_v2"), SERVED),
+    **dict.fromkeys(
+        ("mmoe", "anchor", "ctnocvr", "multi_ipw", "snips", "clipped_ips", "ips_v2"), SERVED
+    ),
     **dict.fromkeys(("multi_dr", "escm2_dr", "dr_jl", "mrdr", "dr_bias", "dr_mse"), IMPUTED),
     "aitm": ("ctr", "ctcvr"),
     "mrdr_gpl": ("ctr", "propensity", "cvr", "imputation"),
@@ -88,6 +90,7 @@ BALANCE: dict[str, tuple[Any, ...]] = {
 }
 GRIDS: dict[str, list[dict[str, Any]]] = {
     "mmoe": grid(reduction=("mean_clicked", "mean_entire")),
+    "anchor": grid(reduction=("mean_clicked", "mean_entire")),
     "aitm": grid(head=("ctcvr", "cvr"), constraint_reduction=("sum", "mean")),
     "ctnocvr": grid(detach_ctr_in_ctcvr=BOTH),
     "multi_ipw": grid(ipw_norm=("entire", "clicked", "self"), **CLIPPED),

@@ -9,7 +9,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .losses import Logits, Terms, _frozen, _labels, _one_of, _weighted, bce, mean, naive, sigmoid
+from .losses import (
+    Array,
+    Logits,
+    Terms,
+    _frozen,
+    _labels,
+    _one_of,
+    _weighted,
+    bce,
+    mean,
+    naive,
+    sigmoid,
+)
 
 Clip = tuple[float, float]
 
@@ -24,6 +36,27 @@ def mmoe(
 ) -> Terms:
     """MMOE: the naive losses, only the network differs. Terms ``ctr``, ``cvr``."""
     return naive(logits, click, conv, reduction=reduction, frozen=frozen)
+
+
+def anchor(
+    logits: Logits,
+    click: ArrayLike,
+    conv: ArrayLike,
+    *,
+    reduction: str = "mean_clicked",
+    frozen: Logits | None = None,
+) -> Terms:
+    """Anchor: the naive losses on a CVR logit that has the anchor in it. Terms ``ctr``, ``cvr``."""
+    return naive(logits, click, conv, reduction=reduction, frozen=frozen)
+
+
+def anchored(ctr: Array, cvr: Array, a: float, rate: float) -> Array:
+    """The CVR logit of Anchor: ``cvr`` + 10 a (``ctr`` - logit of the CTR ``rate``).
+
+    >>> anchored(np.array([1.0]), np.array([-2.0]), 0.05, 0.5)
+    array([-1.5])
+    """
+    return np.asarray(cvr + 10.0 * a * (ctr - np.log(rate / (1.0 - rate))), dtype=np.float64)
 
 
 def aitm(

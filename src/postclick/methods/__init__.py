@@ -7,6 +7,7 @@ from typing import Any
 
 from postclick.errors import InputError
 from postclick.methods.aitm import Aitm
+from postclick.methods.anchor import Anchor
 from postclick.methods.base import (
     Contract,
     Labels,
@@ -44,6 +45,7 @@ METHODS: dict[str, type[Method[Any]]] = {
     for method in (
         Naive,
         Mmoe,
+        Anchor,
         Aitm,
         Esmm,
         CtNoCvr,
@@ -73,6 +75,7 @@ __all__ = [
     "METHODS",
     "REGISTRY",
     "Aitm",
+    "Anchor",
     "ChorusCvr",
     "ClippedIps",
     "Contract",
