@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from postclick.methods import METHODS
-from reference import baselines, distillation, doubly_robust, propensity_learning, pseudo_labels
+from reference import (
+    baselines,
+    distillation,
+    doubly_robust,
+    propensity_learning,
+    pseudo_labels,
+    shrinkage,
+)
 from reference.losses import Terms
 
 from .test_reference import BOTH, NARROW, WIDE, grid
@@ -15,8 +22,18 @@ from .test_reference import BOTH, NARROW, WIDE, grid
 REFERENCE: dict[str, Callable[..., Terms]] = {
     name: getattr(module, name)
     for module, names in {
-        baselines: ("mmoe", "anchor", "aitm", "ctnocvr", "multi_ipw", "snips", "clipped_ips"),
+        baselines: (
+            "mmoe",
+            "anchor",
+            "aitm",
+            "ctnocvr",
+            "multi_ipw",
+            "snips",
+            "clipped_ips",
+            "tempered_ips",
+        ),
         doubly_robust: ("multi_dr", "escm2_dr", "dr_jl", "mrdr", "dr_bias", "dr_mse"),
+        shrinkage: ("dros",),
         propensity_learning: ("mrdr_gpl", "ips_v2", "dr_v2"),
         pseudo_labels: ("dcmt", "ddpo", "nise"),
         distillation: ("ukd",),
@@ -29,8 +46,10 @@ HEADS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(
         ("mmoe", "anchor", "ctnocvr", "multi_ipw", "snips", "clipped_ips", "ips_v2"), SERVED
     ),
+    "tempered_ips": SERVED,
     **dict.fromkeys(("multi_dr", "escm2_dr", "dr_jl", "mrdr", "dr_bias", "dr_mse"), IMPUTED),
     "aitm": ("ctr", "ctcvr"),
+    "dros": IMPUTED,
     "mrdr_gpl": ("ctr", "propensity", "cvr", "imputation"),
     "dr_v2": IMPUTED,
     "dcmt": (*SERVED, "counterfactual"),
@@ -101,6 +120,11 @@ GRIDS: dict[str, list[dict[str, Any]]] = {
     ),
     "snips": grid(extra_batch_mean=BOTH, **CLIPPED),
     "clipped_ips": grid(floor=(0.05, 0.4), detach_propensity=BOTH),
+    "tempered_ips": grid(alpha=(0.0, 0.3, 1.0), ipw_norm=("entire", "clicked", "self"), **CLIPPED),
+    "dros": [
+        *grid(shrinkage=(None, 0.0, 3.0, 400.0), form=("optimistic", "pessimistic"), **CLIPPED),
+        *grid(imputation_weighting=("none", "inverse", "squared"), **CLIPPED),
+    ],
     "escm2_dr": [
         *grid(
             detach_mode=("sound", "released"),
@@ -168,6 +192,8 @@ VARIANTS = [
         variant="released",
         meaning={"detach_mode": "released", "clip": (1e-6, 1.0), "max_weight": 15.0},
     ),
+    Run("dros", variant="direct", meaning={"shrinkage": 0.0}),
+    Run("dros", variant="pessimistic", meaning={"shrinkage": 20.0, "form": "pessimistic"}),
     Run("mrdr_gpl", variant="evi_repo", meaning={"evi_repo": True, "clip": EVI_CLIP}),
     Run("dr_v2", variant="evi_repo", meaning={**ABSOLUTE, "attach": "all", "bmse": "abs"}),
     Run("dcmt", variant="evi_repo", meaning={**OVER_ALL, "clip": WIDE}),

@@ -173,3 +173,22 @@ def clipped_ips(
         detach_propensity=detach_propensity,
         frozen=frozen,
     )
+
+
+def tempered_ips(
+    logits: Logits,
+    click: ArrayLike,
+    conv: ArrayLike,
+    *,
+    alpha: float = 0.5,
+    clip: Clip = (0.01, 0.99),
+    ipw_norm: str = "self",
+    detach_propensity: bool = True,
+    frozen: Logits | None = None,
+) -> Terms:
+    """Tempered IPS: terms ``ctr``, ``cvr`` with weights exp(-alpha ln pi) on clicked rows."""
+    c, v, clicked = _labels(click, conv)
+    p, q = sigmoid(logits["ctr"]), sigmoid(logits["cvr"])
+    pi = np.clip(sigmoid(_frozen(logits, frozen)["ctr"]) if detach_propensity else p, *clip)
+    weight = np.exp(-alpha * np.log(pi))
+    return {"ctr": mean(bce(p, c)), "cvr": _weighted(bce(q, v), weight, clicked, ipw_norm)}

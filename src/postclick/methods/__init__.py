@@ -25,6 +25,7 @@ from postclick.methods.dcmt import Dcmt
 from postclick.methods.ddpo import Ddpo
 from postclick.methods.dr_mse import DrBias, DrMse
 from postclick.methods.dr_v2 import DrV2, IpsV2
+from postclick.methods.dros import Dros
 from postclick.methods.escm2 import Escm2Ipw
 from postclick.methods.escm2_dr import Escm2Dr
 from postclick.methods.esmm import Esmm
@@ -36,6 +37,7 @@ from postclick.methods.multi import MultiDr, MultiIpw
 from postclick.methods.naive import Naive
 from postclick.methods.nise import Nise
 from postclick.methods.snips import Snips
+from postclick.methods.tempered_ips import TemperedIps
 from postclick.methods.ukd import Ukd
 from postclick.registry import Registry, is_place
 from postclick.suggest import meant
@@ -53,8 +55,10 @@ METHODS: dict[str, type[Method[Any]]] = {
         MultiDr,
         Snips,
         ClippedIps,
+        TemperedIps,
         Escm2Ipw,
         Escm2Dr,
+        Dros,
         DrJl,
         Mrdr,
         DrBias,
@@ -86,6 +90,7 @@ __all__ = [
     "DrJl",
     "DrMse",
     "DrV2",
+    "Dros",
     "Escm2Dr",
     "Escm2Ipw",
     "Esmm",
@@ -106,6 +111,7 @@ __all__ = [
     "Prediction",
     "Snips",
     "Step",
+    "TemperedIps",
     "Ukd",
     "find_method",
     "title_of",
