@@ -43,6 +43,8 @@ WEIGHTS: dict[str, dict[str, float]] = {
     },
     "escm2_dr": {"ctr": 1, "cvr": 0.1, "imputation": 0.1, "ctcvr": 1},
     "escm2_dr/evi_repo": {"ctr": 1, "cvr": 1, "imputation": 1, "ctcvr": 1},
+    "stable_dr": {"ctr": 1, "constraint": 1, "cvr": 1, "imputation": 1},
+    "stable_dr/no_constraint": {"ctr": 1, "constraint": 0, "cvr": 1, "imputation": 1},
     "mrdr_gpl": {
         "ctr": 1,
         "propensity": 1,

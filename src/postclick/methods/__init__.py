@@ -37,6 +37,7 @@ from postclick.methods.multi import MultiDr, MultiIpw
 from postclick.methods.naive import Naive
 from postclick.methods.nise import Nise
 from postclick.methods.snips import Snips
+from postclick.methods.stable_dr import StableDr
 from postclick.methods.tempered_ips import TemperedIps
 from postclick.methods.ukd import Ukd
 from postclick.registry import Registry, is_place
@@ -63,6 +64,7 @@ METHODS: dict[str, type[Method[Any]]] = {
         Mrdr,
         DrBias,
         DrMse,
+        StableDr,
         MrdrGpl,
         IpsV2,
         DrV2,
@@ -110,6 +112,7 @@ __all__ = [
     "Phase",
     "Prediction",
     "Snips",
+    "StableDr",
     "Step",
     "TemperedIps",
     "Ukd",
