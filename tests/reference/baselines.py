@@ -32,10 +32,11 @@ def mmoe(
     conv: ArrayLike,
     *,
     reduction: str = "mean_clicked",
+    rank_weight: float = 0.0,
     frozen: Logits | None = None,
 ) -> Terms:
     """MMOE: the naive losses, only the network differs. Terms ``ctr``, ``cvr``."""
-    return naive(logits, click, conv, reduction=reduction, frozen=frozen)
+    return naive(logits, click, conv, reduction=reduction, rank_weight=rank_weight, frozen=frozen)
 
 
 def anchor(
@@ -44,10 +45,11 @@ def anchor(
     conv: ArrayLike,
     *,
     reduction: str = "mean_clicked",
+    rank_weight: float = 0.0,
     frozen: Logits | None = None,
 ) -> Terms:
     """Anchor: the naive losses on a CVR logit that has the anchor in it. Terms ``ctr``, ``cvr``."""
-    return naive(logits, click, conv, reduction=reduction, frozen=frozen)
+    return naive(logits, click, conv, reduction=reduction, rank_weight=rank_weight, frozen=frozen)
 
 
 def anchored(ctr: Array, cvr: Array, a: float, rate: float) -> Array:

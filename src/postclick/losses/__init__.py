@@ -25,6 +25,7 @@ from postclick.losses.reductions import (
     mean_clicked,
     mean_entire,
     mean_over,
+    mean_pairs,
     mean_unclicked,
     row_weights,
     self_normalised,
@@ -32,7 +33,7 @@ from postclick.losses.reductions import (
     total,
     weighted_mean,
 )
-from postclick.losses.shared import clicked_ipw_loss, ctcvr_loss, ctr_loss
+from postclick.losses.shared import clicked_ipw_loss, ctcvr_loss, ctr_loss, pairwise_ranking_loss
 from postclick.losses.terms import Term, Terms, weighted_sum
 
 __all__ = [
@@ -55,7 +56,9 @@ __all__ = [
     "mean_clicked",
     "mean_entire",
     "mean_over",
+    "mean_pairs",
     "mean_unclicked",
+    "pairwise_ranking_loss",
     "product_cross_entropy",
     "propensity",
     "pseudo_label",

@@ -7,7 +7,7 @@ whatever divides by a number of impressions takes it from `size` or `batch_size`
 for any number of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 
@@ -123,6 +123,31 @@ def self_normalised(loss: Tensor, weight: Tensor, mask: Tensor) -> Tensor:
     """
     weight = mask * weight
     return total(weight * loss) / _or_one(total(weight))
+
+
+def mean_pairs(
+    loss: Callable[[Tensor, Tensor], Tensor], values: Tensor, first: Tensor, second: Tensor
+) -> Tensor:
+    """Mean of `loss(a, b)` over all pairs of an impression of one mask and one of another.
+
+    A pair stands for as many as the product of what its two rows stand for. No pair gives 0.
+
+    Args:
+        loss: of values a [i, 1] and b [1, j], [i, j].
+        values: one for each impression, [n].
+        first, second: 0/1 masks, [n].
+
+    >>> z, v = torch.tensor([2.0, 0.0, 1.0]), torch.tensor([1.0, 0.0, 0.0])
+    >>> mean_pairs(lambda a, b: a - b, z, v, 1 - v)
+    tensor(1.5000)
+    """
+    counts = _COUNTS.get()
+    a, b = first > 0, second > 0
+    found = loss(values[a].unsqueeze(1), values[b].unsqueeze(0))
+    if counts is None:
+        return found.sum() / max(found.numel(), 1)
+    weight = counts[a].unsqueeze(1) * counts[b].unsqueeze(0)
+    return (weight * found).sum() / _or_one(weight.sum())
 
 
 def weighted_mean(loss: Tensor, weight: Tensor, mask: Tensor, norm: str) -> Tensor:

@@ -2,10 +2,11 @@
 
 from typing import Literal
 
+import torch.nn.functional as F
 from torch import Tensor
 
 from postclick.losses.elementwise import cross_entropy, product_cross_entropy
-from postclick.losses.reductions import mean_entire, size, total, weighted_mean
+from postclick.losses.reductions import mean_entire, mean_pairs, size, total, weighted_mean
 
 IpwNorm = Literal["entire", "clicked", "self", "released"]
 # The official code of ESCM2 lets no weight n / (n_C pi) count for more.
@@ -41,6 +42,22 @@ def ctcvr_loss(
     """
     factor = ctr_logit.detach() if detach_ctr else ctr_logit
     return mean_entire(product_cross_entropy(factor, cvr_logit, click * conversion))
+
+
+def pairwise_ranking_loss(cvr_logit: Tensor, click: Tensor, conversion: Tensor) -> Tensor:
+    """mean of ln(1 + exp(z_j - z_i)) over all pairs of a clicked converter i and a clicked other j.
+
+    RankNet (Burges et al. 2005), within a batch; beside cross-entropy it is the Combined-Pair loss
+    of Lin et al., Understanding the Ranking Loss for Recommendation with Sparse User Feedback, KDD
+    2024. A shift of all logits does not change it. Where a batch has no pair it is 0.
+
+    >>> import torch
+    >>> z, click = torch.tensor([1.0, 1.0, 0.0, 9.0]), torch.tensor([1.0, 1.0, 1.0, 0.0])
+    >>> pairwise_ranking_loss(z, click, torch.tensor([1.0, 0.0, 0.0, 0.0]))
+    tensor(0.5032)
+    """
+    converted, not_converted = click * conversion, click * (1 - conversion)
+    return mean_pairs(lambda i, j: F.softplus(j - i), cvr_logit, converted, not_converted)
 
 
 def clicked_ipw_loss(loss: Tensor, pi: Tensor, click: Tensor, norm: IpwNorm) -> Tensor:
