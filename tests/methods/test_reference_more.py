@@ -45,6 +45,8 @@ WEIGHTS: dict[str, dict[str, float]] = {
     "escm2_dr/evi_repo": {"ctr": 1, "cvr": 1, "imputation": 1, "ctcvr": 1},
     "stable_dr": {"ctr": 1, "constraint": 1, "cvr": 1, "imputation": 1},
     "stable_dr/no_constraint": {"ctr": 1, "constraint": 0, "cvr": 1, "imputation": 1},
+    "dt_dr": {"ctr": 1, "cvr": 1, "imputation": 1, "orthogonality": 0.1},
+    "dt_dr/released": {"ctr": 0.5, "cvr": 1, "imputation": 1, "orthogonality": 0.1},
     "mrdr_gpl": {
         "ctr": 1,
         "propensity": 1,

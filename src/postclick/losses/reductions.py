@@ -87,6 +87,18 @@ def _or_one(mass: Tensor) -> Tensor:
     return torch.where(mass > 0, mass, torch.ones_like(mass))
 
 
+def shares(mask: Tensor) -> Tensor:
+    """What each row adds to a mean over the impressions of a 0/1 mask, [n]; they sum to 1, or to 0.
+
+    For means of more than one value a row: `einsum("n,nk->k", shares(mask), values)`.
+
+    >>> shares(torch.tensor([1.0, 0.0, 1.0]))
+    tensor([0.5000, 0.0000, 0.5000])
+    """
+    counts = _COUNTS.get()
+    return (mask if counts is None else counts * mask) / size(mask)
+
+
 def mean_entire(loss: Tensor) -> Tensor:
     """Mean over all impressions of the batch.
 

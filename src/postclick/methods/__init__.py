@@ -26,6 +26,7 @@ from postclick.methods.ddpo import Ddpo
 from postclick.methods.dr_mse import DrBias, DrMse
 from postclick.methods.dr_v2 import DrV2, IpsV2
 from postclick.methods.dros import Dros
+from postclick.methods.dt_dr import DtDr
 from postclick.methods.escm2 import Escm2Ipw
 from postclick.methods.escm2_dr import Escm2Dr
 from postclick.methods.esmm import Esmm
@@ -65,6 +66,7 @@ METHODS: dict[str, type[Method[Any]]] = {
         DrBias,
         DrMse,
         StableDr,
+        DtDr,
         MrdrGpl,
         IpsV2,
         DrV2,
@@ -93,6 +95,7 @@ __all__ = [
     "DrMse",
     "DrV2",
     "Dros",
+    "DtDr",
     "Escm2Dr",
     "Escm2Ipw",
     "Esmm",
