@@ -112,8 +112,14 @@ BALANCE: dict[str, tuple[Any, ...]] = {
     **CLIPPED,
 }
 GRIDS: dict[str, list[dict[str, Any]]] = {
-    "mmoe": grid(reduction=("mean_clicked", "mean_entire"), rank_weight=(0.0, 0.5)),
-    "anchor": grid(reduction=("mean_clicked", "mean_entire"), rank_weight=(0.0, 0.5)),
+    "mmoe": [
+        *grid(reduction=("mean_clicked", "mean_entire"), rank_weight=(0.0, 0.5)),
+        *grid(rank_weight=(0.0, 0.5), list_weight=(0.7,)),
+    ],
+    "anchor": [
+        *grid(reduction=("mean_clicked", "mean_entire"), rank_weight=(0.0, 0.5)),
+        *grid(rank_weight=(0.0, 0.5), list_weight=(0.7,)),
+    ],
     "aitm": grid(head=("ctcvr", "cvr"), constraint_reduction=("sum", "mean")),
     "ctnocvr": grid(detach_ctr_in_ctcvr=BOTH),
     "multi_ipw": grid(ipw_norm=("entire", "clicked", "self"), **CLIPPED),

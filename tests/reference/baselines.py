@@ -33,10 +33,12 @@ def mmoe(
     *,
     reduction: str = "mean_clicked",
     rank_weight: float = 0.0,
+    list_weight: float = 0.0,
     frozen: Logits | None = None,
 ) -> Terms:
     """MMOE: the naive losses, only the network differs. Terms ``ctr``, ``cvr``."""
-    return naive(logits, click, conv, reduction=reduction, rank_weight=rank_weight, frozen=frozen)
+    rank = {"rank_weight": rank_weight, "list_weight": list_weight}
+    return naive(logits, click, conv, reduction=reduction, frozen=frozen, **rank)
 
 
 def anchor(
@@ -46,10 +48,12 @@ def anchor(
     *,
     reduction: str = "mean_clicked",
     rank_weight: float = 0.0,
+    list_weight: float = 0.0,
     frozen: Logits | None = None,
 ) -> Terms:
     """Anchor: the naive losses on a CVR logit that has the anchor in it. Terms ``ctr``, ``cvr``."""
-    return naive(logits, click, conv, reduction=reduction, rank_weight=rank_weight, frozen=frozen)
+    rank = {"rank_weight": rank_weight, "list_weight": list_weight}
+    return naive(logits, click, conv, reduction=reduction, frozen=frozen, **rank)
 
 
 def anchored(ctr: Array, cvr: Array, a: float, rate: float) -> Array:

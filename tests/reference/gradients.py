@@ -69,12 +69,20 @@ def naive_gradients(
     *,
     reduction: str = "mean_clicked",
     rank_weight: float = 0.0,
+    list_weight: float = 0.0,
 ) -> Gradients:
-    """Gradients of the click-space baseline terms; of a pair, -+ sigmoid(z_j - z_i)."""
+    """Gradients of the click-space baseline terms.
+
+    Of a pair -+ sigmoid(z_j - z_i); of a list a row's softmax less its share of the converters.
+    """
     c, v = _rows(click, conv)
     p, q = sigmoid(logits["ctr"]), sigmoid(logits["cvr"])
     size = c.sum() if reduction == "mean_clicked" else c.size
     found = {"ctr": {"ctr": (p - c) / max(c.size, 1)}, "cvr": {"cvr": c * (q - v) / max(size, 1)}}
+    if list_weight:
+        softmax = c * np.exp(logits["cvr"])
+        among = softmax / max(softmax.sum(), 1e-300) - c * v / max((c * v).sum(), 1)
+        found["list"] = {"cvr": among * ((c * v).sum() > 0)}
     if rank_weight:
         z, pair = logits["cvr"], np.outer(c * v, c * (1 - v))
         wrong = pair * sigmoid(z[None, :] - z[:, None]) / max(pair.sum(), 1)

@@ -34,7 +34,13 @@ from postclick.losses.reductions import (
     total,
     weighted_mean,
 )
-from postclick.losses.shared import clicked_ipw_loss, ctcvr_loss, ctr_loss, pairwise_ranking_loss
+from postclick.losses.shared import (
+    clicked_ipw_loss,
+    ctcvr_loss,
+    ctr_loss,
+    listwise_ranking_loss,
+    pairwise_ranking_loss,
+)
 from postclick.losses.terms import Term, Terms, weighted_sum
 
 __all__ = [
@@ -53,6 +59,7 @@ __all__ = [
     "expectation",
     "gaussian_nll",
     "imputed_error",
+    "listwise_ranking_loss",
     "log_product",
     "mean_clicked",
     "mean_entire",

@@ -46,8 +46,6 @@ None of these is guessed; for each, what was missing.
   Labels that a model of clicks gives to other impressions say nothing that the model did not
   know; `ukd` and `nise` show in [audit.md](audit.md) what comes of such labels, soft and
   hardened.
-- **Lists** for the ranking term of `naive` (arXiv 2403.14144): rows of a batch belong to no list
-  here, so that it compares pairs.
 """
 
 
