@@ -95,6 +95,7 @@ def check(
     from postclick.console import BAD_INPUT, fail
     from postclick.data.check.check_log import check_log
     from postclick.data.check.propose import propose_schema
+    from postclick.data.read.heeded import require_heeded
     from postclick.data.read.opening import open_log
     from postclick.data.schema import LogSchema
     from postclick.data.schema.read_options import read_settings, with_read
@@ -103,6 +104,7 @@ def check(
         if propose:
             read = read_settings(reads)
             log = open_log(*logs, read=read)
+            require_heeded(reads, log)
             return print(propose_schema(log, click, conversion, read=read), end="")
         if click is not None or conversion is not None:
             fail("--click and --conversion go with --propose: a schema names its own columns")
@@ -111,6 +113,7 @@ def check(
         parsed = with_read(LogSchema.load(schema), reads)
         log = open_log(*logs, read=parsed.reading)
         held_out = open_log(*test, read=parsed.reading) if test else None
+        require_heeded(reads, log, held_out)
         report = check_log(parsed, log, test=held_out)
     if json:
         print_json(report.to_dict())
