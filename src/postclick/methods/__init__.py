@@ -7,6 +7,7 @@ from typing import Any
 
 from postclick.errors import InputError
 from postclick.methods.aitm import Aitm
+from postclick.methods.anchor import Anchor
 from postclick.methods.base import (
     Contract,
     Labels,
@@ -25,6 +26,8 @@ from postclick.methods.dcmt import Dcmt
 from postclick.methods.ddpo import Ddpo
 from postclick.methods.dr_mse import DrBias, DrMse
 from postclick.methods.dr_v2 import DrV2, IpsV2
+from postclick.methods.dros import Dros
+from postclick.methods.dt_dr import DtDr
 from postclick.methods.escm2 import Escm2Ipw
 from postclick.methods.escm2_dr import Escm2Dr
 from postclick.methods.esmm import Esmm
@@ -37,6 +40,8 @@ from postclick.methods.multi import MultiDr, MultiIpw
 from postclick.methods.naive import Naive
 from postclick.methods.nise import Nise
 from postclick.methods.snips import Snips
+from postclick.methods.stable_dr import StableDr
+from postclick.methods.tempered_ips import TemperedIps
 from postclick.methods.ukd import Ukd
 from postclick.registry import Registry, is_place
 from postclick.suggest import meant
@@ -46,6 +51,7 @@ METHODS: dict[str, type[Method[Any]]] = {
     for method in (
         Naive,
         Mmoe,
+        Anchor,
         Aitm,
         Esmm,
         CtNoCvr,
@@ -53,12 +59,16 @@ METHODS: dict[str, type[Method[Any]]] = {
         MultiDr,
         Snips,
         ClippedIps,
+        TemperedIps,
         Escm2Ipw,
         Escm2Dr,
+        Dros,
         DrJl,
         Mrdr,
         DrBias,
         DrMse,
+        StableDr,
+        DtDr,
         MrdrGpl,
         IpsV2,
         DrV2,
@@ -80,6 +90,7 @@ __all__ = [
     "METHODS",
     "REGISTRY",
     "Aitm",
+    "Anchor",
     "ChorusCvr",
     "ClickPrior",
     "ClippedIps",
@@ -91,6 +102,8 @@ __all__ = [
     "DrJl",
     "DrMse",
     "DrV2",
+    "Dros",
+    "DtDr",
     "Escm2Dr",
     "Escm2Ipw",
     "Esmm",
@@ -111,7 +124,9 @@ __all__ = [
     "Phase",
     "Prediction",
     "Snips",
+    "StableDr",
     "Step",
+    "TemperedIps",
     "Ukd",
     "find_method",
     "title_of",
