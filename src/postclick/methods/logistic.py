@@ -1,0 +1,53 @@
+"""Plain logistic regression: the model that every other one should be compared with first."""
+
+from pydantic import Field
+
+from postclick.methods.fitted import Fitting
+from postclick.methods.linear import CTR, CVR, LinearMethod
+from postclick.methods.options import MethodConfig
+from postclick.ranges import Between
+
+
+class LogisticConfig(MethodConfig):
+    """Options of `logistic`.
+
+    Attributes:
+        variance: prior variance of all coefficients, what scikit-learn calls C.
+    """
+
+    search = {"variance": Between(0.003, 3.0, log=True)}
+
+    variance: float = Field(default=1.0, gt=0)
+
+
+class Logistic(LinearMethod[LogisticConfig]):
+    r"""Two logistic regressions with an L2 penalty, each for itself.
+
+    With b the coefficients, one for each value of each field and each number, and w the row
+    weights, it minimises over clicks on all impressions, and over conversions on clicked ones,
+
+        sum_i w_i l(z_i; y_i) + |b|^2 / (2 variance), z = intercept + sum of the row's coefficients
+
+    The intercept is not penalised. A list adds the weighted sum of its values' coefficients.
+
+    Source: ridge logistic regression (le Cessie and van Houwelingen, Applied Statistics 41, 1992).
+    """
+
+    name = "logistic"
+    summary = "logistic regressions of clicks and of conversions with one L2 penalty"
+    reference = "le Cessie and van Houwelingen, Applied Statistics 41, 1992"
+    expect = ""
+    Config = LogisticConfig
+
+    def fit(self, fitting: Fitting) -> None:
+        # Here, for it loads SciPy, which nothing else of a method needs.
+        from postclick.methods.linear_fit import LinearFit
+
+        variance, told = self.config.variance, fitting.reporter.line
+        fit = LinearFit(fitting.log, self.inputs, self.rates, variance, threads=fitting.threads)
+        told("clicks on all impressions")
+        clicks = fitting.stage("clicks", fit.clicks)
+        told("conversions on clicked impressions")
+        conversions = fitting.stage("conversions", lambda: fit.conversions(None, 0.0))
+        self.take(CTR, fit.columns(exposed=True), clicks["coefficients"])
+        self.take(CVR, fit.columns(exposed=False), conversions["coefficients"])
