@@ -6,14 +6,19 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from postclick.data.manifest import Manifest
 from postclick.data.prepared import BaseRates
 from postclick.methods.contract import Contract
+from postclick.methods.explanation import Explanation, field_effects, group_names
 from postclick.methods.fitted import Fitting
 from postclick.methods.linear import CTR, CVR, LinearMethod
 from postclick.methods.linear_columns import Columns
 from postclick.methods.options import MethodConfig
 from postclick.methods.outputs import Outputs
 from postclick.ranges import Choice
+
+# Of a standard normal, within which 95 % lie.
+NORMAL_95 = 1.959964
 
 
 class ClickPriorConfig(MethodConfig):
@@ -73,8 +78,10 @@ class ClickPrior(LinearMethod[ClickPriorConfig]):
         clicks, conversions = (
             Columns.of(self.inputs, exposed=exposed) for exposed in (True, False)
         )
-        self.register_buffer("ctr_variances", torch.zeros(clicks.groups(0.0).number))
-        self.register_buffer("cvr_variances", torch.zeros(conversions.groups(0.0).number))
+        for head, columns in (("ctr", clicks), ("cvr", conversions)):
+            groups = columns.groups(0.0).number
+            self.register_buffer(f"{head}_variances", torch.zeros(groups))
+            self.register_buffer(f"{head}_spreads", torch.zeros(groups))
         # What the CTR score is multiplied by, its standard error, and the mean taken from it.
         self.register_buffer("score_effect", torch.zeros(3))
 
@@ -105,8 +112,23 @@ class ClickPrior(LinearMethod[ClickPriorConfig]):
             "conversions", lambda: fit.conversions(score, config.score_variance)
         )
         self.take(CTR, fit.columns(exposed=True), clicks["coefficients"])
-        self.get_buffer("ctr_variances").copy_(clicks["variances"])
         further = 0 if score is None else 1
         self.take(CVR, fit.columns(exposed=False, further=further), conversions["coefficients"])
-        self.get_buffer("cvr_variances").copy_(conversions["variances"])
+        for head, found in (("ctr", clicks), ("cvr", conversions)):
+            for name in ("variances", "spreads"):
+                self.get_buffer(f"{head}_{name}").copy_(found[name])
         self.get_buffer("score_effect").copy_(conversions["score_effect"])
+
+    def explain(self, manifest: Manifest) -> Explanation:
+        """Which fields carry clicks and conversions, and the coefficient of the CTR score."""
+        fields = []
+        for head in ("ctr", "cvr"):
+            names = group_names(manifest, exposed=head == "ctr")
+            numbers = (self.get_buffer(f"{head}_{n}").tolist() for n in ("variances", "spreads"))
+            fields += field_effects(names, head, *numbers)
+        if not self.config.score_variance:
+            return Explanation(tuple(fields), None, None, None)
+        effect, error, _ = self.get_buffer("score_effect").tolist()
+        return Explanation(
+            tuple(fields), effect, effect - NORMAL_95 * error, effect + NORMAL_95 * error
+        )

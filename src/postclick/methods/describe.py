@@ -6,7 +6,7 @@ from typing import Any, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from postclick.data.prepared import BaseRates
-from postclick.methods import METHODS
+from postclick.methods import METHODS, FittedMethod
 from postclick.methods.base import Method
 from postclick.nn.backbones import name_of
 
@@ -67,7 +67,7 @@ def _section(method: type[Method[Any]]) -> str:
         "```text",
         inspect.cleandoc(method.__doc__ or ""),
         "```\n",
-        f"Heads: {', '.join(facts['heads'])}. The paper's backbone: {facts['backbone']}.\n",
+        _network(method, facts),
         f"What to expect: {facts['expect']}\n",
     ]
     lines += ["| option | default | values |", "|---|---|---|"]
@@ -84,6 +84,14 @@ def _section(method: type[Method[Any]]) -> str:
             label = "variant" if kind == "variants" else "preset"
             lines.append(f"\n- {label} `{name}`: {setting}")
     return "\n".join(lines) + "\n"
+
+
+def _network(method: type[Method[Any]], facts: dict[str, Any]) -> str:
+    heads = f"Heads: {', '.join(facts['heads'])}."
+    if issubclass(method, FittedMethod):
+        read = ", ".join(f"`{name}`" for name in method.reads_training)
+        return f"{heads} It fits itself: of `training` it reads {read}, of `network` nothing.\n"
+    return f"{heads} The paper's backbone: {facts['backbone']}.\n"
 
 
 def _plain(value: Any) -> str:

@@ -9,10 +9,12 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from postclick.data.manifest import Manifest
 from postclick.data.prepared import InputSpec, PreparedLog
 from postclick.extras import is_installed, require
 from postclick.losses import Term, Terms, cross_entropy, ctr_loss, mean_clicked
 from postclick.methods.base import C, Labels, Method, Outputs
+from postclick.methods.explanation import Explanation
 from postclick.progress import Reporter
 
 Tensors = dict[str, Tensor]
@@ -79,6 +81,10 @@ class FittedMethod(Method[C]):
     @abstractmethod
     def fit(self, fitting: Fitting) -> None:
         """Set all weights, on the CPU; the same log and seed give the same weights."""
+
+    def explain(self, manifest: Manifest) -> Explanation | None:
+        """What it has found, in numbers that people can read; None if it has none."""
+        return None
 
     @staticmethod
     def terms(config: Any, outputs: Outputs, labels: Labels) -> Terms:

@@ -12,14 +12,15 @@ from postclick.data.prepared import BaseRates, InputSpec, PreparedLog
 from postclick.linear.groups import Groups
 from postclick.linear.posterior import TOLERANCE, fit_mode
 from postclick.linear.rows import Blocks, Floats
+from postclick.linear.spread import spread_by_group
 from postclick.linear.standard_error import standard_error
 from postclick.linear.variances import estimate_variances
 from postclick.methods.fitted import Tensors
 from postclick.methods.linear_columns import Columns
 from postclick.methods.linear_rows import ClickBlocks, clicked_rows, conversion_blocks
 
-# Variances are a few numbers: so many rows tell them well enough.
-VARIANCE_ROWS = 500_000
+# Variances and spreads are a few numbers: so many rows tell them well enough.
+SAMPLE_ROWS = 500_000
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,16 @@ class LinearFit:
         return Columns.of(self.inputs, exposed=exposed, further=further)
 
     def clicks(self) -> Tensors:
-        """Coefficients `(columns,)` and variances `(groups,)` of clicks on all impressions."""
+        """Clicks on all impressions.
+
+        Coefficients `(columns,)`, variances and spreads of what they add `(groups,)`.
+        """
         columns = self.columns(exposed=True)
         return self._fitted(
             self._click_blocks(columns),
             columns.groups(0.0),
             _start(columns, self.rates.ctr),
-            sample=self._click_blocks(columns, rows=VARIANCE_ROWS),
+            sample=self._click_blocks(columns, rows=SAMPLE_ROWS),
         )
 
     def held_out(self, clicks: Tensors, folds: int) -> Tensors:
@@ -75,7 +79,7 @@ class LinearFit:
         return {"scores": torch.from_numpy(scores[np.arange(len(rows)), number % folds])}
 
     def conversions(self, score: Floats | None, score_variance: float) -> Tensors:
-        """Coefficients and variances of conversions on clicked impressions.
+        """The same of conversions on clicked impressions.
 
         `score_effect` holds the coefficient of the CTR score, its standard error, and the mean of
         the score on clicks, which is taken from it; zeros without one.
@@ -112,7 +116,12 @@ class LinearFit:
             variances = np.full(groups.number, self.variance)
         prior = groups.prior(variances)
         mode = fit_mode(blocks, prior, start, tolerance=self.tolerance, threads=self.threads)
-        return {"coefficients": torch.from_numpy(mode), "variances": torch.from_numpy(variances)}
+        spreads = spread_by_group(sample or blocks, groups, mode)
+        return {
+            "coefficients": torch.from_numpy(mode),
+            "variances": torch.from_numpy(variances),
+            "spreads": torch.from_numpy(spreads),
+        }
 
 
 def _start(columns: Columns, rate: float) -> Floats:

@@ -70,7 +70,7 @@ def draw_settings(settings: RunSettings, trial: int) -> RunSettings:
 def drawn_for(settings: RunSettings) -> tuple[str, ...]:
     """What trials vary of a method: `COMPARED`, or the options of one that fits itself."""
     if is_fitted(settings):
-        return tuple(f"options.{name}" for name in settings.method_config.searched())
+        return tuple(f"options.{name}" for name in settings.method_config.search)
     return tuple(COMPARED)
 
 
