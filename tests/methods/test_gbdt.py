@@ -62,11 +62,8 @@ def test_trees_are_lightgbms_to_the_last_digits(depth: int, categories: int) -> 
     # LightGBM takes all numbers within 1e-35 for 0, beside which it has thresholds.
     thresholds = shape.threshold[shape.threshold.abs() > 1e-30].numpy()
     rows[: len(thresholds), 2] = thresholds[: len(rows)]
-    for nudged in (
-        rows,
-        np.nextafter(rows, np.float32(np.inf)),
-        np.nextafter(rows, np.float32(-9)),
-    ):
+    beside = [np.nextafter(rows, np.float32(to)) for to in (9, -9)]
+    for nudged in (rows, *beside):
         nudged[:, :2] = rows[:, :2]
         nudged[abs(nudged) < 1e-30] = 0
         expected = booster.predict(nudged, raw_score=True, num_iteration=count)

@@ -88,7 +88,9 @@ class Gbdt(FittedMethod[GbdtConfig]):
         if not self.embedding.table.is_meta:  # else its values are loaded
             self.embedding.table.data.zero_()
         self.rates = rates
-        self.intercepts = torch.nn.Parameter(torch.tensor([rates.ctr, rates.cvr]).logit())
+        self.intercepts = torch.nn.Parameter(torch.zeros(2))
+        with torch.no_grad():
+            self.intercepts[:] = torch.tensor([rates.ctr, rates.cvr]).logit()
         self.trees = torch.nn.ModuleDict(
             {
                 head: BoostedTrees(config.trees, config.leaves, config.depth, fields)

@@ -23,12 +23,11 @@ class LogisticConfig(MethodConfig):
 class Logistic(LinearMethod[LogisticConfig]):
     r"""Two logistic regressions with an L2 penalty, each for itself.
 
-    With b the coefficients, one for each value of each field and each number, and w the row
-    weights, it minimises over clicks on all impressions, and over conversions on clicked ones,
-
-        sum_i w_i l(z_i; y_i) + |b|^2 / (2 variance), z = intercept + sum of the row's coefficients
-
-    The intercept is not penalised. A list adds the weighted sum of its values' coefficients.
+    L = sum_D l(p; c) + |a|^2 / (2 variance) and sum_C l(q; v) + |b|^2 / (2 variance), where the
+    logit of p is an intercept and the sum of the row's coefficients a, one for each value of each
+    field and each number, and that of q the same with b. Intercepts are not penalised. Rows count
+    by their weights, in units of their mean. A list adds the weighted sum of its values'
+    coefficients; numerics end at 4 standard deviations. Clicks alone read the exposure.
 
     Source: ridge logistic regression (le Cessie and van Houwelingen, Applied Statistics 41, 1992).
     """

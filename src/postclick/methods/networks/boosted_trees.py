@@ -50,17 +50,18 @@ class BoostedTrees(nn.Module):
         self.depth, self.categories, self.nodes, self.used = depth, categories, 2 * leaves - 1, 0
         total = trees * self.nodes
         sets = trees * (leaves - 1) + 1 if categories else 0
-        itself = torch.arange(total)
         for name, start in {
             "feature": torch.zeros(total, dtype=torch.long),
             "threshold": torch.zeros(total),
             "set_of": torch.zeros(total, dtype=torch.long),
-            "child": torch.stack([itself, itself], dim=1).flatten(),
+            "child": torch.zeros(2 * total, dtype=torch.long),
             "value": torch.zeros(total),
             "sets": torch.zeros(sets * SET_SIZE, dtype=torch.bool),
             "count": torch.zeros((), dtype=torch.long),
         }.items():
             self.register_buffer(name, start)
+        if not self.child.is_meta:  # else its values are loaded
+            self.child.view(total, 2).copy_(torch.arange(total).unsqueeze(1))
         self.register_load_state_dict_post_hook(_count_trees)  # type: ignore[no-untyped-call]
 
     def take(self, trees: Mapping[str, Tensor]) -> None:
