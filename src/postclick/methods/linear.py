@@ -40,8 +40,6 @@ class LinearMethod(FittedMethod[C]):
 
     def build(self, rates: BaseRates) -> None:
         inputs = self.inputs
-        if not self.embedding.table.is_meta:  # else its values are loaded
-            self.embedding.table.data.zero_()
         self.rates = rates
         self.linear = LinearHeads(
             len(inputs.field_sizes) + len(inputs.bag_sizes),
@@ -49,7 +47,10 @@ class LinearMethod(FittedMethod[C]):
             inputs.numerics,
             inputs.numeric_width - inputs.numerics,
         )
+        if self.embedding.table.is_meta:
+            return  # values are loaded, and meta tensors load torch._dynamo
         with torch.no_grad():
+            self.embedding.table.zero_()
             self.linear.intercepts[:2] = torch.tensor([rates.ctr, rates.cvr]).logit()
 
     def heads(self, x: Tensor, *, serving: bool) -> Outputs:

@@ -13,7 +13,7 @@ from postclick.data.splits import LogSplits
 from postclick.datasets.simulated import SimulatedLog
 from postclick.errors import InputError
 from postclick.experiments.comparison.plan import PLAN, Arm, Plan
-from postclick.methods import METHODS
+from postclick.methods import BATCH_METHODS, METHODS
 from postclick.system.files import read_json
 
 
@@ -128,7 +128,7 @@ def test_an_arm_has_settings_of_its_own(tmp_path: Path) -> None:
 
 
 def test_all_are_trained_equally_long() -> None:
-    for job in Plan.make(["all"], 1, ["epochs=3"]).jobs:
+    for job in Plan.make(list(BATCH_METHODS), 1, ["epochs=3"]).jobs:
         training = job.settings.training
         assert (training.epochs, training.patience, training.keep) == (3, None, "last")
 
