@@ -31,23 +31,28 @@ class GbdtConfig(MethodConfig):
         depth: splits from the root of a tree to a leaf, at the most.
         min_rows_in_leaf: fewer make no leaf.
         l2: penalty of what leaves say.
+        category_l2: the same where a split is by a category, and the rows that each category's mean
+            is shrunk by before they are put in order. LightGBM has 10 for both, which overfits
+            fields of many values to few conversions.
     """
 
     search = {
         "learning_rate": Between(0.01, 0.2, log=True),
-        "leaves": Choice((4, 8, 15, 31, 63)),
+        "leaves": Choice((4, 8, 15, 31)),
         "depth": Choice((2, 4, 8)),
-        "min_rows_in_leaf": Choice((5, 20, 100)),
+        "min_rows_in_leaf": Choice((20, 50, 200)),
         "l2": Between(0.1, 100.0, log=True),
+        "category_l2": Between(5.0, 500.0, log=True),
     }
     unsearched = {"trees": "the validation split says how many there are"}
 
     trees: int = Field(default=500, ge=1, le=5_000)
     learning_rate: float = Field(default=0.05, gt=0, le=1)
-    leaves: int = Field(default=31, ge=2, le=128)
-    depth: int = Field(default=8, ge=1, le=16)
-    min_rows_in_leaf: int = Field(default=20, ge=1)
+    leaves: int = Field(default=8, ge=2, le=128)
+    depth: int = Field(default=4, ge=1, le=16)
+    min_rows_in_leaf: int = Field(default=50, ge=1)
     l2: float = Field(default=1.0, ge=0)
+    category_l2: float = Field(default=50.0, ge=0)
 
 
 class Gbdt(FittedMethod[GbdtConfig]):
@@ -68,7 +73,13 @@ class Gbdt(FittedMethod[GbdtConfig]):
     name = "gbdt"
     summary = "gradient-boosted trees (LightGBM) of clicks and of conversions"
     reference = "Ke et al., LightGBM, NeurIPS 2017"
-    expect = ""
+    expect = (
+        "good at clicks, where labels are many and combinations of values count; with few hundred "
+        "conversions its pCVR is behind that of `naive` and `click_prior` in the simulated "
+        "worlds, where most is said by fields of thousands of values; as biased as `naive` where "
+        "an unseen cause drives both. Of a field it reads the 254 most frequent values, of a list "
+        "the 32 most frequent ones, and scoring takes several times as long as a network's."
+    )
     requires = ("lightgbm", "gbdt")
     Config = GbdtConfig
 
@@ -85,18 +96,19 @@ class Gbdt(FittedMethod[GbdtConfig]):
 
     def build(self, rates: BaseRates) -> None:
         config, fields = self.config, len(self.inputs.field_sizes)
-        if not self.embedding.table.is_meta:  # else its values are loaded
-            self.embedding.table.data.zero_()
         self.rates = rates
         self.intercepts = torch.nn.Parameter(torch.zeros(2))
-        with torch.no_grad():
-            self.intercepts[:] = torch.tensor([rates.ctr, rates.cvr]).logit()
         self.trees = torch.nn.ModuleDict(
             {
                 head: BoostedTrees(config.trees, config.leaves, config.depth, fields)
                 for head in HEADS
             }
         )
+        if self.embedding.table.is_meta:
+            return  # values are loaded, and meta tensors load torch._dynamo
+        with torch.no_grad():
+            self.embedding.table.zero_()
+            self.intercepts[:] = torch.tensor([rates.ctr, rates.cvr]).logit()
 
     def trees_of(self, head: str) -> BoostedTrees:
         return cast(BoostedTrees, self.trees[head])
@@ -178,6 +190,8 @@ class Gbdt(FittedMethod[GbdtConfig]):
             "max_depth": config.depth,
             "min_data_in_leaf": config.min_rows_in_leaf,
             "lambda_l2": config.l2,
+            "cat_l2": config.category_l2,
+            "cat_smooth": config.category_l2,
             # A prepared log has no NaN.
             "use_missing": False,
             "deterministic": True,

@@ -71,18 +71,24 @@ class BoostedTrees(nn.Module):
         self.used = int(self.count)
 
     def forward(self, features: Tensor) -> Tensor:
+        if not self.used:
+            return 0.0 * features[:, 0]
         roots = torch.arange(self.used, device=features.device) * self.nodes
         # Not `expand`: an exported graph would ask some input for its number of rows.
         node = roots + (0.0 * features[:, :1]).long()
         for _ in range(self.depth):
-            found = features.gather(1, self.feature[node])
-            left = found <= self.threshold[node]
+            found = features.gather(1, self._at(self.feature, node))
+            left = found <= self._at(self.threshold, node)
             if self.categories:
                 category = found.clamp(0, CATEGORIES - 1).long()
-                left |= self.sets[self.set_of[node] * SET_SIZE + category]
-            node = self.child[2 * node + 1 - left.long()]
+                left |= self._at(self.sets, self._at(self.set_of, node) * SET_SIZE + category)
+            node = self._at(self.child, 2 * node + 1 - left.long())
         # In double: hundreds of small numbers add up.
-        return self.value[node].double().sum(1).to(features.dtype)
+        return self._at(self.value, node).double().sum(1).to(features.dtype)
+
+    def _at(self, values: Tensor, index: Tensor) -> Tensor:
+        """`values[index]`, which takes longer."""
+        return values.index_select(0, index.reshape(-1)).view(-1, self.used)
 
 
 def _count_trees(module: nn.Module, _: Any) -> None:
