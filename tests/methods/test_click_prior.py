@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from helpers.exposed_log import exposed_log
-from postclick import train
+from postclick import export, open_splits, prepare, train
 from postclick.data.prepared import PreparedLog
 from postclick.methods import ClickPrior, Naive
 from postclick.methods.fitted import Fitting
@@ -14,6 +15,7 @@ from postclick.methods.linear_fit import LinearFit
 from postclick.nn.exposure import GAIN
 from postclick.progress import Silent
 from postclick.runs.build import build_method
+from postclick.runs.run import Run
 from postclick.runs.settings import RunSettings
 from postclick.testing import check_fitted_method, check_method, fake_log
 
@@ -58,7 +60,9 @@ def newton(x: np.ndarray, y: np.ndarray, precision: np.ndarray, free: np.ndarray
 
 
 def test_it_is_what_newton_finds_on_a_dense_design(log: PreparedLog) -> None:
-    found = build_method(RunSettings.make("click_prior", overrides=["variance=0.3"]), log)
+    found = build_method(
+        RunSettings.make("click_prior", overrides=["variance=0.3", "factors=0"]), log
+    )
     fit = LinearFit(log, found.inputs, log.base_rates, 0.3, threads=1, tolerance=1e-9)
     stages = {"clicks": fit.clicks()}
     stages["held_out"] = fit.held_out(stages["clicks"], folds=5)
@@ -101,7 +105,8 @@ def test_it_is_what_newton_finds_on_a_dense_design(log: PreparedLog) -> None:
 
 def test_it_keeps_what_a_fitted_method_has_to_keep() -> None:
     found = check_fitted_method(
-        ClickPrior, options=({}, {"score_variance": 0.0, "variance": 0.1}, {"folds": 2})
+        ClickPrior,
+        options=({}, {"score_variance": 0.0, "variance": 0.1}, {"folds": 2, "factors": 2}),
     )
     assert all(found.values())
     assert found.keys() >= {"exposure moves clicks alone", "goes on after a kill"}
@@ -112,6 +117,27 @@ def test_a_method_of_batches_is_not_checked_as_one_that_fits_itself() -> None:
         check_method(ClickPrior, waive_reference="it is a test")
     check = check_method(Naive, waive_reference="it is compared elsewhere")
     assert check
+
+
+def test_products_are_taken_where_they_help_and_served(tmp_path: Path) -> None:
+    """The log of `simulate` is additive; one whose conversions go by a product is not."""
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 8, 12_000), rng.integers(0, 8, 12_000)
+    left, right = rng.normal(size=8), rng.normal(size=8)
+    click = rng.random(a.size) < 0.5
+    buy = click & (rng.random(a.size) < 1 / (1 + np.exp(1 - 1.5 * left[a] * right[b])))
+    frame = pl.DataFrame({"a": a, "b": b, "click": click, "buy": buy})
+    schema = {"click": "click", "conversion": "buy", "categorical": ["a", "b"]}
+    log = prepare(open_splits(schema, frame), tmp_path / "log")
+    auc = {}
+    for method in ("click_prior", "click_prior/no_factors"):
+        run = train(log, RunSettings.make(method), tmp_path / method.replace("/", "-"))
+        auc[method] = run.evaluate(log).value("cvr_auc")
+        variance = run.explain().factor_variance
+        assert (variance > 0) == (method == "click_prior")
+    assert auc["click_prior"] > auc["click_prior/no_factors"] + 0.05
+    pytest.importorskip("onnxruntime")
+    export(Run(tmp_path / "click_prior"), tmp_path / "bundle")  # which checks parity
 
 
 def test_the_exposure_is_found_and_kept_out_of_conversions(tmp_path: Path) -> None:

@@ -36,12 +36,15 @@ class Explanation:
         score_effect: what a unit of the CTR logit adds to the CVR logit; None if it has no part.
         low, high: its 95 % interval; others being equal, who clicks more readily buys more readily
             if it lies above 0, and less readily if it lies below.
+        factor_variance: of the factors whose products are in the CVR logit; 0 where
+            cross-validation has found that products of values do not help.
     """
 
     fields: tuple[FieldEffect, ...]
     score_effect: float | None
     low: float | None
     high: float | None
+    factor_variance: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """As plain data."""
@@ -64,7 +67,11 @@ class Explanation:
             means = "who clicks more readily buys less readily"
         else:
             means = "whether who clicks more readily buys more readily cannot be told"
-        return f"Coefficient of the CTR score in the CVR logit: {told}: {means}."
+        products = "have a part in" if self.factor_variance else "did not help to predict"
+        return (
+            f"Coefficient of the CTR score in the CVR logit: {told}: {means}. Products of values "
+            f"{products} conversions."
+        )
 
 
 def group_names(manifest: Manifest, *, exposed: bool) -> list[str]:

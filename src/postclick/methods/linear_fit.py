@@ -11,13 +11,15 @@ from postclick.data.arrays import RowArrays
 from postclick.data.prepared import BaseRates, InputSpec, PreparedLog
 from postclick.linear.groups import Groups
 from postclick.linear.posterior import TOLERANCE, fit_mode
-from postclick.linear.rows import Blocks, Floats
+from postclick.linear.rows import Block, Blocks, Floats
 from postclick.linear.spread import spread_by_group
 from postclick.linear.standard_error import standard_error
 from postclick.linear.variances import estimate_variances
 from postclick.methods.fitted import Tensors
 from postclick.methods.linear_columns import Columns
+from postclick.methods.linear_factors import chosen_factors
 from postclick.methods.linear_rows import ClickBlocks, clicked_rows, conversion_blocks
+from postclick.methods.networks.linear_heads import STARTS
 
 # Variances and spreads are a few numbers: so many rows tell them well enough.
 SAMPLE_ROWS = 500_000
@@ -78,11 +80,15 @@ class LinearFit:
         scores = np.concatenate([block.times(kept) for block in blocks])
         return {"scores": torch.from_numpy(scores[np.arange(len(rows)), number % folds])}
 
-    def conversions(self, score: Floats | None, score_variance: float) -> Tensors:
+    def conversions(
+        self, score: Floats | None, score_variance: float, factors: int = 0, seed: int = 0
+    ) -> Tensors:
         """The same of conversions on clicked impressions.
 
         `score_effect` holds the coefficient of the CTR score, its standard error, and the mean of
-        the score on clicks, which is taken from it; zeros without one.
+        the score on clicks, which is taken from it; zeros without one. With `factors`, so many of
+        each column if cross-validation finds that they help, `factors` are those of all starts,
+        `(columns, starts * factors)`, the coefficients their mean, and `factor_variance` theirs.
         """
         rows, _ = clicked_rows(self.log)
         centre, further = 0.0, np.zeros((len(rows), 0))
@@ -98,7 +104,41 @@ class LinearFit:
             mode, place = found["coefficients"].numpy(), columns.own.start
             prior = groups.prior(found["variances"].numpy())
             effect[:2] = float(mode[place]), standard_error(blocks, prior, mode, place)
-        return {**found, "score_effect": torch.tensor(effect, dtype=torch.float64)}
+        found["score_effect"] = torch.tensor(effect, dtype=torch.float64)
+        if not factors:
+            return found
+        return self._factored(found, blocks, columns, groups, factors, seed)
+
+    def _factored(
+        self,
+        found: Tensors,
+        blocks: list[Block],
+        columns: Columns,
+        groups: Groups,
+        size: int,
+        seed: int,
+    ) -> Tensors:
+        """The same with factors, if those help."""
+        mode, paired = found["coefficients"].numpy(), groups.of >= 0
+        prior = groups.prior(found["variances"].numpy())
+        variance, fits = chosen_factors(
+            blocks, prior, mode, paired, size=size, seed=seed, threads=self.threads
+        )
+        if fits:
+            factors = np.concatenate([one.factors for one in fits], axis=1)
+            mode = np.mean([one.coefficients for one in fits], axis=0)
+        else:
+            factors = np.zeros((columns.total, STARTS * size))
+        effect = found["score_effect"].clone()
+        if columns.further:
+            effect[0] = float(mode[columns.own.start])
+        return {
+            **found,
+            "coefficients": torch.from_numpy(mode),
+            "score_effect": effect,
+            "factors": torch.from_numpy(factors),
+            "factor_variance": torch.tensor([variance], dtype=torch.float64),
+        }
 
     def _click_blocks(self, columns: Columns, rows: int | None = None, folds: int = 0) -> Blocks:
         """Blocks of the training split, held if the split is; the first `rows` of it if given."""
