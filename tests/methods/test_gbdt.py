@@ -11,13 +11,19 @@ import torch
 from helpers.exposed_log import EFFECT, exposed_log
 from helpers.runs import saved_weights
 from postclick import export, train
+from postclick.data.lookup.encoded_rows import Layout
+from postclick.data.lookup.row_arrays import batch_of
+from postclick.data.prepared import BaseRates, InputSpec
 from postclick.errors import InputError
 from postclick.experiments.comparison.plan import Plan
 from postclick.methods import Gbdt
+from postclick.methods.gbdt import GbdtConfig
 from postclick.methods.networks.boosted_trees import BoostedTrees
 from postclick.methods.tree_codes import value_codes
+from postclick.nn.config import NetworkConfig
 from postclick.nn.exposure import GAIN
 from postclick.runs.settings import RunSettings
+from postclick.serving.bundle.parity import random_rows
 from postclick.testing import check_fitted_method, fake_log
 
 needs_lightgbm = pytest.mark.skipif(
@@ -147,6 +153,36 @@ def test_codes_are_ranks_of_values_and_flags_of_lists(tmp_path: Path) -> None:
     lists = table[first:]
     assert torch.equal(lists.sum(0), torch.ones(lists.shape[1]))
     assert lists.shape[1] == min(32, size - 1)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "width"),
+    [
+        (InputSpec((4, 5), (), 0), 2),
+        (InputSpec((), (), 3), 3),
+        (InputSpec((), (6, 3), 0), 2 * 5),
+        (InputSpec((4, 5), (50,), 2, (1,), ((8, 3),)), 2 + 32 + 2 + 8),
+    ],
+)
+def test_trees_read_categories_flags_and_numbers(inputs: InputSpec, width: int) -> None:
+    method = Gbdt(GbdtConfig(trees=3), NetworkConfig(), inputs, BaseRates(0.2, 0.1), 4).eval()
+    codes = torch.randn(method.embedding.table.shape).abs()
+    method.embedding.table.data.copy_(codes)
+    rng = np.random.default_rng(0)
+    layout = Layout(
+        tuple(f"id_{k}" for k in range(len(inputs.field_sizes))),
+        tuple(f"number_{k}" for k in range(inputs.numeric_width)),
+        tuple(f"bag_{k}" for k in range(len(inputs.bag_sizes))),
+    )
+    batch = batch_of(random_rows(inputs, layout, 20, rng), inputs)
+    found = method.features(method.embed(batch))
+    assert found.shape == (20, width)
+    fields = len(inputs.field_sizes)
+    assert torch.equal(found[:, :fields], codes[batch.ids, 0])
+    assert torch.equal(found[:, width - inputs.numeric_width :], batch.numeric)
+    flags = found[:, fields : width - inputs.numeric_width]
+    assert set(flags.unique().tolist()) <= {0.0, 1.0}
+    assert method.predict(batch).ctr.sigmoid().tolist() == pytest.approx([0.2] * 20)
 
 
 def test_fitting_without_lightgbm_names_the_extra(

@@ -65,7 +65,8 @@ class Gbdt(FittedMethod[GbdtConfig]):
     of its 32 most frequent values are in it, numerics and the elements of vectors; what is missing
     is what `prepare` put there. The exposure's part in pCTR is that of a logistic regression of
     clicks on all features; the trees of clicks add to it, and those of conversions do not read it.
-    All training rows are held in memory as float32.
+    All training rows are held in memory as float32. Fitting needs LightGBM (the extra `gbdt`);
+    what is fitted is plain tensors, which are loaded, judged and exported without it.
 
     Source: Friedman, Annals of Statistics 29, 2001; LightGBM (Ke et al., NeurIPS 2017).
     """
@@ -119,8 +120,8 @@ class Gbdt(FittedMethod[GbdtConfig]):
         fields, lists = (len(sizes) for sizes in (self.inputs.field_sizes, self.inputs.bag_sizes))
         # Not x[:, :width]: an exported graph has x in two parts, which functions put together.
         whole = torch.narrow(x, 1, 0, (fields + lists) * flags + self.inputs.numeric_width)
-        codes, sums, numbers = whole.split(
-            [fields * flags, lists * flags, self.inputs.numeric_width], dim=1
+        codes, sums, numbers = torch.split(
+            whole, [fields * flags, lists * flags, self.inputs.numeric_width], dim=1
         )
         parts = [codes[:, ::flags], (sums > 0).to(sums.dtype), numbers]
         return torch.cat([part for part in parts if part.shape[1]], dim=1)
