@@ -79,7 +79,7 @@ class Gbdt(FittedMethod[GbdtConfig]):
         "conversions its pCVR is behind that of `naive` and `click_prior` in the simulated "
         "worlds, where most is said by fields of thousands of values; as biased as `naive` where "
         "an unseen cause drives both. Of a field it reads the 254 most frequent values, of a list "
-        "the 32 most frequent ones, and scoring takes several times as long as a network's."
+        "the 32 most frequent ones. Scoring takes tens of times as long as with a small network."
     )
     requires = ("lightgbm", "gbdt")
     Config = GbdtConfig
