@@ -33,6 +33,8 @@ from postclick.methods.escm2_dr import Escm2Dr
 from postclick.methods.esmm import Esmm
 from postclick.methods.evi import Evi
 from postclick.methods.fitted import FittedMethod
+from postclick.methods.gbdt import Gbdt
+from postclick.methods.logistic import Logistic
 from postclick.methods.mmoe import Mmoe
 from postclick.methods.mrdr import DrJl, Mrdr
 from postclick.methods.mrdr_gpl import MrdrGpl
@@ -79,6 +81,8 @@ METHODS: dict[str, type[Method[Any]]] = {
         Evi,
         ChorusCvr,
         ClickPrior,
+        Logistic,
+        Gbdt,
     )
 }
 
@@ -109,8 +113,10 @@ __all__ = [
     "Esmm",
     "Evi",
     "FittedMethod",
+    "Gbdt",
     "IpsV2",
     "Labels",
+    "Logistic",
     "Method",
     "MethodConfig",
     "Mmoe",
