@@ -21,7 +21,7 @@ with torch.device("meta"):
         build_method(RunSettings.make(name, overrides=read_by(method, sys.argv[3:])), log)
 run = train(log, RunSettings.make("esmm", overrides=sys.argv[3:]), sys.argv[2])
 run.evaluate(log)
-slow = ("torch._dynamo", "sympy", "plotly", "pyarrow.dataset", "scipy.optimize")
+slow = ("torch._dynamo", "sympy", "plotly", "pyarrow.dataset", "scipy.optimize", "lightgbm")
 print([name for name in slow if name in sys.modules])
 """
 

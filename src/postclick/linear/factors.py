@@ -12,7 +12,6 @@ from scipy.optimize import minimize
 from postclick.linear.groups import Prior
 from postclick.linear.posterior import TOLERANCE, curvature
 from postclick.linear.rows import Block, Floats
-from postclick.logits import sigmoid
 
 
 @dataclass(frozen=True)
@@ -92,17 +91,22 @@ def fit_factors(
         loss = 0.5 * float(precision @ np.square(b)) + 0.5 * float(np.square(flat[p:]).sum())
         slope, by_factor = precision * b, np.zeros((p, size))
         for block, square in zip(blocks, squares, strict=True):
-            added = block.times(v)
-            z = block.times(b) + 0.5 * (np.square(added).sum(1) - square.times((v * v).sum(1)))
-            losses, residual = np.logaddexp(0.0, z) - block.label * z, sigmoid(z) - block.label
+            both = block.times(np.column_stack([b, v]))
+            added = both[:, 1:]
+            z = both[:, 0] + 0.5 * (np.square(added).sum(1) - square.times((v * v).sum(1)))
+            small = np.exp(-np.abs(z))
+            losses = np.log(1.0 + small) + np.maximum(z, 0.0) - block.label * z
+            residual = np.where(z >= 0.0, 1.0, small) / (1.0 + small) - block.label
             if block.weight is not None:
                 losses, residual = losses * block.weight, residual * block.weight
             loss += float(losses.sum())
-            slope = slope + block.transposed_times(residual)
-            by_factor += block.transposed_times(residual[:, None] * added)
+            both[:, 0], both[:, 1:] = residual, residual[:, None] * added
+            along = block.transposed_times(both)
+            slope += along[:, 0]
+            by_factor += along[:, 1:]
             by_factor -= square.transposed_times(residual)[:, None] * v
-        along = deviation * by_factor[used].ravel() + flat[p:]
-        return loss, np.concatenate([scale * slope, along])
+        factor_slope = deviation * by_factor[used].ravel() + flat[p:]
+        return loss, np.concatenate([scale * slope, factor_slope])
 
     at = np.concatenate([begin, first.ravel()])
     whole = abs(objective(at)[0])

@@ -13,7 +13,7 @@ from postclick.linear.groups import Prior
 from postclick.linear.rows import Block, Blocks, Floats
 from postclick.logits import sigmoid
 
-TOLERANCE = 1e-3
+TOLERANCE = 1e-2
 Result = TypeVar("Result")
 # Corrections that L-BFGS remembers: more cost memory, not time, on problems of this kind.
 MEMORY = 10

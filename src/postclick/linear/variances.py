@@ -31,7 +31,7 @@ def estimate_variances(
     start: Floats,
     *,
     variances: Floats | None = None,
-    tolerance: float = 1e-2,
+    tolerance: float = 1e-1,
     threads: int = 1,
 ) -> EmpiricalBayes:
     """Find the variances under which the data are about most probable.

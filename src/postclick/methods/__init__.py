@@ -6,6 +6,7 @@ One of yours needs nothing here: hand over the class, or register it as an entry
 from typing import Any
 
 from postclick.methods.aitm import Aitm
+from postclick.methods.anchor import Anchor
 from postclick.methods.base import (
     Contract,
     Labels,
@@ -24,12 +25,16 @@ from postclick.methods.dcmt import Dcmt
 from postclick.methods.ddpo import Ddpo
 from postclick.methods.dr_mse import DrBias, DrMse
 from postclick.methods.dr_v2 import DrV2, IpsV2
+from postclick.methods.dros import Dros
+from postclick.methods.dt_dr import DtDr
 from postclick.methods.escm2 import Escm2Ipw
 from postclick.methods.escm2_dr import Escm2Dr
 from postclick.methods.esmm import Esmm
 from postclick.methods.evi import Evi
 from postclick.methods.finding import METHODS, REGISTRY, find_method, title_of
 from postclick.methods.fitted import FittedMethod
+from postclick.methods.gbdt import Gbdt
+from postclick.methods.logistic import Logistic
 from postclick.methods.mean_of import MeanOf
 from postclick.methods.mmoe import Mmoe
 from postclick.methods.mrdr import DrJl, Mrdr
@@ -38,11 +43,14 @@ from postclick.methods.multi import MultiDr, MultiIpw
 from postclick.methods.naive import Naive
 from postclick.methods.nise import Nise
 from postclick.methods.snips import Snips
+from postclick.methods.stable_dr import StableDr
+from postclick.methods.tempered_ips import TemperedIps
 from postclick.methods.ukd import Ukd
 
 _OURS: tuple[type[Method[Any]], ...] = (
     Naive,
     Mmoe,
+    Anchor,
     Aitm,
     Esmm,
     CtNoCvr,
@@ -50,12 +58,16 @@ _OURS: tuple[type[Method[Any]], ...] = (
     MultiDr,
     Snips,
     ClippedIps,
+    TemperedIps,
     Escm2Ipw,
     Escm2Dr,
+    Dros,
     DrJl,
     Mrdr,
     DrBias,
     DrMse,
+    StableDr,
+    DtDr,
     MrdrGpl,
     IpsV2,
     DrV2,
@@ -66,6 +78,8 @@ _OURS: tuple[type[Method[Any]], ...] = (
     Evi,
     ChorusCvr,
     ClickPrior,
+    Logistic,
+    Gbdt,
     MeanOf,
 )
 METHODS.update((method.name, method) for method in _OURS)
@@ -78,6 +92,7 @@ __all__ = [
     "METHODS",
     "REGISTRY",
     "Aitm",
+    "Anchor",
     "ChorusCvr",
     "ClickPrior",
     "ClippedIps",
@@ -89,13 +104,17 @@ __all__ = [
     "DrJl",
     "DrMse",
     "DrV2",
+    "Dros",
+    "DtDr",
     "Escm2Dr",
     "Escm2Ipw",
     "Esmm",
     "Evi",
     "FittedMethod",
+    "Gbdt",
     "IpsV2",
     "Labels",
+    "Logistic",
     "MeanOf",
     "Method",
     "MethodConfig",
@@ -110,7 +129,9 @@ __all__ = [
     "Phase",
     "Prediction",
     "Snips",
+    "StableDr",
     "Step",
+    "TemperedIps",
     "Ukd",
     "find_method",
     "title_of",

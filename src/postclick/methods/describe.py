@@ -20,6 +20,32 @@ serves pCTR, pCVR of its main CVR head, and pCTCVR.
 Name a method with `--method NAME` or `NAME/VARIANT`, set options with `--set key=value`.
 """
 
+FOOTER = """
+## Not implemented, because no formula could be had
+
+None of these is guessed; for each, what was missing.
+
+- **CDR** (Song et al., CIKM 2023) leaves out imputed errors by their mean and variance under
+  dropout. The paper's criterion on both could not be had. The authors' code compares the variance
+  alone with a constant, drops imputed probabilities at random, and weighs the imputed part of the
+  correction by 1 where the observed part has 1/pi: that is another estimator than the doubly
+  robust one.
+- **AKB-IPS, AKB-DR** (Li et al., ICLR 2024) balance kernel functions that they choose by learnt
+  coefficients. In the authors' code a coefficient belongs to a place in the batch, whichever
+  impression stands there, and imbalances of several functions are added before they are punished,
+  so that they cancel; what the paper says of both could not be had. `ips_v2` and `dr_v2` balance
+  pCVR, features or both.
+- **EGEAN** (arXiv 2412.06852): an estimator between imputation and weighting, PVDR, and
+  embeddings of clicked and other impressions that are aligned by maximum mean discrepancy.
+  Neither its equations nor its code could be had. `dros` shrinks weights between the same two
+  ends.
+- **ESCIM** (arXiv 2510.04816): a variational autoencoder of clicked impressions gives the others
+  conversion labels, made 0 or 1 by a maximum or a ratio. Its losses could be had in words only.
+  Labels that a model of clicks gives to other impressions say nothing that the model did not
+  know; `ukd` and `nise` show in [audit.md](audit.md) what comes of such labels, soft and
+  hardened.
+"""
+
 
 def describe(method: type[Method[Any]]) -> dict[str, Any]:
     """A method as plain data: what it is, its heads, options with defaults, variants, presets."""
@@ -56,7 +82,7 @@ def _values(annotation: Any) -> str:
 
 def to_markdown() -> str:
     """docs/methods.md."""
-    return HEADER + "".join(_section(method) for method in METHODS.values())
+    return HEADER + "".join(_section(method) for method in METHODS.values()) + FOOTER
 
 
 def _section(method: type[Method[Any]]) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from postclick.data.prepared import BaseRates, InputSpec
-from postclick.methods.fitted import FittedMethod
+from postclick.methods.fitted import FittedMethod, pooled_inputs
 from postclick.methods.linear_columns import Columns
 from postclick.methods.networks.linear_heads import LinearHeads
 from postclick.methods.options import MethodConfig
@@ -31,10 +30,7 @@ class LinearMethod(FittedMethod[C]):
     def __init__(
         self, config: C, network: NetworkConfig, inputs: InputSpec, rates: BaseRates, dim: int
     ) -> None:
-        # Lists are pooled and vectors taken as they are, whatever a network would make of them.
-        self.inputs = replace(
-            inputs, bag_targets=(), vectors=tuple((size, None) for size, _ in inputs.vectors)
-        )
+        self.inputs = pooled_inputs(inputs)
         super().__init__(config, NetworkConfig(), self.inputs, rates, self.outputs(config))
 
     @classmethod

@@ -10,6 +10,7 @@ import torch
 
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError, RunFailedError
+from postclick.methods import find_method
 from postclick.methods.base import Method
 from postclick.methods.fitted import FittedMethod
 from postclick.optim.compiled_adam import load_machine_code
@@ -81,6 +82,9 @@ def train(
         )
     if log.split("train").conversions == 0:
         raise InputError(f"{log.folder}: no conversion in the training split, nothing to learn")
+    known, _ = find_method(settings.method)
+    if issubclass(known, FittedMethod):
+        known.require_installed()
     with _claimed(out), training_process(settings.training.threads):
         # First whatever can refuse the settings: no folder is left behind by a mistake.
         device = _device(settings.training.device)
