@@ -48,7 +48,7 @@ def test_what_is_said_of_selection(selection: Cost, level: Cost, said: str) -> N
 @pytest.mark.parametrize(
     ("labels", "beyond", "said"),
     [
-        (SURE, SURE, ": more conversions would buy more of it than any loss"),
+        (SURE, SURE, ": 5.0 times as many conversions would buy more of it than any loss"),
         (SURE, LOWER, "less than selection: a loss that undoes selection would buy more."),
         (SURE, UNSURE, "; whether that is more than selection costs, the draws do not say."),
         (UNSURE, SURE, "Labels cost no AUC that 3 draws show"),
@@ -57,7 +57,7 @@ def test_what_is_said_of_selection(selection: Cost, level: Cost, said: str) -> N
     ],
 )
 def test_what_is_said_of_labels(labels: Cost, beyond: Cost, said: str) -> None:
-    text = labels_sentence(labels, beyond)
+    text = labels_sentence(labels, beyond, 5.0)
     assert said in text
     assert ("would buy more of it" in text) == (labels.sign > 0 and beyond.sign > 0)
 
@@ -80,6 +80,7 @@ def test_costs_are_differences_paired_by_draw() -> None:
     assert found.level == Cost.of([0.3 - 0.0, 0.4 - 0.02])
     assert found.labels == Cost.of([0.75 - 0.71, 0.76 - 0.725])
     assert found.labels_beyond_selection.mean == pytest.approx((0.03 + 0.03) / 2)
+    assert found.times == 1.0
     assert found.mean("random_rows", "auc").mean == pytest.approx(0.695)
     assert table(found).row_count == 4
     assert footnotes(found)[0].startswith("mean of 2 draws")

@@ -71,11 +71,17 @@ class Ceiling:
         return Cost.of([(a.auc - b.auc) - (b.auc - c.auc) for a, b, c in pairs])
 
     @property
+    def times(self) -> float:
+        """How many times as many conversions as clicked rows all impressions have, on average."""
+        counts = (self.mean(arm, "conversions").mean for arm in ("all", "clicked"))
+        return next(counts) / next(counts)
+
+    @property
     def sentences(self) -> tuple[str, str]:
         """What selection costs and what labels cost, in words that the figures allow."""
         return (
             selection_sentence(self.selection, self.level),
-            labels_sentence(self.labels, self.labels_beyond_selection),
+            labels_sentence(self.labels, self.labels_beyond_selection, self.times),
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -87,6 +93,7 @@ class Ceiling:
             "method": self.method,
             "seeds": list(self.seeds),
             "sentences": list(self.sentences),
+            "times": self.times,
             "costs": {name: asdict(getattr(self, name)) for name in names},
             "arms": {
                 arm: {name: asdict(self.mean(arm, name)) for name in ("auc", "bias")}

@@ -35,13 +35,18 @@ def selection_sentence(selection: Cost, level: Cost) -> str:
     )
 
 
-def labels_sentence(labels: Cost, beyond: Cost) -> str:
-    """What labels cost; `beyond` is by how much more than selection, paired by draw.
+def labels_sentence(labels: Cost, beyond: Cost, times: float) -> str:
+    """What labels cost.
+
+    Args:
+        labels: in AUC.
+        beyond: by how much more than selection, paired by draw.
+        times: how many times as many conversions all impressions have.
 
     >>> cost = Cost(3, 0.0143, 0.001, 0.01, 0.0186)
-    >>> labels_sentence(cost, cost)
-    'Labels cost .0143 ± .0010 AUC: more conversions would buy more of it than any loss that \
-undoes selection.'
+    >>> labels_sentence(cost, cost, 4.88)
+    'Labels cost .0143 ± .0010 AUC: 4.9 times as many conversions would buy more of it than any \
+loss that undoes selection.'
     """
     if labels.low is None:
         return f"Labels cost {decimal(labels.mean)} AUC ({_MORE})."
@@ -54,9 +59,8 @@ undoes selection.'
         return f"Labels cost no AUC that {_shown(labels)}: they do not say what more would buy."
     costs = f"Labels cost {told(labels)} AUC"
     if beyond.sign > 0:
-        return (
-            f"{costs}: more conversions would buy more of it than any loss that undoes selection."
-        )
+        more = f"{times:.1f} times as many conversions would buy more of it"
+        return f"{costs}: {more} than any loss that undoes selection."
     if beyond.sign < 0:
         return f"{costs}, less than selection: a loss that undoes selection would buy more."
     return f"{costs}; whether that is more than selection costs, the draws do not say."
