@@ -38,6 +38,7 @@ GIVEN_LAST = {
     # A network that was trained for a second may rank nothing, and only `best` leaves out what does
     # not fit it.
     "calibrate": "--kind best",
+    "ceiling": "--rows 4000 --ctr 0.25 --cvr 0.25 --draws 1 --workers 1",
     "audit": "--methods naive --populations positive --workers 1",
 }
 
