@@ -21,7 +21,7 @@ ROOT = Path(postclick.__file__).parent
 LAYERS = (
     ("errors", "spelling", "suggest", "version"),
     ("extras", "logits", "ranges", "progress", "registry", "system"),
-    ("losses", "metrics", "nn", "optim"),
+    ("linear", "losses", "metrics", "nn", "optim"),
     ("stats",),
     ("data",),
     ("datasets",),

@@ -27,6 +27,7 @@ _PUBLIC = {
     "open_splits": "postclick.datasets.opening",
     "evaluate": "postclick.runs.evaluate",
     "export": "postclick.serving.bundle.export",
+    "distill": "postclick.experiments.distillation.distill",
     "get_dataset": "postclick.datasets",
     "judge": "postclick.judgements.judge_log",
     "prepare": "postclick.data.write.prepare",
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from postclick.datasets.opening import open_splits
     from postclick.datasets.simulated import simulate
     from postclick.errors import InputError
+    from postclick.experiments.distillation.distill import distill
     from postclick.experiments.tuning.tune import tune
     from postclick.judgements.judge_log import judge
     from postclick.papers import reproduce
@@ -75,6 +77,7 @@ __all__ = [
     "calibrate",
     "check_log",
     "compare",
+    "distill",
     "evaluate",
     "export",
     "get_dataset",

@@ -1,10 +1,12 @@
 """Benchmarks of what models and figures are worth run on a few rows and say what they should."""
 
 import math
+from pathlib import Path
 
 import pytest
 
 from helpers.benchmarks import run
+from helpers.runs import FAST
 from postclick.nn.backbones import BACKBONES
 
 
@@ -62,3 +64,15 @@ def test_coverage_falls_by_rows_and_holds_by_group() -> None:
         assert by_rows < by_group - 0.05
         assert by_group > 0.75
         assert found["coverage"]["1"]["rows"][figure] > 0.85
+
+
+@pytest.mark.slow
+def test_means_are_better_than_their_members(tmp_path: Path) -> None:
+    small = [part for text in FAST for part in ("--set", text)]
+    draws = ("--draws", "confounded:0", "hidden:0", "--rows", 8000, "--out", tmp_path)
+    found = run("means.py", *draws, *small)
+    assert found.keys() == {"confounded:0", "hidden:0"}
+    for by_name in found.values():
+        assert by_name["naive*4"][0] > by_name["naive"][0], "AUC"
+        assert by_name["naive*4"][1] < by_name["naive"][1], "NLL"
+        assert all(math.isfinite(x) for three in by_name.values() for x in three)

@@ -15,7 +15,10 @@ from helpers.commands import SETS, run, succeed
 COMMANDS = (
     *("methods", "simulate", "check", "prepare", "train", "evaluate", "compare"),
     *("calibrate", "judge"),
-    *(pytest.param(name, marks=pytest.mark.slow) for name in ("report", "reproduce", "audit")),
+    *(
+        pytest.param(name, marks=pytest.mark.slow)
+        for name in ("report", "reproduce", "audit", "ceiling")
+    ),
 )
 NAMES = [command if isinstance(command, str) else command.values[0] for command in COMMANDS]
 
@@ -62,7 +65,7 @@ def test_every_help_shows_an_example_that_works(
         ).write_parquet("scored.parquet")
     if command == "judge":
         succeed("export", "run", "--out", "bundle")
-    smaller = {"400000": "2000", "5": "1", "epochs=5": "epochs=1"}
+    smaller = {"400000": "2000", "60000": "6000", "5": "1", "epochs=5": "epochs=1"}
     for words in shown:
         assert words[0] == command
         words = [smaller.get(word, word) for word in words]
@@ -73,6 +76,8 @@ def test_every_help_shows_an_example_that_works(
         extra = SETS if command in ("train", "compare") else []
         if command == "compare":  # its evi needs a tower as deep as it transfers
             extra = [*SETS, "--set", "tower=[16,8,4]", "--workers", "1", "--trials", "0"]
+        if command == "ceiling":
+            extra = ["--draws", "1", "--workers", "1"]
         if command == "reproduce":
             extra = [*SETS, "--set", "tower=[16,8,4]", "--set", "expert_width=8", "--workers", "1"]
         if "hillstrom" in words:  # the last example; skips where the data is not there

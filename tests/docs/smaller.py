@@ -31,12 +31,14 @@ GIVEN_LAST = {
     # Rates at which 4,000 rows have enough clicks and conversions in every world.
     "simulate": "--rows 4000 --ctr 0.25 --cvr 0.25",
     "train": _sets(*TINY),
+    "distill": _sets(*TINY),
     "compare": f"--seeds 1 --trials 1 --workers 1 {_sets(*TINY)}",
     "tune": f"--trials 2 --workers 1 {_sets(*TINY)}",
     "reproduce": f"--seeds 1 --workers 1 {_sets(*TINY, *EXPERTS)}",
     # A network that was trained for a second may rank nothing, and only `best` leaves out what does
     # not fit it.
     "calibrate": "--kind best",
+    "ceiling": "--rows 4000 --ctr 0.25 --cvr 0.25 --draws 1 --workers 1",
     "audit": "--methods naive --populations positive --workers 1",
 }
 

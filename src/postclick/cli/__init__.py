@@ -9,7 +9,9 @@ from postclick.cli.shared import app
 from postclick.cli import judge  # noqa: F401
 from postclick.cli import data  # noqa: F401
 from postclick.cli import runs  # noqa: F401
+from postclick.cli import explain  # noqa: F401
 from postclick.cli import calibration  # noqa: F401
+from postclick.cli import distillation  # noqa: F401
 from postclick.cli import experiments  # noqa: F401
 from postclick.cli import serving  # noqa: F401
 from postclick.cli import server  # noqa: F401

@@ -1,4 +1,4 @@
-"""Many runs, and what they show: compare, report, tune, reproduce, audit."""
+"""Many runs, and what they show: compare, report, tune, reproduce, audit, ceiling."""
 
 from pathlib import Path
 from typing import Annotated
@@ -218,3 +218,51 @@ def audit(
     if markdown:
         return print(markdown_table(entries), end="")
     return print_tables([terminal_table(entries)], footnotes())
+
+
+@app.command()
+def ceiling(
+    world: Annotated[str, typer.Argument(help="A name from 'postclick simulate --worlds'.")],
+    rows: Annotated[
+        int | None, typer.Option(help="Impressions, train and test together [the world's own].")
+    ] = None,
+    ctr: Annotated[float | None, typer.Option(help="Mean click rate [the world's own].")] = None,
+    cvr: Annotated[
+        float | None, typer.Option(help="Mean conversion rate of clicks [the world's own].")
+    ] = None,
+    draws: Annotated[int, typer.Option(help="Draws of the world, each with 4 runs.")] = 3,
+    method: Annotated[str, typer.Option(help="A name from 'postclick methods'.")] = "naive",
+    sets: Annotated[
+        list[str], typer.Option("--set", help="Of the world, key=value; may be repeated.")
+    ] = [],  # noqa: B006
+    seed: Seed = 0,
+    workers: Workers = None,
+    json: Json = False,
+) -> None:
+    """Show what selection costs and what labels cost, where the truth is known.
+
+    \b
+    Example: postclick ceiling confounded --rows 60000 --ctr .1 --cvr .1
+    """
+    from postclick.datasets.opening import parse_options
+    from postclick.experiments.ceiling import ceiling as run
+    from postclick.experiments.ceiling.terminal_table import footnotes, table
+
+    with one_line_errors(), reporting(json) as reporter:
+        found = run(
+            world,
+            rows=rows,
+            ctr=ctr,
+            cvr=cvr,
+            draws=draws,
+            method=method,
+            options=parse_options(sets),
+            seed=seed,
+            workers=workers,
+            reporter=reporter,
+        )
+    if json:
+        return print_json(found.as_dict())
+    for sentence in found.sentences:
+        print_answer(sentence)
+    return print_tables([table(found)], footnotes(found))

@@ -100,8 +100,10 @@ class WorkerPool:
 
 
 @contextmanager
-def worker_pool(workers: int, reporter: Reporter, verb: str) -> Iterator[WorkerPool]:
-    """A pool; on an error its runs are stopped, and can be resumed.
+def worker_pool(
+    workers: int, reporter: Reporter, verb: str, *, kept: bool = True
+) -> Iterator[WorkerPool]:
+    """A pool; on an error its runs are stopped, and can be resumed if they are `kept`.
 
     Raises:
         InputError: a worker died.
@@ -125,8 +127,9 @@ def worker_pool(workers: int, reporter: Reporter, verb: str) -> Iterator[WorkerP
     except (BrokenProcessPool, EOFError):
         raise InputError(
             "a worker process died before its run was done (out of memory? or a script that "
-            f"calls {verb} outside `if __name__ == '__main__':`): finished runs are kept, "
-            f"continue with {option('workers', 1)}"
+            f"calls {verb} outside `if __name__ == '__main__':`): "
+            f"{'finished runs are kept, continue' if kept else 'try again'} with "
+            f"{option('workers', 1)}"
         ) from None
 
 

@@ -179,6 +179,10 @@ class Method(Declaration, nn.Module, Generic[C]):
             return found
         return exposed_prediction(self.exposure, found, self.propensity_head, batch.exposure)
 
+    def exposures(self) -> list[ExposureEffect]:
+        """The effect of the exposure, and of a mean those of its members; none without one."""
+        return [module for module in self.modules() if isinstance(module, ExposureEffect)]
+
     @property
     def clip(self) -> Clip | None:
         """The propensity clip, `None` for methods that use no propensity."""

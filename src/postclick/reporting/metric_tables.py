@@ -101,7 +101,7 @@ def tuned_table(part: Part) -> Table | None:
         return None
     names = dict.fromkeys(name for found in chosen.values() for name in found)
     rows = tuple(
-        (words(method), *(_setting(found.get(name)) for name in names))
+        (words(method), *(_setting(found[name]) if name in found else Value("-") for name in names))
         for method, found in chosen.items()
     )
     columns = (METHOD, *(Column(name) for name in names))
@@ -230,5 +230,7 @@ def _plain(value: float | None) -> Value:
     return Value("-") if value is None else Value(f"{value:.3f}", value)
 
 
-def _setting(value: float | None) -> Value:
+def _setting(value: float | str | None) -> Value:
+    if isinstance(value, str):
+        return Value(value, value)
     return Value("the schema's") if value is None else Value(f"{value:.4g}", value)

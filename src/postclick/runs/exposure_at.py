@@ -26,9 +26,8 @@ def predict_at(method: Method[Any], log: PreparedLog, at: str | int) -> None:
         InputError: the log has no exposure, or it has no such value.
     """
     found = id_at(log, at)
-    assert method.exposure is not None
-    method.exposure.at = found
-    method.exposure.recorded = False
+    for effect in method.exposures():
+        effect.at, effect.recorded = found, False
 
 
 def id_at(log: PreparedLog, at: str | int) -> int | None:
@@ -57,22 +56,24 @@ def correct_for_sampling(method: Method[Any], log: PreparedLog, negative_rate: f
         negative_rate: share of the unclicked impressions that came to `prepare`.
     """
     column = log.manifest.exposure
-    assert method.exposure is not None
     assert column is not None
     left = negative_rate * log.manifest.negative_rate
     method.ctr_shift = math.log(left)
     values = exposure_values(column, left, log.base_rates.ctr)
-    shares = method.exposure.get_buffer("shares")
-    shares.copy_(shares.new_tensor(values.shares))
+    for effect in method.exposures():
+        shares = effect.get_buffer("shares")
+        shares.copy_(shares.new_tensor(values.shares))
 
 
 def served_at(method: Method[Any], log: PreparedLog) -> str | None:
     """The value at which a method predicts rows without an exposure, or "average"; None for a
     method that was trained without one."""
     column = log.manifest.exposure
-    if method.exposure is None or column is None:
+    effects = method.exposures()
+    if not effects or column is None:
         return None
-    if method.exposure.at is None:
+    at = effects[0].at
+    if at is None:
         return AVERAGE
     known = Vocabulary.load(log.folder / VOCABULARIES, column.name).table["value"]
-    return str(known[method.exposure.at - 1])
+    return str(known[at - 1])

@@ -22,6 +22,9 @@ from postclick.system.files import TEMPORARY, make_folder, read_json, write_json
 
 CONFIG, RUN_INFO = "config.yaml", "run.json"
 MODEL, CHECKPOINT = "model.safetensors", "checkpoint.safetensors"
+# Stages that are done of a method that fits itself.
+STAGES = "stages"
+EXPLANATION = "explanation.json"
 METRICS, PREDICTIONS = "metrics.json", "predictions"
 LOG_METRICS = "log_metrics.json"
 PACKAGES = ("postclick", "torch", "numpy", "polars", "pyarrow", "safetensors")
@@ -44,6 +47,17 @@ def finished_folder(partial: Path) -> Path:
     'runs/a'
     """
     return partial.with_name(partial.name.removesuffix(".partial"))
+
+
+def has_progress(folder: Path) -> bool:
+    """Whether there is anything that a run could go on from."""
+    return (folder / CHECKPOINT).exists() or (folder / STAGES).is_dir()
+
+
+def remove_progress(folder: Path) -> None:
+    """Remove what only an unfinished run is continued from."""
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+    shutil.rmtree(folder / STAGES, ignore_errors=True)
 
 
 def open_partial(

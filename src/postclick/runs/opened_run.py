@@ -20,11 +20,13 @@ from postclick.errors import InputError
 from postclick.judging.predictions import read_predictions
 from postclick.methods import find_method
 from postclick.methods.base import Method
+from postclick.methods.explanation import Explanation
 from postclick.nn.backbones import find_backbone
 from postclick.nn.shared_settings import AUTO
 from postclick.runs.build import build_method
 from postclick.runs.folder import (
     CONFIG,
+    EXPLANATION,
     LOG_METRICS,
     METRICS,
     MODEL,
@@ -106,6 +108,23 @@ class OpenedRun:
             known = isinstance(origin, dict) and origin.get("package")
             made = f" (it is {origin['class']} of {origin['package']})" if known else ""
             raise InputError(f"{self.folder}: {error}{made}") from None
+
+    def explain(self) -> Explanation:
+        """Which fields carry clicks and conversions, and how the two hang together.
+
+        Raises:
+            InputError: the method says nothing of the kind.
+        """
+        path = self.folder / EXPLANATION
+        if not path.exists():
+            raise InputError(
+                f"{self.folder}: the method {self.settings.method} has no coefficients to be read; "
+                "train click_prior on the same log"
+            )
+        try:
+            return Explanation.from_dict(read_json(path))
+        except (TypeError, KeyError) as error:
+            raise InputError(f"{path} is damaged ({error}): train again") from None
 
     def load(self) -> Method[Any]:
         """The trained method, in evaluation mode, on the CPU."""

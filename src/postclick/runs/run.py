@@ -17,11 +17,12 @@ from postclick.judging.segments import TOP, SegmentedRows
 from postclick.methods.base import Method
 from postclick.runs.exposure_at import predict_at
 from postclick.runs.folder import (
-    CHECKPOINT,
     LOG_METRICS,
     METRICS,
     PREDICTIONS,
+    has_progress,
     lock_of,
+    remove_progress,
 )
 from postclick.runs.opened_run import OpenedRun
 from postclick.runs.raw_log import RawLog
@@ -149,8 +150,8 @@ def _judged_at(judgement: Judgement, exposure_at: str | int | None) -> Judgement
 def finished(out: Path) -> Run:
     """A run that is there, without what a process that was killed at its very end left of it."""
     lock = lock_of(out)
-    if lock.exists() or (out / CHECKPOINT).exists():
+    if lock.exists() or has_progress(out):
         # It is refused where another process is at its own end with it.
         with suppress(InputError), locked(lock, out):
-            (out / CHECKPOINT).unlink(missing_ok=True)
+            remove_progress(out)
     return Run(out)

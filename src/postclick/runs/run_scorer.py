@@ -137,7 +137,7 @@ class RunScorer:
         loaded, log = self.run.load(), PreparedLog(self.run.folder)
         if self._exposure_at is not None:
             predict_at(loaded, log, self._exposure_at)
-        if loaded.exposure is not None:
+        if loaded.exposures():
             correct_for_sampling(loaded, log, self._negative_rate)
         try:
             return loaded.to(torch.device(self._device))

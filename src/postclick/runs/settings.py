@@ -10,22 +10,29 @@ import yaml
 from pydantic import (
     BaseModel,
     ConfigDict,
+    SerializerFunctionWrapHandler,
     ValidationError,
     ValidationInfo,
     ValidatorFunctionWrapHandler,
     field_validator,
+    model_serializer,
+    model_validator,
 )
 
 from postclick.data.schema import first_message
 from postclick.errors import InputError
 from postclick.methods import REGISTRY, find_method
 from postclick.methods.base import Method, MethodConfig
+from postclick.methods.fitted import FittedMethod
 from postclick.nn.backbones import TaskBackbone
 from postclick.nn.config import NetworkConfig
 from postclick.registry import asked_for
+from postclick.runs.teacher import Teacher
 from postclick.runs.training_config import TrainingConfig
 from postclick.suggest import meant, nearest
 
+# What learns from another run's predictions.
+TAUGHT = "naive"
 SECTIONS = ("options", "network", "training")
 _BACKBONE = re.compile(r"\s*(network\.)?backbone\s*=")
 
@@ -34,6 +41,7 @@ class RunSettings(BaseModel):
     """Method, its options, network, training and seed.
 
     `method` may name a variant (`choruscvr/no_sam`); its options are then part of `options`.
+    `teacher` is the run whose predictions were learnt in place of labels, if there was one.
 
     >>> settings = RunSettings.make("choruscvr/no_sam", overrides=["lr=0.01"])
     >>> settings.options["align_weight"], settings.training.lr
@@ -47,6 +55,25 @@ class RunSettings(BaseModel):
     network: NetworkConfig = NetworkConfig()
     training: TrainingConfig = TrainingConfig()
     seed: int = 0
+    teacher: Teacher | None = None
+
+    @model_validator(mode="after")
+    def _only_a_plain_network_is_taught(self) -> Self:
+        if self.teacher is not None and self.method != TAUGHT:
+            raise ValueError(
+                f"a teacher teaches {TAUGHT}, not {self.method}: leave method at {TAUGHT}, or the "
+                "teacher out"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_a_teacher_unless_there_is_one(
+        self, plain: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        data: dict[str, Any] = plain(self)
+        if self.teacher is None:
+            del data["teacher"]
+        return data
 
     @field_validator("network", mode="wrap")
     @classmethod
@@ -108,13 +135,18 @@ class RunSettings(BaseModel):
         data["method"] = name
         for section in SECTIONS[1:]:
             data[section] = {**(data.get(section) or {})}
+        given: list[tuple[str, str, str]] = []
         # A backbone first: it says which other settings there are.
         for override in sorted(overrides, key=lambda text: not _BACKBONE.match(text)):
             backbone = data["network"].get("backbone", known.backbone)
             section, key, value = _override(override, known.Config, backbone)
+            given.append((section, key, override))
             if (section, key) == ("network", "backbone") and isinstance(value, str):
                 value = asked_for(value)
             data[section][key] = value
+        # Last: what a mean reads depends on its members.
+        for section, key, override in given:
+            require_say(known, section, key, override, data["options"])
         if seed is not None:
             data["seed"] = seed
         try:
@@ -132,6 +164,59 @@ class RunSettings(BaseModel):
         data["options"] = self.method_config.model_dump(mode="json")
         data["network"] = self.network.completed(self.backbone).model_dump(mode="json")
         return yaml.safe_dump(data, sort_keys=False)
+
+
+def has_say(
+    method: type[Method[Any]], section: str, key: str, options: Mapping[str, Any] | None = None
+) -> bool:
+    """Whether a setting changes anything about a run of a method with these options.
+
+    >>> from postclick.methods import ClickPrior, Esmm, MeanOf
+    >>> has_say(Esmm, "training", "lr"), has_say(ClickPrior, "training", "lr")
+    (True, False)
+    >>> [has_say(MeanOf, "training", "lr", {"members": one}) for one in ("esmm", "click_prior")]
+    [True, False]
+    """
+    if section == "options" or not issubclass(method, FittedMethod):
+        return True
+    config = method.Config.parse(method.name, dict(options or {}))
+    return method.reads(config, section, key)
+
+
+def read_by(
+    method: type[Method[Any]],
+    overrides: Sequence[str],
+    variant: Mapping[str, Any] | None = None,
+    own: Sequence[str] = (),
+) -> list[str]:
+    """Those of `key=value` settings for several methods that have a say in one of them.
+
+    Args:
+        variant, own: what the method is given beside: options of its variant, and overrides.
+
+    >>> from postclick.methods import ClickPrior
+    >>> read_by(ClickPrior, ["training.threads=1", "lr=0.01"])
+    ['training.threads=1']
+    """
+    parts = [_override(text, method.Config, method.backbone) for text in (*overrides, *own)]
+    options = {key: value for section, key, value in parts if section == "options"}
+    return [
+        text
+        for text, (section, key, _) in zip(overrides, parts, strict=False)
+        if has_say(method, section, key, {**(variant or {}), **options})
+    ]
+
+
+def require_say(
+    method: type[Method[Any]], section: str, key: str, given: str, options: Mapping[str, Any]
+) -> None:
+    """Raise `InputError` if a setting would be without effect."""
+    if not has_say(method, section, key, options) and issubclass(method, FittedMethod):
+        own = ", ".join((*method.Config.model_fields, *method.reads_training))
+        raise InputError(
+            f"--set {given!r}: {method.name} fits itself and does not read {section}.{key}: leave "
+            f"it out; it reads {own}"
+        )
 
 
 def value_of(settings: RunSettings, name: str) -> Any:

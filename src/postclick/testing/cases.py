@@ -63,6 +63,8 @@ def option_values(name: str, annotation: Any, metadata: list[Any], default: Any)
     if annotation is int and low is not None:
         top = default if isinstance(default, int) else int(np.ceil(low)) + 2
         return list(range(int(np.ceil(low)), top + 1)) or [default]
+    if get_origin(annotation) is tuple and Ellipsis in get_args(annotation):
+        return [default]  # a list of things of its own, such as members
     if annotation == tuple[float, float] and name == "clip":
         return list(CLIPS)
     raise AssertionError(
@@ -97,8 +99,9 @@ def cases_of(method: type[Method[Any]]) -> list[Case]:
     for option, info in method.Config.model_fields.items():
         if option == "preset":
             continue
-        for value in option_values(option, info.annotation, info.metadata, info.default):
-            if value == info.default:
+        default = info.get_default(call_default_factory=True)
+        for value in option_values(option, info.annotation, info.metadata, default):
+            if value == default:
                 continue
             base = next((b for b in bases if accepted(method, {**b, option: value})), None)
             assert base is not None, (

@@ -85,7 +85,7 @@ def export(
         method, manifest = trained.load(), trained.manifest
         if exposure_at is not None:
             predict_at(method, log, exposure_at)
-        if method.exposure is not None:
+        if method.exposures():
             correct_for_sampling(method, log, negative_rate)
         layout = layout_of(manifest.ids, manifest.numerics, manifest.bags, manifest.vectors)
         # Projected numbers are one vector of all numbers.
@@ -133,7 +133,7 @@ def export(
                 user_features=shared,
                 exposure=_exposure_of(method, log),
                 calibration=None if calibrator is None else calibrator.to_json(),
-                ctr_shift=math.log(negative_rate) if method.exposure is None else 0.0,
+                ctr_shift=0.0 if method.exposures() else math.log(negative_rate),
                 metrics=trained.metrics,
                 parity=parity,
                 files=describe_files(folder),

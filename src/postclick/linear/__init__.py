@@ -1,0 +1,1 @@
+"""Logistic regression on sparse rows with Gaussian priors, whose variances are estimated."""

@@ -1,0 +1,69 @@
+"""Members of a method, each trained as a run of its own within the unfinished run."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from postclick.data.prepared import PreparedLog
+from postclick.errors import InputError
+from postclick.methods.base import Method
+from postclick.progress import Reporter
+from postclick.runs.members import member_settings
+from postclick.runs.run import Run
+from postclick.runs.settings import RunSettings
+
+Train = Callable[..., Run]
+
+
+class MemberTrainer:
+    """Trains the members of a method by number; what is finished in `folder` is read again.
+
+    Args:
+        settings: of the whole run.
+        folder: where the members' runs are kept while the whole is not finished.
+        train: trains settings on a log into a folder, and goes on with what it finds there.
+
+    Attributes:
+        records: of each member that has been asked for: method, seed, epochs and the validation
+            metrics of the epoch that it kept.
+    """
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        log: PreparedLog,
+        folder: Path,
+        reporter: Reporter,
+        train: Train,
+    ) -> None:
+        self.log, self.folder, self.reporter, self.train = log, folder, reporter, train
+        self.settings = member_settings(settings)
+        self.records: list[dict[str, Any]] = []
+
+    def __call__(self, number: int) -> Method[Any]:
+        """The trained member, on the CPU."""
+        settings, folder = self.settings[number], self.folder / f"member-{number}"
+        called = f"{settings.method}, seed {settings.seed}"
+        place = f"member {number + 1} of {len(self.settings)} ({called})"
+        if folder.exists():
+            self.reporter.line(f"{place} is there from before")
+            run = Run(folder)
+        else:
+            self.reporter.line(place)
+            try:
+                with torch.enable_grad():
+                    run = self.train(self.log, settings, folder, reporter=self.reporter)
+            except InputError as error:
+                raise type(error)(f"{place}: {error}") from None
+        self.records.append({"method": settings.method, "seed": settings.seed, **_kept(run)})
+        return run.load()
+
+
+def _kept(run: Run) -> dict[str, Any]:
+    """How long a run was, and what it reached."""
+    history, last = run.history, run.settings.training.keep == "last"
+    best = [record for record in history if record["best"] and record["judged"]]
+    kept = history[-1] if last or not best else best[-1]
+    return {"epochs": len(history), "valid": kept["valid"]}
