@@ -20,8 +20,8 @@ ROOT = Path(postclick.__file__).parent
 # nothing beside itself on its own line. A new package gets its place here first.
 LAYERS = (
     ("errors", "spelling", "suggest", "version"),
-    ("extras", "logits", "ranges", "progress", "registry", "system"),
-    ("losses", "metrics", "nn", "optim"),
+    ("extras", "latent", "logits", "ranges", "progress", "registry", "system"),
+    ("linear", "losses", "metrics", "nn", "optim"),
     ("stats",),
     ("data",),
     ("datasets",),

@@ -35,6 +35,7 @@ from postclick.methods.mrdr_gpl import MrdrGpl
 from postclick.methods.multi import MultiDr, MultiIpw
 from postclick.methods.naive import Naive
 from postclick.methods.nise import Nise
+from postclick.methods.selection import Selection
 from postclick.methods.snips import Snips
 from postclick.methods.ukd import Ukd
 from postclick.registry import Registry, is_place
@@ -68,6 +69,7 @@ METHODS: dict[str, type[Method[Any]]] = {
         Evi,
         ChorusCvr,
         ClickPrior,
+        Selection,
     )
 }
 
@@ -104,6 +106,7 @@ __all__ = [
     "Outputs",
     "Phase",
     "Prediction",
+    "Selection",
     "Snips",
     "Step",
     "Ukd",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from pydantic import Field
@@ -43,6 +45,14 @@ class ClickPriorConfig(MethodConfig):
     folds: int = Field(default=5, ge=2, le=50)
     ctr_variance: float = Field(default=1.0, ge=0)
     variance: float | None = Field(default=None, gt=0)
+
+
+class Stages(NamedTuple):
+    """What the stages found: tensors of two of them, CTR scores `(clicks,)` of the one between."""
+
+    clicks: Tensors
+    covariate: Floats | None
+    conversions: Tensors
 
 
 class ClickPrior(LinearMethod[ClickPriorConfig]):
@@ -92,13 +102,16 @@ class ClickPrior(LinearMethod[ClickPriorConfig]):
         return Outputs({"ctr": ctr, "cvr": cvr + effect * (ctr - centre)})
 
     def fit(self, fitting: Fitting) -> None:
-        config = self.config
+        self.fit_stages(fitting)
+
+    def fit_stages(self, fitting: Fitting) -> Stages:
+        """Set all weights, and say from what."""
         clicks = fitting.stage("clicks", lambda: self._clicks(fitting))
         found = clicks["coefficients"].numpy()
         self.take(CTR, self.columns(exposed=True), found)
         self.get_buffer("ctr_variances").copy_(clicks["variances"])
         covariate = None
-        if config.ctr_variance:
+        if self.config.ctr_variance:
             held_out = fitting.stage("held_out", lambda: self._held_out(fitting, clicks))
             covariate = held_out["scores"].numpy()
         conversions = fitting.stage("conversions", lambda: self._conversions(fitting, covariate))
@@ -106,6 +119,7 @@ class ClickPrior(LinearMethod[ClickPriorConfig]):
         self.take(CVR, columns, conversions["coefficients"].numpy())
         self.get_buffer("cvr_variances").copy_(conversions["variances"])
         self.get_buffer("ctr_effect").copy_(conversions["ctr_effect"])
+        return Stages(clicks, covariate, conversions)
 
     def _clicks(self, fitting: Fitting) -> Tensors:
         """The regression of clicks on all impressions."""

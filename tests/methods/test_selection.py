@@ -1,0 +1,186 @@
+"""`selection`: its loss by hand, the dependence it finds, and that what it serves is its model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import expit
+
+import postclick
+from postclick.data.prepared import PreparedLog
+from postclick.losses import row_weights
+from postclick.methods import Labels, Outputs, Selection
+from postclick.runs.run import Run
+from postclick.testing.cases import Case
+from postclick.testing.reference_check import Array, equals_reference
+
+from .selection_log import frame, prepared
+
+S = 1.5
+
+
+def reference(
+    logits: dict[str, Array], click: Array, conversion: Array, frozen: Any, **options: Any
+) -> dict[str, float]:
+    """The likelihood of all impressions, split at the click, in plain probabilities."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(15)
+    weights = weights / weights.sum()
+    s = options.get("dependence")
+    s = logits["dependence"] if s is None else np.full(click.size, s)
+    p = expit(logits["ctr"][:, None] + nodes)
+    q = expit(logits["cvr"][:, None] + s[:, None] * nodes)
+    clicked, yes = p @ weights, (p * q) @ weights
+    of_click = click * np.log(clicked) + (1 - click) * np.log(1 - clicked)
+    given = yes / clicked
+    of_conversion = click * (conversion * np.log(given) + (1 - conversion) * np.log(1 - given))
+    return {"ctr": -of_click.mean(), "cvr": -of_conversion.mean()}
+
+
+@pytest.mark.parametrize("options", [{}, {"dependence": 0.0}, {"dependence": -1.2}])
+def test_the_loss_is_the_likelihood(options: dict[str, Any]) -> None:
+    assert equals_reference(Case(Selection, str(options), options), reference) > 0
+
+
+def test_without_dependence_the_loss_is_naives_but_for_the_link_of_clicks() -> None:
+    config = Selection.Config.parse("selection", {"dependence": 0.0})
+    z = torch.tensor([-2.0, 0.0, 1.0], dtype=torch.float64)
+    labels = Labels(torch.ones(3).double(), torch.tensor([1.0, 0.0, 1.0]).double())
+    terms = Selection.terms(config, Outputs({"ctr": z, "cvr": -z}), labels)
+    plain = torch.nn.functional.binary_cross_entropy_with_logits(-z, labels.conversion)
+    torch.testing.assert_close(terms["cvr"].value, plain, rtol=1e-12, atol=0)
+
+
+def test_row_weights_repeat_rows() -> None:
+    config = Selection.Config.parse("selection", {})
+    rng = np.random.default_rng(0)
+    z = {k: torch.from_numpy(rng.normal(size=6)) for k in ("ctr", "cvr", "dependence")}
+    click = torch.tensor([1.0, 0, 1, 1, 0, 1]).double()
+    labels = Labels(click, click * torch.tensor([1.0, 0, 0, 1, 0, 0]).double())
+    counts = torch.tensor([2, 1, 0, 3, 1, 1])
+    rows = torch.repeat_interleave(torch.arange(6), counts)
+    with row_weights(counts.double()):
+        weighted = Selection.terms(config, Outputs(z), labels)
+    copies = Outputs({k: v[rows] for k, v in z.items()})
+    repeated = Selection.terms(config, copies, Labels(*(x[rows] for x in labels)))
+    for name, term in weighted.items():
+        torch.testing.assert_close(term.value, repeated[name].value, rtol=1e-12, atol=0)
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> PreparedLog:
+    return prepared(frame(40_000, S), tmp_path_factory.mktemp("selection") / "data")
+
+
+@pytest.fixture(scope="module")
+def run(log: PreparedLog) -> Run:
+    return postclick.train(log, "selection", log.folder.parent / "run")
+
+
+def bias(run: Run, log: PreparedLog) -> float:
+    found = run.evaluate(log, "test").metrics
+    of = {(m.metric, m.space): m.value for m in found}
+    truth = np.concatenate([window.truth["true_cvr"] for window in log.windows("test")])
+    return of["cvr_bias", "entire"] / float(truth.mean())
+
+
+def test_it_finds_the_dependence_and_the_level(log: PreparedLog, run: Run) -> None:
+    found = run.load()
+    assert isinstance(found, Selection)
+    best, low, high, at_zero = found.get_buffer("dependence_interval").tolist()
+    assert low < S < high
+    assert abs(best - S) < 0.5
+    assert at_zero > 10
+    assert found.statement.endswith("s = 0 rejected")
+    fixed = postclick.RunSettings.make("selection/no_dependence")
+    without = postclick.train(log, fixed, log.folder.parent / "without")
+    assert bias(without, log) > 0.25
+    assert abs(bias(run, log)) < 0.5 * bias(without, log)
+
+
+def test_there_is_no_alarm_where_nothing_is_hidden(tmp_path: Path) -> None:
+    log = prepared(frame(20_000, 0.0, seed=1), tmp_path / "data")
+    found = postclick.train(log, "selection", tmp_path / "run").load()
+    assert isinstance(found, Selection)
+    assert "s = 0 not rejected" in found.statement
+    _, low, high, _ = found.get_buffer("dependence_interval").tolist()
+    assert low < 0 < high
+
+
+class Lines:
+    """Keeps what is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def start(self, label: str, total: int | None, unit: str) -> None: ...
+
+    def advance(self, steps: int, note: str = "") -> None: ...
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def test_a_log_without_exposure_is_told(tmp_path: Path) -> None:
+    log = prepared(frame(4_000, S), tmp_path / "data", exposure=False)
+    settings = postclick.RunSettings.make("selection", overrides=["dependence=1.5"])
+    lines = Lines()
+    found = postclick.train(log, settings, tmp_path / "run", reporter=lines).load()
+    assert any("no exposure" in line for line in lines.lines)
+    assert any(line == "dependence s = 1.5, as set" for line in lines.lines)
+    assert found.exposure is None
+
+
+def test_left_out_impressions_change_no_level(log: PreparedLog, tmp_path: Path) -> None:
+    """Of a log without half of its unclicked training rows, the model is still that of all."""
+    settings = postclick.RunSettings.make("selection", overrides=["dependence=1.5"])
+    half = prepared(frame(40_000, S), tmp_path / "half", negative_rate=0.5)
+    means = []
+    for number, one in enumerate((log, half)):
+        method = postclick.train(one, settings, tmp_path / f"run{number}").load()
+        rows = one.split("test").rows
+        batch = next(iter(one.sequential("test", rows)))[0]
+        with torch.no_grad():
+            found, sampled = method.predict(batch), method.predict_sampled(batch)
+        means.append([found.ctr.sigmoid().mean().item(), found.cvr.sigmoid().mean().item()])
+    np.testing.assert_allclose(means[0], means[1], rtol=0.02)
+    by = sampled.ctr - found.ctr
+    torch.testing.assert_close(by, torch.full_like(by, np.log(2)))
+
+
+def test_the_bundle_serves_the_marginal_probabilities(
+    log: PreparedLog, run: Run, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnxruntime")
+    bundle = postclick.export(run, tmp_path / "bundle")
+    assert bundle.info.parity.largest_difference < 1e-5
+    method = run.load()
+    batch = next(iter(log.sequential("test", 200)))[0]
+    with torch.no_grad():
+        outputs = method(batch)
+        found = method.predict(batch)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(15)
+    weights = weights / weights.sum()
+    s = method.get_parameter("dependence").item()
+    a, b = (outputs.logits[k].double().numpy()[:, None] for k in ("ctr", "cvr"))
+    pctr, pcvr = expit(a + nodes) @ weights, expit(b + s * nodes) @ weights
+    np.testing.assert_allclose(found.ctr.sigmoid().numpy(), pctr, rtol=2e-5)
+    np.testing.assert_allclose(found.cvr.sigmoid().numpy(), pcvr, rtol=2e-5)
+
+
+def test_an_interrupted_run_goes_on_from_its_stages(
+    log: PreparedLog, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Selection, "_selection", stop)
+        with pytest.raises(KeyboardInterrupt):
+            postclick.train(log, "selection", tmp_path / "run")
+    again = postclick.train(log, "selection", tmp_path / "run").load()
+    for name, tensor in run.load().state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name]), name
