@@ -74,6 +74,7 @@ class Method(nn.Module, ABC, Generic[C]):
         Config: the options.
         variants: named sets of options (ablations, other readings), `name/variant`.
         propensity_head: the head whose probability is the propensity in weights.
+        rate_by_exposure: whether `given_click` differs by the exposure of a row.
         contract: what `postclick.testing.check_method` has to know of the method to check it.
 
     Attributes:
@@ -94,6 +95,7 @@ class Method(nn.Module, ABC, Generic[C]):
     Config: ClassVar[type[MethodConfig]]
     variants: ClassVar[dict[str, dict[str, Any]]] = {}
     propensity_head: ClassVar[str] = "ctr"
+    rate_by_exposure: ClassVar[bool] = False
     contract: ClassVar[Contract] = Contract()
 
     def __init__(
@@ -300,6 +302,16 @@ class Method(nn.Module, ABC, Generic[C]):
         if self.exposure is None:
             return found
         return exposed_prediction(self.exposure, found, self.propensity_head, batch.exposure)
+
+    def given_click(self, batch: Batch) -> Tensor:
+        """Logit [n] of P(conversion | click): pCVR, unless a method knows of a hidden cause."""
+        return self.predict(batch).cvr
+
+    @property
+    def dependence_found(self) -> tuple[float, float, float] | None:
+        """How much a hidden cause of clicks also moves conversions, with an interval; None for
+        methods that do not estimate it."""
+        return None
 
     @property
     def clip(self) -> Clip | None:

@@ -86,6 +86,7 @@ class Selection(ClickPrior):
         "where s > 0: do not calibrate it on clicks."
     )
     Config = SelectionConfig
+    rate_by_exposure = True
     variants = {"no_dependence": {"dependence": 0.0}}
     contract = Contract(drops={"no_dependence": ()})
     config: SelectionConfig
@@ -181,6 +182,13 @@ class Selection(ClickPrior):
             self.dependence.fill_(float(found["interval"][0]))
             self.get_buffer("dependence_interval").copy_(found["interval"])
         fitting.reporter.line(self.statement)
+
+    @property
+    def dependence_found(self) -> tuple[float, float, float] | None:
+        if self.config.dependence is not None:
+            return None
+        best, low, high, _ = self.get_buffer("dependence_interval").tolist()
+        return best, low, high
 
     @property
     def statement(self) -> str:
