@@ -86,6 +86,7 @@ class Selection(ClickPrior):
         "where s > 0: do not calibrate it on clicks."
     )
     Config = SelectionConfig
+    shared_heads = (DEPENDENCE,)
     rate_by_exposure = True
     variants = {"no_dependence": {"dependence": 0.0}}
     contract = Contract(drops={"no_dependence": ()})
