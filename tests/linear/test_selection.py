@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -14,21 +14,35 @@ from postclick.linear.posterior import Prior, fit_mode
 from postclick.linear.profile import CUT, profile
 from postclick.linear.rows import Block
 from postclick.linear.selection import (
-    Coefficients,
     SelectionRows,
-    posterior_units,
+    mode,
+    only,
+    outcome_likelihood,
+    outcome_units,
     selection_likelihood,
-    selection_mode,
+    selection_units,
+    without,
 )
 
-from .test_selection_likelihood import joint
+from .test_selection_likelihood import joint, sigma
 
 NORMAL = latent("normal")
 P, Q = 4, 3
 
 
-def problem(seed: int = 0, n: int = 80) -> tuple[SelectionRows, tuple[np.ndarray, ...]]:
-    """Two designs, one of them partly sparse, in two blocks each."""
+class Problem(NamedTuple):
+    """Two designs, one of them partly sparse, in two blocks of each kind; and plain arrays."""
+
+    rows: SelectionRows
+    outcomes: tuple[Block, ...]
+    x: np.ndarray
+    z: np.ndarray
+    click: np.ndarray
+    outcome: np.ndarray
+    weight: np.ndarray
+
+
+def problem(seed: int = 0, n: int = 80) -> Problem:
     rng = np.random.default_rng(seed)
     x, z = rng.normal(size=(n, P)), rng.normal(size=(n, Q))
     click = (rng.random(n) < 0.5).astype(float)
@@ -44,85 +58,113 @@ def problem(seed: int = 0, n: int = 80) -> tuple[SelectionRows, tuple[np.ndarray
     def blocks(of: np.ndarray, design: np.ndarray, label: np.ndarray) -> tuple[Block, ...]:
         return tuple(block(rows, design, label) for rows in np.array_split(np.flatnonzero(of), 2))
 
-    rows = SelectionRows(
-        blocks(click == 0, x, click), blocks(click == 1, x, click), blocks(click == 1, z, outcome)
-    )
-    return rows, (x, z, click, outcome, weight)
+    rows = SelectionRows(blocks(click == 0, x, click), blocks(click == 1, x, click))
+    return Problem(rows, blocks(click == 1, z, outcome), x, z, click, outcome, weight)
 
 
-PRIORS = (Prior(np.array([0.5, 1.0, np.inf, 2.0])), Prior(np.array([1.0, 0.3, np.inf])))
+PRIOR = Prior(np.array([0.5, 1.0, np.inf, 2.0]))
+PRIOR_OF_OUTCOME = Prior(np.array([1.0, 0.3, np.inf]))
+
+
+@pytest.mark.parametrize("s", [-1.0, 0.0, 1.3])
+def test_the_two_likelihoods_are_that_of_all_rows(s: float) -> None:
+    """Values, and slopes by complex steps."""
+    one = problem()
+    rng = np.random.default_rng(1)
+    alpha, beta = rng.normal(size=P), rng.normal(size=Q)
+    a = (one.x @ alpha)[one.click == 1]
+    of_clicks, slope = selection_likelihood(one.rows, alpha, NORMAL)
+    of_outcomes, slope_of_outcome = outcome_likelihood(one.outcomes, a, beta, s, NORMAL)
+
+    def whole(da: np.ndarray, db: np.ndarray) -> complex:
+        each = joint(one.x @ (alpha + da), one.z @ (beta + db), s, one.click, one.outcome, "normal")
+        return complex(one.weight @ each)
+
+    none_a, none_b, step = np.zeros(P), np.zeros(Q), 1e-30
+    assert of_clicks + of_outcomes == pytest.approx(whole(none_a, none_b).real, rel=1e-12)
+    by_b = [whole(none_a, 1j * step * unit).imag / step for unit in np.eye(Q)]
+    np.testing.assert_allclose(slope_of_outcome, by_b, rtol=1e-10)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(15)
+
+    def clicks(da: np.ndarray) -> complex:
+        p = sigma((one.x @ (alpha + da))[:, None] + nodes) @ (weights / weights.sum())
+        return complex(-one.weight @ np.where(one.click == 1, np.log(p), np.log(1 - p)))
+
+    by_a = [clicks(1j * step * unit).imag / step for unit in np.eye(P)]
+    np.testing.assert_allclose(slope, by_a, rtol=1e-10)
 
 
 @pytest.mark.parametrize("s", [-1.0, 0.0, 1.3])
 def test_the_mode_is_the_least_of_the_penalised_sum(s: float) -> None:
-    rows, (x, z, click, outcome, weight) = problem()
-    precision = np.concatenate([prior.precision for prior in PRIORS])
+    one = problem()
+    a = (one.x @ np.full(P, 0.4))[one.click == 1]
 
-    def loss(flat: np.ndarray) -> float:
-        each = joint(x @ flat[:P], z @ flat[P:], s, click, outcome, "normal")
-        return float(weight @ each + 0.5 * precision @ flat**2)
+    def of_outcomes(beta: np.ndarray) -> tuple[float, np.ndarray]:
+        return outcome_likelihood(one.outcomes, a, beta, s, NORMAL)
 
-    best = minimize(loss, np.zeros(P + Q), method="BFGS", options={"gtol": 1e-7})
-    start = Coefficients(np.zeros(P), np.zeros(Q))
-    for units in (None, posterior_units(rows, PRIORS, start)):
-        found = selection_mode(rows, PRIORS, start, s, NORMAL, units=units, tolerance=1e-12)
-        flat = np.concatenate([found.selection, found.outcome])
-        assert loss(flat) <= loss(best.x) + 1e-9
-        np.testing.assert_allclose(flat, best.x, atol=2e-5)
+    cases = (
+        (of_outcomes, PRIOR_OF_OUTCOME, outcome_units(one.outcomes, PRIOR_OF_OUTCOME, np.zeros(Q))),
+        (
+            lambda alpha: selection_likelihood(one.rows, alpha, NORMAL),
+            PRIOR,
+            selection_units(one.rows, PRIOR, np.zeros(P)),
+        ),
+    )
+    for likelihood, prior, units in cases:
+        precision = prior.precision
 
+        def loss(b, likelihood=likelihood, precision=precision):  # type: ignore[no-untyped-def]
+            return likelihood(b)[0] + 0.5 * precision @ b**2
 
-def test_the_slope_is_that_of_the_likelihood() -> None:
-    rows, (x, z, click, outcome, weight) = problem()
-    rng = np.random.default_rng(1)
-    at = Coefficients(rng.normal(size=P), rng.normal(size=Q))
-    loss, slope = selection_likelihood(rows, at, 0.8, NORMAL)
-    step = 1e-30
-
-    def moved(da: np.ndarray, db: np.ndarray) -> complex:
-        a, b = x @ (at.selection + da), z @ (at.outcome + db)
-        return complex(weight @ joint(a, b, 0.8, click, outcome, "normal"))
-
-    assert loss == pytest.approx(moved(np.zeros(P), np.zeros(Q)).real, rel=1e-12)
-    by_a = [moved(1j * step * one, np.zeros(Q)).imag / step for one in np.eye(P)]
-    by_b = [moved(np.zeros(P), 1j * step * one).imag / step for one in np.eye(Q)]
-    np.testing.assert_allclose(slope.selection, by_a, rtol=1e-10)
-    np.testing.assert_allclose(slope.outcome, by_b, rtol=1e-10)
+        start = np.zeros(precision.size)
+        best = minimize(loss, start, method="BFGS", options={"gtol": 1e-6})
+        for of in (None, units):
+            found = mode(likelihood, prior, start, units=of, tolerance=1e-12)
+            assert loss(found) <= loss(best.x) + 1e-9
+            np.testing.assert_allclose(found, best.x, atol=5e-5)
 
 
 def test_without_dependence_the_outcomes_are_a_logistic_regression() -> None:
-    rows, _ = problem()
-    start = Coefficients(np.zeros(P), np.zeros(Q))
-    found = selection_mode(rows, PRIORS, start, 0.0, NORMAL, tolerance=1e-12)
-    plain = fit_mode(rows.outcomes, PRIORS[1], np.zeros(Q), tolerance=1e-14)
-    np.testing.assert_allclose(found.outcome, plain, atol=1e-5)
+    one = problem()
+    a = np.random.default_rng(2).normal(size=int(one.click.sum()))
+
+    def likelihood(beta: np.ndarray) -> tuple[float, np.ndarray]:
+        return outcome_likelihood(one.outcomes, a, beta, 0.0, NORMAL)
+
+    found = mode(likelihood, PRIOR_OF_OUTCOME, np.zeros(Q), tolerance=1e-12)
+    plain = fit_mode(one.outcomes, PRIOR_OF_OUTCOME, np.zeros(Q), tolerance=1e-14)
+    np.testing.assert_allclose(found, plain, atol=1e-5)
 
 
 def test_weights_are_copies_and_weight_0_is_no_row() -> None:
-    rows, (x, z, click, outcome, weight) = problem()
-    at = Coefficients(np.full(P, 0.3), np.full(Q, -0.2))
-    loss, _ = selection_likelihood(rows, at, 0.8, NORMAL)
-    copies = np.repeat(np.arange(click.size), weight.astype(int))
-    each = joint(
-        (x @ at.selection)[copies], (z @ at.outcome)[copies], 0.8, click[copies], outcome[copies],
-        "normal",
-    )  # fmt: skip
-    assert loss == pytest.approx(float(each.sum()), rel=1e-12)
+    one = problem()
+    alpha, beta = np.full(P, 0.3), np.full(Q, -0.2)
+    a = (one.x @ alpha)[one.click == 1]
+    found = selection_likelihood(one.rows, alpha, NORMAL)[0]
+    found += outcome_likelihood(one.outcomes, a, beta, 0.8, NORMAL)[0]
+    copies = np.repeat(np.arange(one.click.size), one.weight.astype(int))
+    of = (one.x @ alpha, one.z @ beta, one.click, one.outcome)
+    first, second, click, outcome = (values[copies] for values in of)
+    each = joint(first, second, 0.8, click, outcome, "normal")
+    assert found == pytest.approx(float(each.sum()), rel=1e-12)
 
 
 def test_folds_are_parts_of_the_rows() -> None:
-    rows, _ = problem()
-    at = Coefficients(np.full(P, 0.3), np.full(Q, -0.2))
+    one = problem()
+    alpha, beta = np.full(P, 0.3), np.full(Q, -0.2)
+    a = (one.x @ alpha)[one.click == 1]
 
-    def loss(of: SelectionRows) -> float:
-        return selection_likelihood(of, at, 0.8, NORMAL)[0]
+    def outcomes(blocks: tuple[Block, ...]) -> float:
+        return outcome_likelihood(blocks, a, beta, 0.8, NORMAL)[0]
 
-    inside = [loss(rows.only(k)) for k in range(3)]
-    assert sum(inside) == pytest.approx(loss(rows), rel=1e-12)
+    inside = [outcomes(only(one.outcomes, k)) for k in range(3)]
+    assert sum(inside) == pytest.approx(outcomes(one.outcomes), rel=1e-12)
+    whole = selection_likelihood(one.rows, alpha, NORMAL)[0]
+    outside = [selection_likelihood(one.rows.without(k), alpha, NORMAL)[0] for k in range(3)]
+    assert sum(outside) == pytest.approx(2 * whole, rel=1e-12)
     for k in range(3):
-        assert loss(rows.without(k)) == pytest.approx(loss(rows) - inside[k], rel=1e-12)
-    unweighted = replace(rows, unselected=tuple(replace(b, weight=None) for b in rows.unselected))
-    parts = [loss(unweighted.only(k)) for k in range(3)]
-    assert sum(parts) == pytest.approx(loss(unweighted), rel=1e-12)
+        rest = outcomes(without(one.outcomes, k))
+        assert rest == pytest.approx(outcomes(one.outcomes) - inside[k], rel=1e-12)
 
 
 def test_a_profile_that_is_no_parabola() -> None:

@@ -1,8 +1,10 @@
-"""The mode of a selection model with two linear predictors, for a given dependence."""
+"""The two steps of a selection model with linear predictors: selection, then outcomes given it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
@@ -12,118 +14,116 @@ from postclick.linear.posterior import MEMORY, Prior, curvature
 from postclick.linear.rows import Block, Floats
 from postclick.linear.selection_likelihood import outcome_loss, selection_loss
 
+# A sum over rows and its slope, of coefficients.
+Objective = Callable[[Floats], tuple[float, Floats]]
 
-@dataclass(frozen=True)
-class SelectionRows:
-    """Rows of a selection model.
+
+class SelectionRows(NamedTuple):
+    """Rows that may be selected, in the columns of the selection's predictor.
 
     Attributes:
-        unselected: rows in the columns of the selection's predictor.
-        selected: the same of rows that are selected.
-        outcomes: these rows, block by block, in the columns of the outcome's predictor, labelled
-            by their outcomes.
+        unselected, selected: blocks of either kind.
         log_kept: ln of the share of unselected rows that is there.
     """
 
     unselected: tuple[Block, ...]
     selected: tuple[Block, ...]
-    outcomes: tuple[Block, ...]
     log_kept: float = 0.0
 
     def without(self, fold: int) -> SelectionRows:
         """The rows outside of a fold; the others stay, with weight 0."""
-        return self._weighted(fold, inside=False)
-
-    def only(self, fold: int) -> SelectionRows:
-        """The rows of a fold."""
-        return self._weighted(fold, inside=True)
-
-    def _weighted(self, fold: int, *, inside: bool) -> SelectionRows:
-        def of(block: Block) -> Block:
-            assert block.fold is not None
-            used = ((block.fold == fold) == inside).astype(np.float64)
-            return replace(block, weight=used if block.weight is None else used * block.weight)
-
-        return SelectionRows(
-            tuple(map(of, self.unselected)),
-            tuple(map(of, self.selected)),
-            tuple(map(of, self.outcomes)),
-            self.log_kept,
+        return self._replace(
+            unselected=without(self.unselected, fold), selected=without(self.selected, fold)
         )
 
 
-@dataclass(frozen=True)
-class Coefficients:
-    """Of the selection's predictor, `(p,)`, and of the outcome's, `(q,)`."""
+def without(blocks: Sequence[Block], fold: int) -> tuple[Block, ...]:
+    """The rows outside of a fold; the others stay, with weight 0."""
+    return _in_fold(blocks, fold, inside=False)
 
-    selection: Floats
-    outcome: Floats
+
+def only(blocks: Sequence[Block], fold: int) -> tuple[Block, ...]:
+    """The rows of a fold; the others stay, with weight 0."""
+    return _in_fold(blocks, fold, inside=True)
 
 
 def selection_likelihood(
-    rows: SelectionRows, at: Coefficients, dependence: float, over: Latent
-) -> tuple[float, Coefficients]:
-    """Minus the log-likelihood of all rows, and its slopes.
-
-    Of a row that is not selected it is `-ln E_u[1 - sigma(a + u)]`, of one that is
-    `-ln E_u[sigma(a + u) sigma(b + s u)^y (1 - sigma(b + s u))^(1 - y)]`, with a and b its two
-    predictors.
-    """
-    loss = 0.0
-    slope = Coefficients(np.zeros(at.selection.size), np.zeros(at.outcome.size))
-    for block in rows.unselected:
-        found = selection_loss(block.times(at.selection), False, over, rows.log_kept)
-        loss += _sum(block, found.loss)
-        slope.selection[:] += block.transposed_times(_weighted(block, found.slope))
-    for block, of_outcome in zip(rows.selected, rows.outcomes, strict=True):
-        a, b = block.times(at.selection), of_outcome.times(at.outcome)
-        chosen = selection_loss(a, True, over, rows.log_kept)
-        became = outcome_loss(a, b, dependence, of_outcome.label, over)
-        loss += _sum(block, chosen.loss) + _sum(block, became.loss)
-        by_selection = _weighted(block, chosen.slope + became.by_selection)
-        slope.selection[:] += block.transposed_times(by_selection)
-        slope.outcome[:] += of_outcome.transposed_times(_weighted(block, became.by_outcome))
+    rows: SelectionRows, coefficients: Floats, over: Latent
+) -> tuple[float, Floats]:
+    """Minus the log-likelihood of who is selected, P = E_u sigma(a + u), and its slope."""
+    loss, slope = 0.0, np.zeros(coefficients.size)
+    for blocks, selected in ((rows.unselected, False), (rows.selected, True)):
+        for block in blocks:
+            found = selection_loss(block.times(coefficients), selected, over, rows.log_kept)
+            loss += _sum(block, found.loss)
+            slope += block.transposed_times(_weighted(block, found.slope))
     return loss, slope
 
 
-def selection_mode(
-    rows: SelectionRows,
-    priors: tuple[Prior, Prior],
-    start: Coefficients,
-    dependence: float,
-    over: Latent,
-    *,
-    units: Coefficients | None = None,
-    tolerance: float = 1e-4,
-    iterations: int = 500,
-) -> Coefficients:
-    """Minimise minus the log-likelihood plus `1/2 sum_j b_j^2 / variance_j` of both predictors.
+def outcome_likelihood(
+    blocks: Sequence[Block], a: Floats, coefficients: Floats, dependence: float, over: Latent
+) -> tuple[float, Floats]:
+    """Minus the log-likelihood of outcomes given selection, and its slope.
+
+    Of a row it is `-ln E_u[sigma(a + u) sigma(b + s u)^y (1 - sigma(b + s u))^(1 - y)]` above
+    `-ln E_u sigma(a + u)`.
 
     Args:
-        priors: of the selection's coefficients and of the outcome's.
+        blocks: selected rows in the columns of the outcome's predictor b, labelled by outcomes.
+        a: the selection's predictor of these rows, `(n,)`, which is given.
+        dependence: s.
+    """
+    loss, slope, at = 0.0, np.zeros(coefficients.size), 0
+    for block in blocks:
+        part = a[at : at + len(block)]
+        found = outcome_loss(part, block.times(coefficients), dependence, block.label, over)
+        loss += _sum(block, found.loss)
+        slope += block.transposed_times(_weighted(block, found.by_outcome))
+        at += len(block)
+    return loss, slope
+
+
+def selection_units(rows: SelectionRows, prior: Prior, coefficients: Floats) -> Floats:
+    """About the posterior standard deviations, in which the sum is about equally curved."""
+    return _units(curvature([*rows.unselected, *rows.selected], coefficients), prior)
+
+
+def outcome_units(blocks: Sequence[Block], prior: Prior, coefficients: Floats) -> Floats:
+    """The same of the outcome's coefficients, as if selection hid nothing."""
+    return _units(curvature(blocks, coefficients), prior)
+
+
+def mode(
+    likelihood: Objective,
+    prior: Prior,
+    start: Floats,
+    *,
+    units: Floats | None = None,
+    tolerance: float = 1e-4,
+    iterations: int = 500,
+) -> Floats:
+    """Minimise minus a log-likelihood plus `1/2 sum_j b_j^2 / variance_j`, `(p,)`.
+
+    Args:
         start: where to begin, e.g. the mode at a dependence that is near.
-        units: in which the sum is about equally curved, see `posterior_units`; None for those of
-            the priors.
+        units: in which the sum is about equally curved; None for those of the prior.
         tolerance: stop once an iteration lowers the sum by less than this.
 
     Source: L-BFGS (Liu and Nocedal, 1989), on b in these units.
+
+    >>> prior = Prior(np.full(2, 4.0))
+    >>> mode(lambda b: (float((b - 5) @ (b - 5)), 2 * (b - 5)), prior, np.zeros(2)).round(3)
+    array([4.444, 4.444])
     """
-    split = start.selection.size
-    precision = np.concatenate([prior.precision for prior in priors])
-    held = np.concatenate([prior.variance for prior in priors]) == 0
-    if units is None:
-        scale = np.concatenate([prior.scale for prior in priors])
-    else:
-        scale = np.where(held, 0.0, np.concatenate([units.selection, units.outcome]))
-    flat = np.concatenate([start.selection, start.outcome])
-    begin = np.divide(flat, scale, out=np.zeros(flat.size), where=scale > 0)
+    scale = prior.scale if units is None else np.where(prior.variance == 0, 0.0, units)
+    precision = prior.precision
+    begin = np.divide(start, scale, out=np.zeros(start.size), where=scale > 0)
 
     def objective(unit: Floats) -> tuple[float, Floats]:
         found = scale * unit
-        at = Coefficients(found[:split], found[split:])
-        loss, slope = selection_likelihood(rows, at, dependence, over)
-        penalised = np.concatenate([slope.selection, slope.outcome]) + precision * found
-        return loss + 0.5 * float(precision @ np.square(found)), scale * penalised
+        loss, slope = likelihood(found)
+        penalty = 0.5 * float(precision @ np.square(found))
+        return loss + penalty, scale * (slope + precision * found)
 
     solved = minimize(
         objective,
@@ -138,21 +138,21 @@ def selection_mode(
             "maxfun": 4 * iterations,
         },
     )
-    found = scale * solved.x
-    return Coefficients(found[:split], found[split:])
+    return np.asarray(scale * solved.x, np.float64)
 
 
-def posterior_units(
-    rows: SelectionRows, priors: tuple[Prior, Prior], at: Coefficients
-) -> Coefficients:
-    """About the posterior standard deviation of each coefficient, if selection hid nothing."""
-    told = curvature([*rows.unselected, *rows.selected], at.selection)
-    told_of_outcome = curvature(rows.outcomes, at.outcome)
-    found = [
-        1 / np.sqrt(np.maximum(t + prior.precision, np.finfo(np.float64).tiny))
-        for t, prior in zip((told, told_of_outcome), priors, strict=True)
-    ]
-    return Coefficients(*found)
+def _units(told: Floats, prior: Prior) -> Floats:
+    smallest = np.finfo(np.float64).tiny
+    return np.asarray(1 / np.sqrt(np.maximum(told + prior.precision, smallest)), np.float64)
+
+
+def _in_fold(blocks: Sequence[Block], fold: int, *, inside: bool) -> tuple[Block, ...]:
+    def of(block: Block) -> Block:
+        assert block.fold is not None
+        used = ((block.fold == fold) == inside).astype(np.float64)
+        return replace(block, weight=used if block.weight is None else used * block.weight)
+
+    return tuple(map(of, blocks))
 
 
 def _weighted(block: Block, values: Floats) -> Floats:

@@ -14,21 +14,18 @@ from postclick.data.batch import Batch
 from postclick.data.prepared import BaseRates
 from postclick.latent import LatentName, latent
 from postclick.linear.profile import CUT
-from postclick.linear.selection import Coefficients
 from postclick.losses import Term, Terms, cross_entropy, ctr_loss, mean_entire
 from postclick.losses.selection import logit_given_click, marginal_logit
 from postclick.methods.click_prior import ClickPrior, ClickPriorConfig, Stages
 from postclick.methods.contract import Contract
 from postclick.methods.fitted import Fitting, Tensors
 from postclick.methods.linear import CTR, CVR
-from postclick.methods.linear_rows import Columns
+from postclick.methods.linear_rows import Columns, clicked_rows, conversion_blocks
 from postclick.methods.outputs import Labels, Outputs
 from postclick.methods.prediction import Prediction
-from postclick.methods.selection_fit import LIMITS, DependenceSearch, selection_rows
+from postclick.methods.selection_fit import LIMITS, DependenceSearch, fit_clicks
 from postclick.ranges import READING
 
-# The third number of an embedding: the click score of a plain regression, a covariate of CVR.
-SCORE = 2
 DEPENDENCE = "dependence"
 WITHOUT_EXPOSURE = (
     "warning: the log has no exposure, a column that moves clicks alone such as a position: the "
@@ -65,10 +62,15 @@ class Selection(ClickPrior):
     pCTR = E_u sigma(a + u) and pCVR = E_u sigma(b + s u), the rate if everybody clicked; on clicked
     impressions more convert where s > 0.
 
-    1. The stages of `click_prior`: variances, the CTR score held out.
-    2. For each s, the mode of the joint likelihood on all folds but one, judged on that one. Where
-       its sum is greatest is the estimate; the interval is a likelihood ratio's.
-    3. The mode at that s on all rows.
+    The likelihood is that of clicks times that of conversions given a click, and each is maximised
+    in its turn, as in Heckman's two steps:
+
+    1. The stages of `click_prior`: variances where nothing is hidden.
+    2. a on all impressions, and on each clicked one from the other folds.
+    3. Given that a, conversions for each s: the mode on all folds but one is judged on that one.
+       Where the sum is greatest is the estimate; the interval is a likelihood ratio's. The part of
+       a that is of features is a covariate of b, so that it is the exposure which tells s.
+    4. b at that s on all clicked impressions.
 
     `Outputs` has a as `ctr`, b as `cvr`, and s as `dependence`, unless it is fixed.
 
@@ -93,10 +95,6 @@ class Selection(ClickPrior):
     config: SelectionConfig
 
     @classmethod
-    def outputs(cls, config: Any) -> int:
-        return 3
-
-    @classmethod
     def all_heads(cls, config: Any, rates: BaseRates) -> dict[str, float]:
         found = cls.start(config, rates)
         return found if config.dependence is not None else {**found, DEPENDENCE: 0.5}
@@ -111,13 +109,9 @@ class Selection(ClickPrior):
         self.register_buffer("log_kept", torch.zeros(1))
 
     def heads(self, x: Tensor, *, serving: bool) -> Outputs:
-        found = self.linear(x)
-        effect, _, centre = self.get_buffer("ctr_effect")
-        ctr = found[:, CTR]
-        cvr = found[:, CVR] + effect * (found[:, SCORE] - centre)
-        logits = {"ctr": ctr, "cvr": cvr}
+        logits = dict(super().heads(x, serving=serving).logits)
         if self.config.dependence is None:
-            logits[DEPENDENCE] = self.dependence + torch.zeros_like(ctr)
+            logits[DEPENDENCE] = self.dependence + torch.zeros_like(logits["ctr"])
         return Outputs(logits)
 
     @staticmethod
@@ -166,18 +160,17 @@ class Selection(ClickPrior):
 
     def fit(self, fitting: Fitting) -> None:
         stages = self.fit_stages(fitting)
-        of_clicks = self.columns(exposed=True)
-        exposures = np.s_[of_clicks.values : of_clicks.sparse]
-        score = np.delete(stages.clicks["coefficients"].numpy(), exposures)
-        self.take(SCORE, self.columns(exposed=False), score)
         if self.exposure is None:
             fitting.reporter.line(WITHOUT_EXPOSURE)
-        found = fitting.stage("selection", lambda: self._selection(fitting, stages))
+        clicks = fitting.stage("latent_clicks", lambda: self._latent_clicks(fitting, stages))
+        found = fitting.stage("selection", lambda: self._selection(fitting, stages, clicks))
         of_conversions = self._of_conversions(stages)
-        self.take(CTR, of_clicks, found["selection"].numpy())
-        self.take(CVR, of_conversions, found["outcome"].numpy())
+        self.take(CTR, self.columns(exposed=True), clicks["coefficients"].numpy())
+        self.take(CVR, of_conversions, found["coefficients"].numpy())
         if of_conversions.further:
-            self.get_buffer("ctr_effect")[0] = found["outcome"][of_conversions.own.start]
+            effect = self.get_buffer("ctr_effect")
+            effect[0] = found["coefficients"][of_conversions.own.start]
+            effect[2] = clicks["centre"][0]
         self.get_buffer("log_kept").fill_(self.ctr_shift)
         if self.config.dependence is None:
             self.dependence.fill_(float(found["interval"][0]))
@@ -205,42 +198,53 @@ class Selection(ClickPrior):
     def _of_conversions(self, stages: Stages) -> Columns:
         return self.columns(exposed=False, further=0 if stages.covariate is None else 1)
 
-    def _selection(self, fitting: Fitting, stages: Stages) -> Tensors:
-        """The dependence, if it is not fixed, and the mode at it."""
-        search = self.search(fitting, stages)
+    def _latent_clicks(self, fitting: Fitting, stages: Stages) -> Tensors:
+        """Clicks beside the latent cause, which features and the exposure do not show."""
+        columns = self.columns(exposed=True)
+        fitting.reporter.line(f"clicks beside a latent cause: {self.config.folds} folds")
+        found = fit_clicks(
+            fitting.log,
+            columns,
+            columns.groups(0.0).prior(stages.clicks["variances"].numpy()),
+            stages.clicks["coefficients"].numpy(),
+            latent(self.config.latent),
+            folds=self.config.folds,
+            log_kept=self.ctr_shift,
+            seed=fitting.seed,
+            threads=fitting.threads,
+        )
+        rows, _ = clicked_rows(fitting.log)
+        weight = None if rows.weight is None else rows.weight.numpy()
+        return {
+            "coefficients": torch.from_numpy(found.coefficients),
+            "held_out": torch.from_numpy(found.held_out),
+            "score": torch.from_numpy(found.score),
+            "centre": torch.tensor([np.average(found.score, weights=weight)]),
+        }
+
+    def _selection(self, fitting: Fitting, stages: Stages, clicks: Tensors) -> Tensors:
+        """The dependence, if it is not fixed, and conversions at it."""
+        search = self.search(fitting, stages, clicks)
         s, interval = self.config.dependence, None
         if s is None:
             fitting.reporter.line(f"dependence: likelihood of {self.config.folds} held-out folds")
             found = search.profile(fitting.reporter)
             s = found.best
             interval = torch.tensor([found.best, found.low, found.high, found.at_zero])
-        mode = search.mode(s)
-        tensors = {
-            "selection": torch.from_numpy(mode.selection),
-            "outcome": torch.from_numpy(mode.outcome),
-        }
+        tensors = {"coefficients": torch.from_numpy(search.mode(s))}
         return tensors if interval is None else {**tensors, "interval": interval}
 
-    def search(self, fitting: Fitting, stages: Stages) -> DependenceSearch:
-        """The joint likelihood of the training split, with priors from the stages."""
-        config = self.config
-        of_clicks, of_conversions = self.columns(exposed=True), self._of_conversions(stages)
-        clicks, _, conversions = stages
-        centre = float(conversions["ctr_effect"][2])
-        further = None if stages.covariate is None else (stages.covariate - centre)[:, None]
+    def search(self, fitting: Fitting, stages: Stages, clicks: Tensors) -> DependenceSearch:
+        """Conversions of clicked training rows, with priors from the stages."""
+        config, columns = self.config, self._of_conversions(stages)
+        rows, number = clicked_rows(fitting.log)
+        score = (clicks["score"] - clicks["centre"]).numpy()[:, None]
         return DependenceSearch(
-            selection_rows(
-                fitting.log,
-                of_clicks,
-                of_conversions,
-                further,
-                folds=config.folds,
-                log_kept=self.ctr_shift,
-                seed=fitting.seed,
-            ),
-            (of_clicks.groups(0.0), of_conversions.groups(config.ctr_variance)),
-            (clicks["variances"].numpy(), conversions["variances"].numpy()),
-            Coefficients(clicks["coefficients"].numpy(), conversions["coefficients"].numpy()),
+            conversion_blocks(rows, columns, score[:, : columns.further], number % config.folds),
+            clicks["held_out"].numpy(),
+            columns.groups(config.ctr_variance),
+            stages.conversions["variances"].numpy(),
+            stages.conversions["coefficients"].numpy(),
             latent(config.latent),
             config.folds,
             fitting.threads,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,29 +17,26 @@ from postclick.data.prepared import PreparedLog
 from postclick.latent import Latent
 from postclick.linear.posterior import Prior
 from postclick.linear.profile import Profile, profile
-from postclick.linear.rows import Floats
+from postclick.linear.rows import Block, Floats
 from postclick.linear.selection import (
-    Coefficients,
     SelectionRows,
-    posterior_units,
+    mode,
+    only,
+    outcome_likelihood,
+    outcome_units,
     selection_likelihood,
-    selection_mode,
+    selection_units,
+    without,
 )
 from postclick.linear.variances import Groups
-from postclick.methods.linear_rows import (
-    Columns,
-    click_blocks,
-    clicked_rows,
-    conversion_blocks,
-    rows_where,
-)
+from postclick.methods.linear_rows import Columns, click_blocks, clicked_rows, rows_where
 from postclick.progress import Reporter
 
 # Unclicked rows beyond so many tell next to nothing more beside the clicked ones.
 UNCLICKED_ROWS = 1_000_000
 LIMITS = (-3.0, 4.0)
 STEP = 0.5
-# In held-out folds the sum of losses need not be more exact than this.
+# Of a sum of losses in held-out folds, whose differences of tenths matter.
 TOLERANCE = 1e-3
 # A logit that a normal latent of scale s is averaged out of is flatter by sqrt(1 + SPREAD s^2).
 SPREAD = (16 * math.sqrt(3) / (15 * math.pi)) ** 2
@@ -55,22 +53,64 @@ def stretched(dependence: float) -> float:
     return math.sqrt(1 + SPREAD * dependence * dependence)
 
 
-def selection_rows(
+class Clicks(NamedTuple):
+    """Clicks beside a latent cause.
+
+    Attributes:
+        coefficients: of the click's predictor, `(p,)`, on all rows.
+        held_out: the predictor of the clicked rows, each from the other folds, `(clicks,)`.
+        score: the same without the exposure.
+    """
+
+    coefficients: Floats
+    held_out: Floats
+    score: Floats
+
+
+def fit_clicks(
     log: PreparedLog,
-    of_clicks: Columns,
-    of_conversions: Columns,
-    further: Floats | None,
+    columns: Columns,
+    prior: Prior,
+    start: Floats,
+    over: Latent,
     *,
     folds: int,
     log_kept: float,
     seed: int,
-) -> SelectionRows:
-    """The training split as rows of a selection model.
+    threads: int,
+) -> Clicks:
+    """The first step: P(click) = E_u sigma(a + u) on the training split.
 
     Args:
-        further: columns of the method's own for conversions, `(clicks, k)`, None for none.
+        prior, start: of a plain regression of clicks.
         log_kept: ln of the share of unclicked impressions that `prepare` left.
     """
+    rows = _selection_rows(log, columns, folds=folds, log_kept=log_kept, seed=seed)
+    wider = Prior(prior.variance * stretched(1.0) ** 2)
+    begin = start * stretched(1.0)
+    units = selection_units(rows, prior, start)
+
+    def fit(of: SelectionRows, begin: Floats, tolerance: float) -> Floats:
+        likelihood = partial(selection_likelihood, of, over=over)
+        return mode(likelihood, wider, begin, units=units, tolerance=tolerance)
+
+    whole = fit(rows, begin, 1e-4)
+    with ThreadPoolExecutor(max(1, min(threads, folds))) as pool:
+        by_fold = np.stack(
+            list(pool.map(lambda k: fit(rows.without(k), whole, TOLERANCE), range(folds))), axis=1
+        )
+    unexposed = by_fold.copy()
+    unexposed[columns.values : columns.sparse] = 0.0
+    held_out, score = (
+        np.concatenate([_own_fold(block, found) for block in rows.selected])
+        for found in (by_fold, unexposed)
+    )
+    return Clicks(whole, held_out, score)
+
+
+def _selection_rows(
+    log: PreparedLog, columns: Columns, *, folds: int, log_kept: float, seed: int
+) -> SelectionRows:
     clicked, number = clicked_rows(log)
     share = min(1.0, UNCLICKED_ROWS / max(log.split("train").rows - len(clicked), 1))
     generator = torch.Generator().manual_seed(seed)
@@ -80,82 +120,77 @@ def selection_rows(
             return click == 0
         return (click == 0) & (torch.rand(click.shape, generator=generator) < share)
 
-    own = np.zeros((len(clicked), 0)) if further is None else further
     rest, number_of_rest = rows_where(log, kept)
     return SelectionRows(
-        tuple(click_blocks(rest, of_clicks, number_of_rest % folds)),
-        tuple(click_blocks(clicked, of_clicks, number % folds)),
-        tuple(conversion_blocks(clicked, of_conversions, own, number % folds)),
+        tuple(click_blocks(rest, columns, number_of_rest % folds)),
+        tuple(click_blocks(clicked, columns, number % folds)),
         log_kept + math.log(share),
     )
 
 
+def _own_fold(block: Block, by_fold: Floats) -> Floats:
+    assert block.fold is not None
+    return np.asarray(block.times(by_fold)[np.arange(len(block)), block.fold], np.float64)
+
+
 @dataclass(frozen=True)
 class DependenceSearch:
-    """The modes of a selection model over its dependence, and which dependence holds up.
+    """The second step: conversions of clicked rows, over the dependence.
 
     Attributes:
-        groups: of the columns of clicks and of conversions.
-        variances: of the groups where nothing is hidden, for each of the two.
-        start: the coefficients of regressions of clicks and of conversions apart.
+        blocks: clicked rows, labelled by conversions, in folds.
+        a: their click predictors from the other folds, `(clicks,)`. In-sample ones would know of
+            each row that it was clicked, and the dependence would make up for that.
+        groups: of the columns.
+        variances: of the groups where nothing is hidden.
+        start: the coefficients where nothing is hidden.
     """
 
-    rows: SelectionRows
-    groups: tuple[Groups, Groups]
-    variances: tuple[Floats, Floats]
-    start: Coefficients
+    blocks: Sequence[Block]
+    a: Floats
+    groups: Groups
+    variances: Floats
+    start: Floats
     over: Latent
     folds: int
     threads: int
 
-    def priors(self, dependence: float) -> tuple[Prior, Prior]:
+    def prior(self, dependence: float) -> Prior:
         """As wide, on what is seen, at any dependence."""
-        clicks, conversions = self.groups
-        of_clicks, of_conversions = self.variances
-        return (
-            clicks.prior(of_clicks * stretched(1.0) ** 2),
-            conversions.prior(of_conversions * stretched(dependence) ** 2),
-        )
-
-    def begin(self, dependence: float) -> Coefficients:
-        return Coefficients(
-            self.start.selection * stretched(1.0), self.start.outcome * stretched(dependence)
-        )
+        return self.groups.prior(self.variances * stretched(dependence) ** 2)
 
     @cached_property
-    def units(self) -> Coefficients:
-        return posterior_units(self.rows, self.priors(0.0), self.begin(0.0))
+    def units(self) -> Floats:
+        """In which all are searched."""
+        return outcome_units(self.blocks, self.prior(0.0), self.start)
 
-    def mode(self, dependence: float, start: Coefficients | None = None) -> Coefficients:
-        """The coefficients on all rows."""
-        return self._mode(self.rows, dependence, start or self.begin(dependence), 1e-4)
+    def mode(self, dependence: float) -> Floats:
+        """The coefficients on all clicked rows."""
+        return self._mode(self.blocks, dependence, self.start * stretched(dependence), 1e-5)
 
     def _mode(
-        self, rows: SelectionRows, dependence: float, start: Coefficients, tolerance: float
-    ) -> Coefficients:
-        return selection_mode(
-            rows,
-            self.priors(dependence),
-            start,
-            dependence,
-            self.over,
-            units=self.units,
-            tolerance=tolerance,
-        )
+        self, blocks: Sequence[Block], dependence: float, start: Floats, tolerance: float
+    ) -> Floats:
+        def likelihood(coefficients: Floats) -> tuple[float, Floats]:
+            return outcome_likelihood(blocks, self.a, coefficients, dependence, self.over)
+
+        prior = self.prior(dependence)
+        return mode(likelihood, prior, start, units=self.units, tolerance=tolerance)
 
     def profile(self, reporter: Reporter) -> Profile:
         """Over held-out rows: each fold's likelihood under the modes of the other folds."""
         reporter.start("dependence", None, "values")
-        parts = [(self.rows.without(k), self.rows.only(k)) for k in range(self.folds)]
-        known: dict[float, list[Coefficients]] = {}
+        parts = [(without(self.blocks, k), only(self.blocks, k)) for k in range(self.folds)]
+        known: dict[float, list[Floats]] = {}
         _ = self.units  # before threads ask for it
 
-        def held_out(fold: int, dependence: float) -> tuple[Coefficients, float]:
+        def held_out(fold: int, dependence: float) -> tuple[Floats, float]:
             fitted_to, judged_on = parts[fold]
             modes = {at: found[fold] for at, found in known.items()}
-            start = _extrapolated(modes, dependence) if modes else self.begin(dependence)
+            begin = self.start * stretched(dependence)
+            start = _extrapolated(modes, dependence) if modes else begin
             found = self._mode(fitted_to, dependence, start, TOLERANCE)
-            return found, selection_likelihood(judged_on, found, dependence, self.over)[0]
+            return found, outcome_likelihood(judged_on, self.a, found, dependence, self.over)[0]
 
         def loss(dependence: float) -> float:
             with ThreadPoolExecutor(max(1, min(self.threads, self.folds))) as pool:
@@ -167,15 +202,11 @@ class DependenceSearch:
         return profile(loss, step=STEP, limits=LIMITS)
 
 
-def _extrapolated(modes: Mapping[float, Coefficients], dependence: float) -> Coefficients:
+def _extrapolated(modes: Mapping[float, Floats], dependence: float) -> Floats:
     """Where the mode is about, from those at the two values that are nearest."""
     nearest = sorted(modes, key=lambda at: abs(at - dependence))[:2]
     first = modes[nearest[0]]
     if len(nearest) == 1:
         return first
-    second = modes[nearest[1]]
     by = (dependence - nearest[0]) / (nearest[1] - nearest[0])
-    return Coefficients(
-        first.selection + by * (second.selection - first.selection),
-        first.outcome + by * (second.outcome - first.outcome),
-    )
+    return np.asarray(first + by * (modes[nearest[1]] - first), np.float64)
