@@ -15,6 +15,7 @@ from postclick.data.prepared import PreparedLog
 from postclick.losses import row_weights
 from postclick.methods import Labels, Outputs, Selection
 from postclick.runs.run import Run
+from postclick.testing import make_method
 from postclick.testing.cases import Case
 from postclick.testing.reference_check import Array, equals_reference
 
@@ -108,6 +109,34 @@ def test_there_is_no_alarm_where_nothing_is_hidden(tmp_path: Path) -> None:
     assert "s = 0 not rejected" in found.statement
     _, low, high, _ = found.get_buffer("dependence_interval").tolist()
     assert low < 0 < high
+
+
+@pytest.mark.parametrize(
+    ("interval", "words"),
+    [
+        ((0.9, 0.5, 1.3, 8.0), "dependence s = 0.90 (0.50 to 1.30), s = 0 rejected"),
+        ((0.2, -0.5, 0.9, 0.3), "dependence s = 0.20 (-0.50 to 0.90), s = 0 not rejected"),
+        (
+            (4.0, 1.5, float("inf"), 9.0),
+            "dependence s = 4.00 (1.50 to above 4), s = 0 rejected; the log does not bound it, "
+            "see 'postclick sensitivity'",
+        ),
+        (
+            (0.0, -float("inf"), 1.0, 0.0),
+            "dependence s = 0.00 (below -3 to 1.00), s = 0 not rejected; the log does not bound "
+            "it, see 'postclick sensitivity'",
+        ),
+    ],
+)
+def test_a_run_states_what_the_likelihood_says(interval: tuple[float, ...], words: str) -> None:
+    method = make_method(Selection)
+    assert isinstance(method, Selection)
+    method.get_buffer("dependence_interval").copy_(torch.tensor(interval))
+    assert method.statement == words
+    fixed = make_method(Selection, {"dependence": 0.5})
+    assert isinstance(fixed, Selection)
+    assert fixed.statement == "dependence s = 0.5, as set"
+    assert fixed.dependence_found is None
 
 
 class Lines:

@@ -193,7 +193,10 @@ class Selection(ClickPrior):
         least = f"{low:.2f}" if isfinite(low) else f"below {LIMITS[0]:g}"
         most = f"{high:.2f}" if isfinite(high) else f"above {LIMITS[1]:g}"
         rejected = "s = 0 rejected" if at_zero > CUT else "s = 0 not rejected"
-        return f"dependence s = {best:.2f} ({least} to {most}), {rejected}"
+        found = f"dependence s = {best:.2f} ({least} to {most}), {rejected}"
+        if isfinite(low) and isfinite(high):
+            return found
+        return f"{found}; the log does not bound it, see 'postclick sensitivity'"
 
     def _of_conversions(self, stages: Stages) -> Columns:
         return self.columns(exposed=False, further=0 if stages.covariate is None else 1)
