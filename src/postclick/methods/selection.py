@@ -62,8 +62,10 @@ class Selection(ClickPrior):
     pCTR = E_u sigma(a + u) and pCVR = E_u sigma(b + s u), the rate if everybody clicked; on clicked
     impressions more convert where s > 0.
 
-    The likelihood is that of clicks times that of conversions given a click, and each is maximised
-    in its turn, as in Heckman's two steps:
+        L = mean_D l(p; c) + mean_D[c l(P(v = 1 | click); v)],
+
+    minus the log-likelihood of an impression: that of clicks, and of conversions given a click.
+    Each is minimised in its turn, as in Heckman's two steps:
 
     1. The stages of `click_prior`: variances where nothing is hidden.
     2. a on all impressions, and on each clicked one from the other folds.
