@@ -180,6 +180,23 @@ def test_left_out_impressions_change_no_level(log: PreparedLog, tmp_path: Path) 
     torch.testing.assert_close(by, torch.full_like(by, np.log(2)))
 
 
+def test_a_sample_of_unclicked_rows_changes_no_level(
+    log: PreparedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of more unclicked rows than are read, the likelihood is that of such a sample."""
+    settings = postclick.RunSettings.make("selection", overrides=["dependence=1.5"])
+    batch = next(iter(log.sequential("test", log.split("test").rows)))[0]
+    means = []
+    for name, rows in (("all", 1_000_000), ("some", 7_000)):
+        monkeypatch.setattr("postclick.methods.selection_fit.UNCLICKED_ROWS", rows)
+        method = postclick.train(log, settings, tmp_path / name).load()
+        with torch.no_grad():
+            found = method.predict(batch)
+        means.append([found.ctr.sigmoid().mean().item(), found.cvr.sigmoid().mean().item()])
+    assert means[0] != means[1]
+    np.testing.assert_allclose(means[1], means[0], rtol=0.03)
+
+
 def test_the_bundle_serves_the_marginal_probabilities(
     log: PreparedLog, run: Run, tmp_path: Path
 ) -> None:
