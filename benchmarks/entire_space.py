@@ -46,6 +46,8 @@ from postclick.metrics.auc import weighted_auc
 
 Floats = NDArray[np.float64]
 WORLDS = ("independent", "confounded", "adverse", "hidden", "position", "sparse", "shift")
+# Those that have the same columns, where they are asked for.
+MORE_WORLDS = ("interactions", "drifting", "selection_iv")
 # Of those clicked one in ten converts, so that errors are not all noise; but in `sparse`, which is
 # for the rates of the papers' logs, and is given four times the rows.
 CVR, SPARSE_ROWS = 0.1, 4
@@ -219,7 +221,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Estimates over all impressions, and the truth.")
     parser.add_argument("--draws", "--rounds", type=int, default=20)
     parser.add_argument("--rows", type=int, default=30_000, help="test rows of a draw")
-    parser.add_argument("--worlds", nargs="+", choices=WORLDS, default=list(WORLDS))
+    parser.add_argument(
+        "--worlds", nargs="+", choices=(*WORLDS, *MORE_WORLDS), default=list(WORLDS)
+    )
     parser.add_argument("--clips", nargs="+", type=float, default=[0.01, 0.001])
     arguments = parser.parse_args()
     columns = titles(arguments.clips)

@@ -56,6 +56,7 @@ def cases() -> Iterator[Case]:
     yield Case("hidden", hidden)
     yield Case("hidden, sparse", hidden, SPARSE_CTR, SPARSE_CVR)
     yield Case("hidden, strong position", replace(hidden, position_sd=STRONG))
+    yield Case("selection_iv", get_world("selection_iv"))
 
 
 class Features:

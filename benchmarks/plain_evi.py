@@ -7,7 +7,7 @@ numbers projected to one field, batch 8000, dense Adam with coupled decay 1e-6. 
 an `nn.Embedding` for each field, the outer product as a tensor of 5 times the width, an `nn.Linear`
 for each expert and torch's Adam as it comes; its batches are slices of arrays in memory, so no
 loader slows it down. Both sides compute the same heads and the same loss
-(tests/benchmarks/test_more_benchmarks.py). The sides alternate; a ratio is the median over rounds
+(tests/benchmarks/test_plain_evi.py). The sides alternate; a ratio is the median over rounds
 of postclick's rate over the plain one of the same round. `ratio` takes postclick's rate from
 history.jsonl, the catch-up of waiting rows included; `call_ratio` takes the whole call of `train`,
 with validation, checkpoint and model file.

@@ -64,6 +64,10 @@ LOGS = (
     world("aliexpress_like", 50_000),
     world("aliccp_like", 30_000),
     world("sparse", 150_000, rates=None),
+    world("interactions", 60_000),
+    world("deep", 60_000),
+    world("drifting", 60_000),
+    world("selection_iv", 60_000),
     arms("Womens E-Mail"),
     arms("No E-Mail"),
 )
@@ -81,7 +85,9 @@ def prepared(log: Log, folder: Path, sources: dict[str, Path | None]) -> Prepare
         splits = postclick.open_splits(
             raw / "schema.yaml", [raw / "train.parquet"], test=[raw / "test.parquet"]
         )
-        return postclick.prepare(splits, data)
+        # Where there is a time, validation is nearest to the test, as tomorrow is to today.
+        by = "time" if splits.schema.time is not None else "random"
+        return postclick.prepare(splits, data, split_by=by)
     source = sources.get(log.dataset or "")
     if source is None:
         return None

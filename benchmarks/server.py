@@ -53,7 +53,7 @@ def make(folder: Path, schema: str, rows: int) -> dict[str, Any]:
     from postclick import RunSettings, prepare, simulate, train
     from postclick.data.read.log_source import FrameSource
     from postclick.data.splits import LogSplits
-    from postclick.datasets.simulated.aliexpress_like import USER_LEVELS, USER_NUMBERS
+    from postclick.datasets.simulated.layouts.aliexpress_like import USER_LEVELS, USER_NUMBERS
     from postclick.serving.bundle.export import export
 
     raw = simulate("aliexpress_like", rows=rows, seed=0, ctr=0.2, cvr=0.2)

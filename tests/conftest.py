@@ -2,8 +2,9 @@
 
 import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -59,3 +60,12 @@ def small_log(small_raw: "SimulatedLog", tmp_path_factory: pytest.TempPathFactor
     train, test = FrameSource(small_raw.train), FrameSource(small_raw.test)
     out = tmp_path_factory.mktemp("small") / "data"
     return prepare(LogSplits(small_raw.schema, train, test), out, shard_rows=1_500)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Headless Chromium; of a module, for it runs an event loop that other tests do not expect."""
+    from helpers.browser import chromium
+
+    with chromium() as running:
+        yield running

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from plain_log import TREES, TREES_WITHOUT_GAIN, PlainLog, PlainSplit, Scores, Settings, run
+from two_classifiers import Target, two_classifiers
 
 
 def fit(log: PlainLog, settings: Settings) -> Scores:
@@ -17,34 +18,23 @@ def fit(log: PlainLog, settings: Settings) -> Scores:
     def matrix(split: PlainSplit) -> np.ndarray:
         return np.stack([*split.features.values()], axis=1).astype(np.float64)
 
-    def classifier(label: int, clicked_only: bool) -> Any:
-        (x, y), (x_valid, y_valid) = (
-            _rows(matrix(split), split.labels, label, clicked_only)
-            for split in (log.train, log.valid)
-        )
+    def rows(split: PlainSplit, target: Target) -> tuple[np.ndarray, np.ndarray]:
+        kept, labels = target.of(split)
+        return matrix(split)[kept], labels
+
+    def classifier(target: Target) -> Any:
         model = lightgbm.LGBMClassifier(
             n_estimators=TREES, random_state=settings.seed, n_jobs=1, deterministic=True, verbose=-1
         )
         return model.fit(
-            x,
-            y,
-            eval_set=[(x_valid, y_valid)],
+            *rows(log.train, target),
+            eval_set=[rows(log.valid, target)],
             eval_metric="binary_logloss",
             categorical_feature=ids,
             callbacks=[lightgbm.early_stopping(TREES_WITHOUT_GAIN, verbose=False)],
         )
 
-    ctr, cvr = classifier(0, clicked_only=False), classifier(1, clicked_only=True)
-    test = matrix(log.test)
-    pctr, pcvr = (model.predict_proba(test)[:, 1] for model in (ctr, cvr))
-    return Scores(pctr, pcvr, f"{ctr.best_iteration_} and {cvr.best_iteration_} trees")
-
-
-def _rows(
-    x: np.ndarray, labels: np.ndarray, label: int, clicked_only: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    kept = labels[:, 0] > 0 if clicked_only else np.ones(len(labels), bool)
-    return x[kept], labels[kept, label]
+    return two_classifiers(classifier, lambda model: model.best_iteration_, matrix(log.test))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,15 @@ from postclick.errors import InputError
 TRAINING = ("torch", "numba", "scipy", "sklearn", "safetensors", "plotly")
 
 
+def is_installed(package: str) -> bool:
+    """Whether a package can be imported.
+
+    >>> is_installed("json"), is_installed("postclick_nowhere")
+    (True, False)
+    """
+    return find_spec(package) is not None
+
+
 def require(package: str, extra: str, what: str) -> None:
     """Refuse early, in one line, what needs a package that is not installed.
 
@@ -19,7 +28,7 @@ def require(package: str, extra: str, what: str) -> None:
     ...
     postclick.errors.InputError: tuning needs postclick_nowhere: pip install 'postclick[tune]'
     """
-    if find_spec(package) is None:
+    if not is_installed(package):
         raise InputError(f"{what} needs {package}: pip install 'postclick[{extra}]'")
 
 

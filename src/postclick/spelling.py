@@ -1,4 +1,4 @@
-"""Options in messages, spelled as the caller gives them: on the command line or in Python."""
+"""What messages say: options as the caller gives them (typed or in Python), and counts."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,3 +43,15 @@ def option(name: str, value: object = None) -> str:
     if value is None:
         return name
     return f'{name}="{value}"' if isinstance(value, str) else f"{name}={value!r}"
+
+
+def counted(count: int, what: str, many: str | None = None) -> str:
+    """A number of things, one of which is not many.
+
+    Args:
+        many: what several are called, where an s behind `what` is not right.
+
+    >>> counted(1, "row"), counted(1200, "row"), counted(0, "class", "classes")
+    ('1 row', '1,200 rows', '0 classes')
+    """
+    return f"{count:,} {what if count == 1 else many or what + 's'}"

@@ -42,7 +42,7 @@ def bare_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.syspath_prepend(BENCHMARKS)
     monkeypatch.syspath_prepend(SCRIPTS)
     yield
-    for name in ("plain_log", "train_deepctr_torch", "judge_peers"):
+    for name in ("plain_log", "two_classifiers", "train_deepctr_torch", "judge_peers"):
         sys.modules.pop(name, None)
 
 
@@ -153,6 +153,24 @@ def test_decay_is_of_embeddings_alone() -> None:
     assert [len(part["params"]) for part in (tables, others)] == [1, 2]
     (whole,) = adam(model, 1e-5, None).param_groups
     assert whole["weight_decay"] == 1e-5
+
+
+def test_conversions_are_learned_from_clicked_rows_alone(plain: Path) -> None:
+    log, trees = read(plain), import_module("two_classifiers")
+    click, conversion = log.train.labels.T
+
+    class Constant:
+        def __init__(self, target: Any) -> None:
+            kept, self.labels = target.of(log.train)
+            assert self.labels.size == kept.sum()
+
+        def predict_proba(self, rows: int) -> Any:
+            return np.tile([1 - self.labels.mean(), self.labels.mean()], (rows, 1))
+
+    scores = trees.two_classifiers(Constant, lambda model: model.labels.size, 200)
+    assert scores.pctr.tolist() == pytest.approx([click.mean()] * 200)
+    assert scores.pcvr.tolist() == pytest.approx([conversion[click > 0].mean()] * 200)
+    assert scores.rounds == f"900 and {click.sum():.0f} trees"
 
 
 def test_a_peer_that_is_not_installed_is_said(

@@ -12,7 +12,7 @@ import pytest
 from postclick.data.schema import LogSchema
 from postclick.datasets.simulated import WORLDS, SimulatedLog, get_world, simulate, write_simulated
 from postclick.datasets.simulated.describe import world_lines
-from postclick.datasets.simulated.shop import SHARES
+from postclick.datasets.simulated.layouts.shop import SHARES
 from postclick.errors import InputError
 
 ROWS = 80_000
@@ -90,6 +90,10 @@ def test_click_and_potential_conversion_are_independent_given_truth(world: str) 
         ("shift", 2.0, 4.0),
         ("aliccp_like", 2.0, 4.5),
         ("aliexpress_like", 2.0, 4.5),
+        ("interactions", 2.0, 4.0),
+        ("deep", 2.0, 4.5),
+        ("drifting", 2.0, 4.5),
+        ("selection_iv", 1.3, 2.2),
     ],
 )
 def test_selection_has_the_sign_of_the_world(world: str, low: float, high: float) -> None:

@@ -12,8 +12,8 @@ from postclick.data.schema import LogSchema
 from postclick.datasets.aliccp import dataset as aliccp
 from postclick.datasets.aliexpress import schema as aliexpress_schema
 from postclick.datasets.simulated import simulate, write_simulated
-from postclick.datasets.simulated.aliccp_like import SHARES as ALICCP_SHARES
-from postclick.datasets.simulated.aliexpress_like import ITEM_LEVELS, SHARES, USER_LEVELS
+from postclick.datasets.simulated.layouts.aliccp_like import SHARES as ALICCP_SHARES
+from postclick.datasets.simulated.layouts.aliexpress_like import ITEM_LEVELS, SHARES, USER_LEVELS
 
 TRUTH = ["true_ctr", "true_cvr", "potential_conversion"]
 LAYOUTS = ("aliccp_like", "aliexpress_like")

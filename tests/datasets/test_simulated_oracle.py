@@ -10,7 +10,7 @@ from scipy.special import expit
 from scipy.stats import norm
 from sklearn.metrics import log_loss, roc_auc_score
 
-from postclick.datasets.simulated import WORLDS, SimulatedLog, simulate
+from postclick.datasets.simulated import WORLDS, SimulatedLog, get_world, simulate
 from postclick.datasets.simulated.describe import oracle_lines
 from postclick.datasets.simulated.oracle import drawn_pcoc, expected_cvr, oracle_figures
 
@@ -54,7 +54,7 @@ def test_the_truth_beats_the_base_rate_and_features_at_most_tie(world: str) -> N
         base = oracle[f"base_rate_cvr_nll_{space}"]
         assert truth is not None and seen is not None and base is not None
         assert truth < base
-        assert (seen - truth > 1e-3) if world == "hidden" else (seen == pytest.approx(truth))
+        assert (seen - truth > 1e-3) if get_world(world).hidden else (seen == pytest.approx(truth))
 
 
 @pytest.mark.parametrize("world", WORLDS)
@@ -62,7 +62,7 @@ def test_features_fall_short_of_the_oracle_only_where_something_is_hidden(world:
     oracle = small(world).oracle
     truth, seen = oracle["cvr_auc_entire"], oracle["feature_cvr_auc_entire"]
     assert truth is not None and seen is not None
-    assert (truth - seen > 0.03) if world == "hidden" else (abs(truth - seen) < 1e-9)
+    assert (truth - seen > 0.03) if get_world(world).hidden else (abs(truth - seen) < 1e-9)
 
 
 @pytest.mark.parametrize("sd", [0.0, 0.5, 1.06, 1.68])
@@ -130,3 +130,22 @@ def test_the_documented_oracle_is_what_the_command_prints(world: str) -> None:
     row = next(line for line in printed.splitlines() if line.startswith(f"| `{world}` |"))
     cells = [float(cell) for cell in row.strip("| ").split("|")[1:]]
     assert cells == pytest.approx([oracle[name] for name in FIGURES], abs=1.1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("world", [w for w in WORLDS if get_world(w).decomposed])
+def test_the_documented_shares_of_variance_are_those_of_the_command(world: str) -> None:
+    variance = simulate(world, rows=400_000, seed=0).variance
+    assert variance is not None
+    page = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text(encoding="utf-8")
+    lines = page[page.index("### What is additive") :].splitlines()
+    head = next(line for line in lines if line.startswith("| world | logit |"))
+    first = next(n for n, line in enumerate(lines) if line.startswith(f"| `{world}` |"))
+    rows = [[cell.strip() for cell in line.split("|")[2:-1]] for line in lines[first : first + 2]]
+    for row, (name, shares) in zip(rows, variance.items(), strict=True):
+        assert row[0] == name
+        printed = {
+            part.strip(): float(cell.removesuffix(" %"))
+            for part, cell in zip(head.split("|")[3:-1], row[1:], strict=True)
+        }
+        assert printed == pytest.approx({k: 100 * v for k, v in shares.items()}, abs=0.11)

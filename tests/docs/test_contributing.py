@@ -98,3 +98,7 @@ def test_the_data_set_can_be_prepared(tmp_path: Path) -> None:
     assert isinstance(log, PreparedLog)
     assert log.split("test").rows == 50
     assert log.manifest.splits.keys() >= {"train", "test"}
+
+
+def test_the_method_that_fits_itself_keeps_what_it_has_to() -> None:
+    recipe("Add a method that fits itself")["test_counts"]()

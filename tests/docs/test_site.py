@@ -2,14 +2,15 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from docs.pages import PAGES, ROOT, blocks
+from helpers.browser import LAPTOP, page_of
 from postclick.methods.describe import to_markdown
 
 LONGEST_LINE = 118
@@ -93,16 +94,11 @@ def test_code_is_highlighted(site: Path) -> None:
 
 
 @pytest.mark.slow
-def test_nothing_is_cut_in_a_window_of_1280_pixels(site: Path) -> None:
+def test_nothing_is_cut_in_a_window_of_1280_pixels(site: Path, browser: Any) -> None:
     """No page, block of code or table is wider than the place that it has."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no chromium: apt-get install chromium")
     measured, cut = 0, []
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
+    with page_of(browser, LAPTOP) as opened:
+        page = opened.page
         for html in sorted(site.glob("*.html")):
             page.goto(html.as_uri())
             if html.name != "404.html":
@@ -111,6 +107,5 @@ def test_nothing_is_cut_in_a_window_of_1280_pixels(site: Path) -> None:
             found = page.evaluate(WIDTHS)
             measured += len(found)
             cut += [f"{html.name}: {entry}" for entry in found if entry["needs"] > entry["has"]]
-        browser.close()
     assert measured > 200
     assert cut == []

@@ -6,7 +6,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from postclick.runs.settings import RunSettings
+from postclick.methods import find_method
+from postclick.runs.settings import RunSettings, read_by
 
 SMALL = (
     "tower=[16,8]",
@@ -24,7 +25,7 @@ FAST = (*SMALL, "epochs=1")
 def overrides(method: str, *changes: str) -> list[str]:
     """Overrides that make a run of `method` small, then `changes`."""
     own = ("transfer_layers=2",) if method.startswith("evi") else ()
-    return [*SMALL, *own, *changes]
+    return [*read_by(find_method(method)[0], [*SMALL, *own]), *changes]
 
 
 def small_settings(method: str, *changes: str, seed: int = 0) -> RunSettings:

@@ -80,7 +80,9 @@ ODD: dict[str, tuple[Change, str, int, str]] = {
     "one group": (constant(user=1), "--group user", 0, "too few rows"),
     "a feature twice": (lambda log: log, "--by shop,shop", 0, "by shop"),
     "labels as features": (lambda log: log, "--by click,conversion,pctr", 0, "by click"),
-    "no weight at all": (constant(times=0), f"{ALL} --weight times", 0, "no level can be judged"),
+    "no weight at all": (
+        constant(times=0), f"{ALL} --weight times", 2, "all weights ('times') are 0",
+    ),
     "huge weights": (constant(times=1e30), f"{ALL} --weight times", 0, "pCVR"),
     "weights beyond": (constant(times=1e300), "--weight times", 2, "from 0 to 1e+30"),
     "infinite values": (constant(price=INF), ALL, 0, "by price"),

@@ -1,38 +1,13 @@
 """What `judge` refuses: where, why, and a mend that works when it is followed."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
-from helpers.predictions import predictions
+from helpers.refusals import FEW, Case, assert_refused_and_mended, at, one_model, same
 from postclick import InputError, judge
-
-Change = Callable[[pl.DataFrame], pl.DataFrame]
-FEW: Any = {"resamples": 40}
-
-
-def one_model(rows: int = 80) -> pl.DataFrame:
-    log = predictions(rows, seed=1)
-    return log.drop("pctr_b", "pcvr_b").rename({"pctr_a": "pctr", "pcvr_a": "pcvr"})
-
-
-def at(row: int, column: str, value: Any) -> Change:
-    """Put a value into one row, counted from 1."""
-
-    def changed(log: pl.DataFrame) -> pl.DataFrame:
-        values = log[column].to_list()
-        values[row - 1] = value
-        return log.with_columns(pl.Series(column, values, strict=False))
-
-    return changed
-
-
-def same(log: pl.DataFrame) -> pl.DataFrame:
-    return log
 
 
 def unclicked(log: pl.DataFrame) -> int:
@@ -40,8 +15,7 @@ def unclicked(log: pl.DataFrame) -> int:
     return int(np.flatnonzero(log["click"].to_numpy() == 0)[0]) + 1
 
 
-# What is wrong, options, what the message has to say, and what mends it: the log, or options.
-CASES: dict[str, tuple[Change, dict[str, Any], list[str], Change, dict[str, Any]]] = {
+CASES: dict[str, Case] = {
     "a click that is missing": (
         at(7, "click", None),
         {},
@@ -145,57 +119,6 @@ CASES: dict[str, tuple[Change, dict[str, Any], list[str], Change, dict[str, Any]
         same,
         {"click": "clicked"},
     ),
-    "no predictions": (
-        lambda log: log.rename({"pctr": "score", "pcvr": "rate"}),
-        {},
-        ["no column holds predictions", "NAME=pctr:COLUMN,pcvr:COLUMN"],
-        same,
-        {"models": ["mine=pctr:score,pcvr:rate"]},
-    ),
-    "two columns of one kind": (
-        lambda log: log.with_columns(PCVR=pl.col("pcvr")),
-        {},
-        ["'pcvr' and 'PCVR' are both pcvr of the model 'model'", "model=pcvr:PCVR"],
-        same,
-        {"models": ["model=pcvr:PCVR"]},
-    ),
-    "a model column that is not there": (
-        same,
-        {"models": ["a=pcvr:pcvr_x"]},
-        ["model 'a': no column 'pcvr_x'"],
-        same,
-        {"models": ["a=pcvr:pcvr"]},
-    ),
-    "two models of one name": (
-        same,
-        {"models": ["a=pcvr:pcvr", "a=pctr:pctr"]},
-        ["two models are called 'a'"],
-        same,
-        {"models": ["a=pcvr:pcvr", "b=pctr:pctr"]},
-    ),
-    "a model without a name": (
-        same, {"models": [""]}, ["names no model", "NAME=FOLDER"], same, {"models": None},
-    ),
-    "a model without a folder": (
-        same, {"models": ["a="]}, ["'a=' names no model"], same, {"models": ["a=pcvr:pcvr"]},
-    ),
-    "a folder that is no model": (
-        same,
-        {"models": ["a=nowhere"]},
-        ["nowhere is neither a run nor a bundle"],
-        same,
-        {"models": ["a=pcvr:pcvr"]},
-    ),
-    "an unknown kind": (
-        same,
-        {"models": {"a": {"cvr": "pcvr"}}},
-        ["model 'a' has 'cvr'", "pctr, pcvr, pctcvr"],
-        same,
-        {"models": {"a": {"pcvr": "pcvr"}}},
-    ),
-    "an unknown reference": (
-        same, {"against": "modell"}, ["no model 'modell'", "'model'"], same, {"against": "model"},
-    ),
     "a list as a feature": (
         lambda log: log.with_columns(tags=pl.concat_list("shop", "shop")),
         {"by": ["tags"]},
@@ -256,6 +179,13 @@ CASES: dict[str, tuple[Change, dict[str, Any], list[str], Change, dict[str, Any]
     "a bad clip": (same, {"clip": 1.5}, ["clip is 1.5"], same, {"clip": 0.01}),
     "no value": (same, {"top": 0}, ["top is 0", "1 or more"], same, {"top": 1}),
     "few resamples": (same, {"resamples": 3}, ["resamples is 3", "40"], same, {"resamples": 40}),
+    "resamples for no such level": (
+        same,
+        {"resamples": 199, "level": 0.99},
+        ["resamples is 199: give 200 or more", "level 0.99"],
+        same,
+        {"resamples": 200},
+    ),
     "an unknown rule for bad rows": (
         same, {"on_bad_rows": "skip"}, ["'skip'", "error or drop"], same, {"on_bad_rows": "drop"},
     ),
@@ -265,23 +195,14 @@ CASES: dict[str, tuple[Change, dict[str, Any], list[str], Change, dict[str, Any]
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_message_says_what_and_where_and_its_mend_works(case: str) -> None:
-    change, options, told, mend, better = CASES[case]
-    log = change(one_model())
-    with pytest.raises(InputError) as caught:
-        judge(log, **{**FEW, **options})
-    message = str(caught.value)
-    assert "\n" not in message
-    for part in told:
-        assert part in message, message
-    judged = judge(mend(log), **{**FEW, **options, **better})
-    assert judged.answer is not None
+    assert_refused_and_mended(CASES[case])
 
 
 def test_rows_that_are_left_out_are_counted() -> None:
     log = at(7, "click", None)(one_model())
     judged = judge(log, on_bad_rows="drop", **FEW)
     assert judged.rows == 79
-    assert any(one.startswith("left out 1 rows: 'click'") for one in judged.findings)
+    assert any(one.startswith("left out 1 row: 'click'") for one in judged.findings)
 
 
 def test_rows_are_counted_through_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -302,9 +223,3 @@ def test_a_feature_with_too_many_values_is_refused() -> None:
 def test_a_place_that_is_taken_is_refused_before_the_log_is_read(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="exists already: name another folder"):
         judge(one_model()[:0], out=tmp_path, **FEW)
-
-
-def test_a_model_is_called_by_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match=r"\. is neither a run nor a bundle"):
-        judge(one_model(), models=["."], **FEW)

@@ -19,10 +19,11 @@ from postclick.data.read.log_source import FrameSource
 from postclick.data.splits import LogSplits
 from postclick.errors import InputError
 from postclick.judging import segments
-from postclick.judging.feature_values import DISTINCT, MISSING, UNKNOWN
+from postclick.judging.feature_values import DISTINCT
 from postclick.judging.judge import Judgement, judge
-from postclick.judging.segments import OTHERS, FeatureSegments, Segment
+from postclick.judging.segments import FeatureSegments, Segment
 from postclick.judging.terminal_tables import footnotes, tables
+from postclick.judging.value_names import MISSING, OTHERS, UNKNOWN
 from postclick.methods.base import Method
 from postclick.runs.build import build_method
 

@@ -10,8 +10,10 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_matrix
 
 from postclick.latent import latent
-from postclick.linear.posterior import Prior, fit_mode
-from postclick.linear.profile import CUT, profile
+from postclick.linear.groups import Prior
+from postclick.linear.likelihood_ratio import CUT
+from postclick.linear.posterior import fit_mode
+from postclick.linear.profile import profile
 from postclick.linear.rows import Block
 from postclick.linear.selection import (
     SelectionRows,

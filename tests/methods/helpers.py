@@ -8,7 +8,7 @@ from torch import Tensor
 
 from postclick.data.prepared import InputSpec
 from postclick.losses import Terms
-from postclick.methods import METHODS, Labels, Method
+from postclick.methods import BATCH_METHODS, METHODS, Labels, Method
 from postclick.nn.backbones import BACKBONES as REGISTERED
 from postclick.testing import PATTERNS, make_batch
 from postclick.testing import make_method as make
@@ -45,7 +45,7 @@ __all__ = [
     "with_logits",
 ]
 BACKBONES = tuple(REGISTERED)
-CASES = [case for method in METHODS.values() for case in cases_of(method)]
+CASES = [case for method in BATCH_METHODS.values() for case in cases_of(method)]
 
 
 def make_method(

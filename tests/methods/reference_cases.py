@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from postclick.methods import METHODS
-from reference import baselines, distillation, doubly_robust, propensity_learning, pseudo_labels
+from reference import (
+    baselines,
+    disentangled,
+    distillation,
+    doubly_robust,
+    propensity_learning,
+    pseudo_labels,
+    shrinkage,
+)
 from reference.losses import Terms
 
 from .test_reference import BOTH, NARROW, WIDE, grid
@@ -15,8 +23,19 @@ from .test_reference import BOTH, NARROW, WIDE, grid
 REFERENCE: dict[str, Callable[..., Terms]] = {
     name: getattr(module, name)
     for module, names in {
-        baselines: ("mmoe", "aitm", "ctnocvr", "multi_ipw", "snips", "clipped_ips"),
-        doubly_robust: ("multi_dr", "escm2_dr", "dr_jl", "mrdr", "dr_bias", "dr_mse"),
+        baselines: (
+            "mmoe",
+            "anchor",
+            "aitm",
+            "ctnocvr",
+            "multi_ipw",
+            "snips",
+            "clipped_ips",
+            "tempered_ips",
+        ),
+        doubly_robust: ("multi_dr", "escm2_dr", "dr_jl", "mrdr", "dr_bias", "dr_mse", "stable_dr"),
+        shrinkage: ("dros",),
+        disentangled: ("dt_dr",),
         propensity_learning: ("mrdr_gpl", "ips_v2", "dr_v2"),
         pseudo_labels: ("dcmt", "ddpo", "nise"),
         distillation: ("ukd",),
@@ -26,9 +45,15 @@ REFERENCE: dict[str, Callable[..., Terms]] = {
 SERVED = ("ctr", "cvr")
 IMPUTED = (*SERVED, "imputation")
 HEADS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("mmoe", "ctnocvr", "multi_ipw", "snips", "clipped_ips", "ips_v2"), SERVED),
+    **dict.fromkeys(
+        ("mmoe", "anchor", "ctnocvr", "multi_ipw", "snips", "clipped_ips", "ips_v2"), SERVED
+    ),
+    "tempered_ips": SERVED,
     **dict.fromkeys(("multi_dr", "escm2_dr", "dr_jl", "mrdr", "dr_bias", "dr_mse"), IMPUTED),
     "aitm": ("ctr", "ctcvr"),
+    "dros": IMPUTED,
+    "stable_dr": IMPUTED,
+    "dt_dr": IMPUTED,
     "mrdr_gpl": ("ctr", "propensity", "cvr", "imputation"),
     "dr_v2": IMPUTED,
     "dcmt": (*SERVED, "counterfactual"),
@@ -87,7 +112,14 @@ BALANCE: dict[str, tuple[Any, ...]] = {
     **CLIPPED,
 }
 GRIDS: dict[str, list[dict[str, Any]]] = {
-    "mmoe": grid(reduction=("mean_clicked", "mean_entire")),
+    "mmoe": [
+        *grid(reduction=("mean_clicked", "mean_entire"), rank_weight=(0.0, 0.5)),
+        *grid(rank_weight=(0.0, 0.5), list_weight=(0.7,)),
+    ],
+    "anchor": [
+        *grid(reduction=("mean_clicked", "mean_entire"), rank_weight=(0.0, 0.5)),
+        *grid(rank_weight=(0.0, 0.5), list_weight=(0.7,)),
+    ],
     "aitm": grid(head=("ctcvr", "cvr"), constraint_reduction=("sum", "mean")),
     "ctnocvr": grid(detach_ctr_in_ctcvr=BOTH),
     "multi_ipw": grid(ipw_norm=("entire", "clicked", "self"), **CLIPPED),
@@ -98,6 +130,11 @@ GRIDS: dict[str, list[dict[str, Any]]] = {
     ),
     "snips": grid(extra_batch_mean=BOTH, **CLIPPED),
     "clipped_ips": grid(floor=(0.05, 0.4), detach_propensity=BOTH),
+    "tempered_ips": grid(alpha=(0.0, 0.3, 1.0), ipw_norm=("entire", "clicked", "self"), **CLIPPED),
+    "dros": [
+        *grid(shrinkage=(None, 0.0, 3.0, 400.0), form=("optimistic", "pessimistic"), **CLIPPED),
+        *grid(imputation_weighting=("none", "inverse", "squared"), **CLIPPED),
+    ],
     "escm2_dr": [
         *grid(
             detach_mode=("sound", "released"),
@@ -112,6 +149,8 @@ GRIDS: dict[str, list[dict[str, Any]]] = {
     "mrdr": grid(**STEP),
     "dr_bias": grid(**STEP),
     "dr_mse": grid(bias_weight=(0.0, 0.5, 0.8), **STEP),
+    "stable_dr": grid(**STEP),
+    "dt_dr": grid(attach=("none", "all"), **CLIPPED),
     "mrdr_gpl": grid(bias_norm=("n", "n2"), regulariser_floor=(1e-4, 0.4), **STEP),
     "ips_v2": grid(**BALANCE),
     "dr_v2": grid(**BALANCE),
@@ -165,6 +204,11 @@ VARIANTS = [
         variant="released",
         meaning={"detach_mode": "released", "clip": (1e-6, 1.0), "max_weight": 15.0},
     ),
+    Run("dros", variant="direct", meaning={"shrinkage": 0.0}),
+    Run("dros", variant="pessimistic", meaning={"shrinkage": 20.0, "form": "pessimistic"}),
+    Run("stable_dr", variant="no_constraint", meaning={}),
+    Run("dt_dr", variant="no_orthogonality", meaning={}),
+    Run("dt_dr", variant="released", meaning={"attach": "all", "clip": (0.05, 1 - 1e-7)}),
     Run("mrdr_gpl", variant="evi_repo", meaning={"evi_repo": True, "clip": EVI_CLIP}),
     Run("dr_v2", variant="evi_repo", meaning={**ABSOLUTE, "attach": "all", "bmse": "abs"}),
     Run("dcmt", variant="evi_repo", meaning={**OVER_ALL, "clip": WIDE}),

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from postclick.losses import weighted_sum
-from postclick.methods import METHODS
+from postclick.methods import BATCH_METHODS
 
 from .helpers import (
     BACKBONES,
@@ -23,7 +23,7 @@ ATTENDED = replace(INPUTS, bag_targets=(len(FIELDS) - 1,))
 
 
 @pytest.mark.parametrize("pattern", ["mixed", "no_click", "no_row"])
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", BATCH_METHODS)
 def test_its_steps_train_the_attention(name: str, pattern: str) -> None:
     method = make_method(name, inputs=ATTENDED)
     batch = make_batch(*PATTERNS[pattern])

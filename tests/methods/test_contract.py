@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from postclick.errors import InputError
 from postclick.losses import weighted_sum
-from postclick.methods import METHODS, Labels
+from postclick.methods import BATCH_METHODS, METHODS, Labels
 from postclick.testing.cases import cases_of
 from postclick.testing.check_method import (
     OF_EVERY_CASE,
@@ -22,7 +22,7 @@ from postclick.testing.check_method import (
 
 from .helpers import make_batch, make_method, option_values, with_logits
 
-every_method = pytest.mark.parametrize("name", METHODS)
+every_method = pytest.mark.parametrize("name", BATCH_METHODS)
 
 
 @pytest.mark.parametrize("what", [*OF_EVERY_CASE, *OF_THE_DEFAULT])
@@ -47,7 +47,7 @@ def test_optional_properties_compare_something_somewhere(what: str) -> None:
 @st.composite
 def drawn_options(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     """A method with any number of options at any of their values."""
-    method = METHODS[draw(st.sampled_from(list(METHODS)))]
+    method = METHODS[draw(st.sampled_from(list(BATCH_METHODS)))]
     options: dict[str, Any] = {}
     for option, info in method.Config.model_fields.items():
         if option != "preset" and draw(st.booleans()):

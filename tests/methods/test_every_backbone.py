@@ -11,7 +11,7 @@ from helpers.foreign_backbone import FOREIGN, Gated
 from helpers.runs import FAST, overrides
 from postclick import train
 from postclick.data.prepared import PreparedLog
-from postclick.methods import METHODS
+from postclick.methods import BATCH_METHODS, METHODS
 from postclick.methods.naive import Naive
 from postclick.runs.run import Run
 from postclick.runs.settings import RunSettings, value_of, with_values
@@ -20,7 +20,7 @@ from .helpers import BACKBONES
 
 SIZES = ("expert_width=8", "experts=2", "deep=[8]", "cross_rank=4")
 QUICK = (("evi", "dcn_v2"), ("ddpo", "ple"), ("ukd", "dcn_v2"), ("evi", FOREIGN))
-EVERY = [(name, backbone) for name in METHODS for backbone in BACKBONES]
+EVERY = [(name, backbone) for name in BATCH_METHODS for backbone in BACKBONES]
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,10 @@ def grid(**options: tuple[Any, ...]) -> list[dict[str, Any]]:
 
 
 GRIDS: dict[str, list[dict[str, Any]]] = {
-    "naive": grid(reduction=("mean_clicked", "mean_entire")),
+    "naive": [
+        *grid(reduction=("mean_clicked", "mean_entire"), rank_weight=(0.0, 0.5)),
+        *grid(rank_weight=(0.0, 0.5), list_weight=(0.7,)),
+    ],
     "esmm": [{}],
     "escm2_ipw": grid(ipw_norm=(*NORMS, "released"), clip=(WIDE, NARROW), detach_propensity=BOTH),
     "choruscvr": grid(

@@ -29,17 +29,24 @@ DEVIATIONS: dict[str, dict[str, float]] = {}
 
 WEIGHTS: dict[str, dict[str, float]] = {
     "mmoe": {"ctr": 1, "cvr": 1},
+    "anchor": {"ctr": 1, "cvr": 1},
     "aitm": {"ctr": 1, "ctcvr": 1, "constraint": 0.6},
     "aitm/cvr_head": {"ctr": 1, "cvr": 1, "constraint": 0},
     "aitm/evi_repo": {"ctr": 1, "cvr": 1, "constraint": 0.6},
     "ctnocvr": {"ctr": 1, "ctcvr": 1, "ctnocvr": 1},
-    **{name: {"ctr": 1, "cvr": 1} for name in ("multi_ipw", "snips", "clipped_ips")},
+    **{
+        name: {"ctr": 1, "cvr": 1} for name in ("multi_ipw", "snips", "clipped_ips", "tempered_ips")
+    },
     **{
         name: {"ctr": 1, "cvr": 1, "imputation": 1}
-        for name in ("multi_dr", "dr_jl", "mrdr", "dr_bias", "dr_mse")
+        for name in ("multi_dr", "dros", "dr_jl", "mrdr", "dr_bias", "dr_mse")
     },
     "escm2_dr": {"ctr": 1, "cvr": 0.1, "imputation": 0.1, "ctcvr": 1},
     "escm2_dr/evi_repo": {"ctr": 1, "cvr": 1, "imputation": 1, "ctcvr": 1},
+    "stable_dr": {"ctr": 1, "constraint": 1, "cvr": 1, "imputation": 1},
+    "stable_dr/no_constraint": {"ctr": 1, "constraint": 0, "cvr": 1, "imputation": 1},
+    "dt_dr": {"ctr": 1, "cvr": 1, "imputation": 1, "orthogonality": 0.1},
+    "dt_dr/released": {"ctr": 0.5, "cvr": 1, "imputation": 1, "orthogonality": 0.1},
     "mrdr_gpl": {
         "ctr": 1,
         "propensity": 1,

@@ -12,10 +12,11 @@ from scipy.special import expit
 
 import postclick
 from postclick.data.prepared import PreparedLog
+from postclick.errors import InputError
 from postclick.losses import row_weights
 from postclick.methods import Labels, Outputs, Selection
 from postclick.runs.run import Run
-from postclick.testing import make_method
+from postclick.testing import check_fitted_method, make_method
 from postclick.testing.cases import Case
 from postclick.testing.reference_check import Array, equals_reference
 
@@ -230,3 +231,26 @@ def test_an_interrupted_run_goes_on_from_its_stages(
     again = postclick.train(log, "selection", tmp_path / "run").load()
     for name, tensor in run.load().state_dict().items():
         assert torch.equal(tensor, again.state_dict()[name]), name
+
+
+def test_it_keeps_what_a_fitted_method_has_to_keep() -> None:
+    found = check_fitted_method(Selection, options=({"dependence": 0.8, "folds": 2},))
+    assert all(found.values())
+
+
+def test_products_of_values_are_refused() -> None:
+    with pytest.raises(InputError, match="factors"):
+        Selection.Config.parse("selection", {"factors": 4})
+    assert "factors" not in Selection.Config.parse("selection", {}).searched()
+
+
+def test_explain_tells_of_the_regressions_in_which_nothing_is_hidden(
+    log: PreparedLog, run: Run
+) -> None:
+    settings = postclick.RunSettings.make("click_prior/no_factors")
+    plain = postclick.train(log, settings, log.folder.parent / "plain")
+    assert run.explain() == plain.explain()
+    served, told = (
+        run.load().get_buffer(name)[0] for name in ("score_effect", "plain_score_effect")
+    )
+    assert served != told

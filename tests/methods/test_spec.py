@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from postclick.methods import METHODS, Labels, Method, Outputs
+from postclick.methods import BATCH_METHODS, METHODS, Labels, Method, Outputs
 from postclick.methods.base import PropensityConfig
 from postclick.nn.embedding import FeatureEmbedding
 from postclick.nn.heads import Head
@@ -199,7 +199,7 @@ def test_heads_start_at_their_base_rates() -> None:
             assert start == pytest.approx(expected, rel=1e-6), (name, head)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", BATCH_METHODS)
 def test_all_terms_together_train_the_embedding(name: str) -> None:
     method = make_method(name)
     batch = make_batch(*PATTERNS["mixed"])

@@ -9,7 +9,19 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .losses import Logits, Terms, _frozen, _labels, _one_of, _weighted, bce, mean, naive, sigmoid
+from .losses import (
+    Array,
+    Logits,
+    Terms,
+    _frozen,
+    _labels,
+    _one_of,
+    _weighted,
+    bce,
+    mean,
+    naive,
+    sigmoid,
+)
 
 Clip = tuple[float, float]
 
@@ -20,10 +32,37 @@ def mmoe(
     conv: ArrayLike,
     *,
     reduction: str = "mean_clicked",
+    rank_weight: float = 0.0,
+    list_weight: float = 0.0,
     frozen: Logits | None = None,
 ) -> Terms:
     """MMOE: the naive losses, only the network differs. Terms ``ctr``, ``cvr``."""
-    return naive(logits, click, conv, reduction=reduction, frozen=frozen)
+    rank = {"rank_weight": rank_weight, "list_weight": list_weight}
+    return naive(logits, click, conv, reduction=reduction, frozen=frozen, **rank)
+
+
+def anchor(
+    logits: Logits,
+    click: ArrayLike,
+    conv: ArrayLike,
+    *,
+    reduction: str = "mean_clicked",
+    rank_weight: float = 0.0,
+    list_weight: float = 0.0,
+    frozen: Logits | None = None,
+) -> Terms:
+    """Anchor: the naive losses on a CVR logit that has the anchor in it. Terms ``ctr``, ``cvr``."""
+    rank = {"rank_weight": rank_weight, "list_weight": list_weight}
+    return naive(logits, click, conv, reduction=reduction, frozen=frozen, **rank)
+
+
+def anchored(ctr: Array, cvr: Array, a: float, rate: float) -> Array:
+    """The CVR logit of Anchor: ``cvr`` + 10 a (``ctr`` - logit of the CTR ``rate``).
+
+    >>> anchored(np.array([1.0]), np.array([-2.0]), 0.05, 0.5)
+    array([-1.5])
+    """
+    return np.asarray(cvr + 10.0 * a * (ctr - np.log(rate / (1.0 - rate))), dtype=np.float64)
 
 
 def aitm(
@@ -140,3 +179,22 @@ def clipped_ips(
         detach_propensity=detach_propensity,
         frozen=frozen,
     )
+
+
+def tempered_ips(
+    logits: Logits,
+    click: ArrayLike,
+    conv: ArrayLike,
+    *,
+    alpha: float = 0.5,
+    clip: Clip = (0.01, 0.99),
+    ipw_norm: str = "self",
+    detach_propensity: bool = True,
+    frozen: Logits | None = None,
+) -> Terms:
+    """Tempered IPS: terms ``ctr``, ``cvr`` with weights exp(-alpha ln pi) on clicked rows."""
+    c, v, clicked = _labels(click, conv)
+    p, q = sigmoid(logits["ctr"]), sigmoid(logits["cvr"])
+    pi = np.clip(sigmoid(_frozen(logits, frozen)["ctr"]) if detach_propensity else p, *clip)
+    weight = np.exp(-alpha * np.log(pi))
+    return {"ctr": mean(bce(p, c)), "cvr": _weighted(bce(q, v), weight, clicked, ipw_norm)}

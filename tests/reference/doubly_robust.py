@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .losses import Array, Logits, Terms, _frozen, _labels, _one_of, bce, mean, sigmoid
+from .losses import Array, Logits, Terms, _frozen, _labels, _one_of, _weighted, bce, mean, sigmoid
 
 Clip = tuple[float, float]
 
@@ -180,6 +180,45 @@ def _imputed_labels(
         "ctr": mean(bce(p, c)),
         "cvr": doubly_robust(bce(q, a_sg), bce(q, v), c / pi),
         "imputation": mean(loss[clicked]) if imputation_norm == "clicked" else mean(c * loss),
+    }
+
+
+def stable_dr(
+    logits: Logits,
+    click: ArrayLike,
+    conv: ArrayLike,
+    *,
+    clip: Clip = (0.01, 0.99),
+    detach_propensity: bool = True,
+    imputation_loss: str = "squared",
+    imputation_norm: str = "entire",
+    frozen: Logits | None = None,
+) -> Terms:
+    """StableDR: ``ctr`` and ``imputation`` of DR-JL, ``constraint``, ``cvr`` = SNIPS.
+
+    In the constraint m is fixed and p is not.
+    """
+    shared = _imputed_labels(
+        logits,
+        click,
+        conv,
+        kind="dr_jl",
+        clip=clip,
+        imputation_loss=imputation_loss,
+        imputation_norm=imputation_norm,
+        frozen=frozen,
+    )
+    c, v, clicked = _labels(click, conv)
+    z_sg = _frozen(logits, frozen)
+    p = np.clip(sigmoid(logits["ctr"]), *clip)
+    m = bce(sigmoid(z_sg["cvr"]), sigmoid(z_sg["imputation"]))
+    weight = 1.0 / (np.clip(sigmoid(z_sg["ctr"]), *clip) if detach_propensity else p)
+    error = bce(sigmoid(logits["cvr"]), v)
+    return {
+        "ctr": shared["ctr"],
+        "imputation": shared["imputation"],
+        "constraint": mean(c / p * (m - mean(m))) ** 2,
+        "cvr": _weighted(error, weight, clicked, "self"),
     }
 
 

@@ -63,17 +63,31 @@ def _weighted(
 
 
 def naive_gradients(
-    logits: Logits, click: ArrayLike, conv: ArrayLike, *, reduction: str = "mean_clicked"
+    logits: Logits,
+    click: ArrayLike,
+    conv: ArrayLike,
+    *,
+    reduction: str = "mean_clicked",
+    rank_weight: float = 0.0,
+    list_weight: float = 0.0,
 ) -> Gradients:
-    """Gradients of the two click-space baseline terms."""
+    """Gradients of the click-space baseline terms.
+
+    Of a pair -+ sigmoid(z_j - z_i); of a list a row's softmax less its share of the converters.
+    """
     c, v = _rows(click, conv)
     p, q = sigmoid(logits["ctr"]), sigmoid(logits["cvr"])
     size = c.sum() if reduction == "mean_clicked" else c.size
-    return _complete(
-        {"ctr": {"ctr": (p - c) / max(c.size, 1)}, "cvr": {"cvr": c * (q - v) / max(size, 1)}},
-        logits,
-        c.size,
-    )
+    found = {"ctr": {"ctr": (p - c) / max(c.size, 1)}, "cvr": {"cvr": c * (q - v) / max(size, 1)}}
+    if list_weight:
+        softmax = c * np.exp(logits["cvr"])
+        among = softmax / max(softmax.sum(), 1e-300) - c * v / max((c * v).sum(), 1)
+        found["list"] = {"cvr": among * ((c * v).sum() > 0)}
+    if rank_weight:
+        z, pair = logits["cvr"], np.outer(c * v, c * (1 - v))
+        wrong = pair * sigmoid(z[None, :] - z[:, None]) / max(pair.sum(), 1)
+        found["rank"] = {"cvr": wrong.sum(axis=0) - wrong.sum(axis=1)}
+    return _complete(found, logits, c.size)
 
 
 def esmm_gradients(logits: Logits, click: ArrayLike, conv: ArrayLike) -> Gradients:

@@ -72,13 +72,15 @@ def naive(
     conv: ArrayLike,
     *,
     reduction: str = "mean_clicked",
+    rank_weight: float = 0.0,
+    list_weight: float = 0.0,
     ctr_task: bool = True,
     frozen: Logits | None = None,
 ) -> Terms:
     """Click-space CVR, with 1/|C| or 1/|D| (ChorusCVR Eq 2, EVI Eq 2).
 
-    Terms: ``ctr`` (absent without ``ctr_task``), ``cvr``. Nothing is detached, so ``frozen`` is
-    accepted for a uniform signature only.
+    Terms: ``ctr`` (absent without ``ctr_task``), ``cvr``, ``rank`` and ``list`` if they weigh
+    something. Nothing is detached, so ``frozen`` is accepted for a uniform signature only.
 
     >>> zero = np.zeros(4)
     >>> terms = naive({"ctr": zero, "cvr": zero}, [1, 0, 0, 0], [1, 0, 0, 0])
@@ -90,7 +92,32 @@ def naive(
     loss = bce(sigmoid(logits["cvr"]), v)
     cvr = mean(loss[clicked]) if reduction == "mean_clicked" else mean(c * loss)
     ctr = {"ctr": mean(bce(sigmoid(logits["ctr"]), c))} if ctr_task else {}
-    return {**ctr, "cvr": cvr}
+    rank = {"rank": pairwise(logits["cvr"], c, v)} if rank_weight else {}
+    listed = {"list": listwise(logits["cvr"], c, v)} if list_weight else {}
+    return {**ctr, "cvr": cvr, **rank, **listed}
+
+
+def listwise(z: Array, c: Array, v: Array) -> float:
+    """-ln of each clicked converter's softmax among clicks, mean over them, less ln of the clicks.
+
+    >>> round(listwise(np.array([1.0, 0.0, 9.0]), np.array([1, 1, 0]), np.array([1, 0, 0])), 6)
+    -0.379885
+    """
+    among = np.exp(z[c == 1])
+    found = [-np.log(np.exp(x) / among.sum()) - np.log(among.size) for x in z[(c == 1) & (v == 1)]]
+    return float(sum(found) / len(found)) if found else 0.0
+
+
+def pairwise(z: Array, c: Array, v: Array) -> float:
+    """-ln sigmoid(z_i - z_j), pair by pair: i clicked and converted, j clicked and not.
+
+    >>> round(pairwise(np.array([1.0, 0.0, 9.0]), np.array([1, 1, 0]), np.array([1, 0, 0])), 6)
+    0.313262
+    """
+    converted = [i for i in range(len(z)) if c[i] == 1 and v[i] == 1]
+    others = [j for j in range(len(z)) if c[j] == 1 and v[j] == 0]
+    pairs = [-np.log(1.0 / (1.0 + np.exp(z[j] - z[i]))) for i in converted for j in others]
+    return float(sum(pairs) / len(pairs)) if pairs else 0.0
 
 
 def esmm(

@@ -1,49 +1,18 @@
 """The page in a real browser, wide and narrow: it draws, sorts, switches, and fetches nothing."""
 
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from helpers.browser import LAPTOP, PHONE, SIZES, Opened, page_of, sideways
 from helpers.comparison import HOSTILE, write_comparison
 from postclick.data.prepared import PreparedLog
 from postclick.reporting.page import report
 
 pytestmark = pytest.mark.slow
-CHROMIUM = "/usr/bin/chromium"
-SIZES = [(1280, 900), (390, 844)]
 DRAWN = "html[data-plots=drawn]"
-
-
-@dataclass
-class Opened:
-    """A page, with what it said on the console and asked of the network."""
-
-    page: Any
-    errors: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-    def watch(self) -> None:
-        self.page.on("console", lambda m: self.errors.append(f"{m.type}: {m.text}"))
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("requestfailed", lambda r: self.errors.append(f"failed: {r.url[:200]}"))
-        self.page.on("dialog", lambda d: (self.errors.append(f"dialog: {d.message}"), d.dismiss()))
-        self.page.on("request", lambda r: self.requests.append(r.url))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Headless Chromium."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if shutil.which(CHROMIUM) is None:
-        pytest.skip(f"no browser at {CHROMIUM}: apt-get install chromium")
-    with api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
@@ -66,19 +35,9 @@ def many(recorded_log: PreparedLog, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="module", params=SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def shared(request: pytest.FixtureRequest, browser: Any, pages: dict[str, str]) -> Iterator[Opened]:
     """One page for each size: drawing it takes a while."""
-    width, height = request.param
-    context = browser.new_context(
-        viewport={"width": width, "height": height},
-        is_mobile=width < 500,
-        has_touch=width < 500,
-        offline=True,
-    )
-    found = Opened(context.new_page())
-    found.watch()
-    found.page.goto(pages["with truth"])
-    found.page.wait_for_selector(DRAWN, state="attached", timeout=120_000)
-    yield found
-    context.close()
+    with page_of(browser, request.param) as found:
+        show_page(found.page, pages["with truth"])
+        yield found
 
 
 @pytest.fixture
@@ -89,6 +48,12 @@ def opened(shared: Opened) -> Iterator[Opened]:
     shared.page.set_viewport_size(size)
     shared.page.emulate_media(color_scheme="light")
     show(shared.page, "tuned")
+
+
+def show_page(page: Any, address: str) -> None:
+    """Open a report and wait until its plots are drawn."""
+    page.goto(address)
+    page.wait_for_selector(DRAWN, state="attached", timeout=120_000)
 
 
 def show(page: Any, protocol: str) -> None:
@@ -121,14 +86,6 @@ def assert_all_drawn(page: Any) -> None:
         assert plot["plotly"] and plot["paths"] >= 1, plot
         assert abs(plot["width"] - plot["room"]) <= 1, plot
         assert plot["plotHeight"] > 120 and plot["plotWidth"] > 130, plot
-
-
-def sideways(page: Any) -> int:
-    """How far the page itself scrolls sideways."""
-    overflow: int = page.evaluate(
-        "Math.max(document.documentElement.scrollWidth, document.body.scrollWidth) - innerWidth"
-    )
-    return overflow
 
 
 def test_it_draws_everything_without_a_word(opened: Opened) -> None:
@@ -201,11 +158,13 @@ def test_the_legend_switches_a_method_everywhere(opened: Opened) -> None:
 
 
 def test_all_methods_are_switched_at_once(browser: Any, many: str) -> None:
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True)
-    page = context.new_page()
-    page.goto(many)
-    page.wait_for_selector(DRAWN, state="attached", timeout=120_000)
-    assert_all_drawn(page)
+    with page_of(browser, LAPTOP) as found:
+        show_page(found.page, many)
+        assert_all_drawn(found.page)
+        assert_switched_at_once(found.page)
+
+
+def assert_switched_at_once(page: Any) -> None:
     count = """() => [...document.querySelectorAll(".js-plotly-plot")].flatMap((box) =>
         box.data.filter((t) => t.meta && t.visible !== false)).length"""
     before = page.evaluate(count)
@@ -216,7 +175,6 @@ def test_all_methods_are_switched_at_once(browser: Any, many: str) -> None:
     page.click("[data-all=true]")
     assert page.evaluate(count) == before
     assert page.locator("[data-method][aria-pressed=false]").count() == 0
-    context.close()
 
 
 def test_no_table_is_cut(opened: Opened) -> None:
@@ -261,11 +219,7 @@ def test_print_draws_all_protocols_on_white(opened: Opened) -> None:
 
 
 def test_the_short_page_draws_too(browser: Any, pages: dict[str, str]) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 844}, offline=True)
-    found = Opened(context.new_page())
-    found.watch()
-    found.page.goto(pages["without truth"])
-    found.page.wait_for_selector(DRAWN, state="attached", timeout=120_000)
-    assert_all_drawn(found.page)
-    assert found.errors == [] and sideways(found.page) <= 0
-    context.close()
+    with page_of(browser, PHONE, mobile=False) as found:
+        show_page(found.page, pages["without truth"])
+        assert_all_drawn(found.page)
+        assert found.errors == [] and sideways(found.page) <= 0

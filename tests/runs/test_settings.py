@@ -8,9 +8,9 @@ import yaml
 
 from helpers.foreign_backbone import FOREIGN, Gated
 from postclick.errors import InputError
-from postclick.methods import METHODS
+from postclick.methods import METHODS, find_method
 from postclick.methods.base import MethodConfig
-from postclick.runs.settings import RunSettings, _override, load_config, value_of
+from postclick.runs.settings import RunSettings, _override, load_config, read_by, value_of
 
 
 def test_overrides_find_their_section() -> None:
@@ -191,7 +191,8 @@ NAMES = [n for name, m in METHODS.items() for n in (name, *(f"{name}/{v}" for v 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_config_yaml_gives_the_same_settings(name: str, tmp_path: Path) -> None:
-    made = RunSettings.make(name, overrides=["lr=1e-3", "tower=[8,4]", "epochs=2"], seed=11)
+    overrides = read_by(find_method(name)[0], ["lr=1e-3", "tower=[8,4]", "epochs=2", "threads=1"])
+    made = RunSettings.make(name, overrides=overrides, seed=11)
     path = tmp_path / "config.yaml"
     path.write_text(made.to_yaml())
     for again in (

@@ -1,4 +1,4 @@
-"""A run with an exposure scores raw rows as its bundle does, and is judged beside it."""
+"""A run with an exposure scores raw rows as its bundle does, at each value of the exposure."""
 
 from pathlib import Path
 from typing import Any
@@ -6,10 +6,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from helpers import commands
 from helpers.exposed_log import converting_by, exposed_frame, exposed_log
 from helpers.runs import small_settings
-from postclick import calibrate, export, judge, train
+from postclick import calibrate, export, score, train
 from postclick.errors import InputError
 from postclick.runs.run import Run
 from postclick.runs.run_scorer import RunScorer
@@ -69,23 +68,36 @@ def test_without_an_exposure_there_is_no_value_of_it(mixed_run: Run) -> None:
         RunScorer(mixed_run, exposure_at=1)
 
 
-def test_the_judge_takes_the_exposure_of_the_schema_where_the_log_has_it(
+def test_an_opened_run_scores_as_a_bundle_exported_there(
     run: Run, bundle: Bundle, tmp_path: Path
 ) -> None:
-    models = {"a": run.folder, "b": bundle.folder}
-    found = judge(ROWS, models=models, resamples=40)
-    assert found.roles["exposure"] == "slot"
-    without = judge(ROWS.drop("slot"), models=models, resamples=40)
-    assert "exposure" not in without.roles
-    # pCTR of the run is that at slot 3, of the bundle the mean; pCVR is the same.
-    scores = {"a": open_scorer(run.folder).score(BARE), "b": bundle.score(BARE)}
-    for name, score in scores.items():
-        pcoc = score["pctr"].cast(pl.Float64).sum() / ROWS["click"].sum()
-        for judged in (found, without):
-            assert judged.value(name, "ctr_pcoc") == pytest.approx(pcoc, rel=1e-6)
-    assert found.value("a", "ctr_pcoc") != pytest.approx(found.value("b", "ctr_pcoc"), rel=0.01)
-    assert found.value("a", "cvr_nll") == pytest.approx(found.value("b", "cvr_nll"), rel=1e-5)
-    ROWS.write_parquet(tmp_path / "rows.parquet")
-    arguments = (f"a={run.folder}", "--model", f"b={bundle.folder}", "--resamples", "40")
-    told = commands.succeed("judge", tmp_path / "rows.parquet", "--model", *arguments)
-    assert "slot" in told
+    BARE.write_parquet(tmp_path / "bare.parquet")
+    score(bundle.folder, [tmp_path / "bare.parquet"], tmp_path / "scores.parquet")
+    expected = pl.read_parquet(tmp_path / "scores.parquet")
+    for folder in (run.folder, bundle.folder):
+        found = open_scorer(folder, exposure_at="average").score(BARE)
+        for name in expected.columns:
+            assert (found[name] - expected[name]).abs().max() < LIMIT, name  # type: ignore[operator]
+    for at in (1, "2.0"):
+        opened, made = open_scorer(run.folder, exposure_at=at), RunScorer(run, exposure_at=at)
+        assert opened.score(BARE).equals(made.score(BARE))
+
+
+def test_a_scorer_at_another_value_leaves_the_first_where_it_was(run: Run) -> None:
+    first = RunScorer(run)
+    before = first.score(BARE)
+    moved = first.predicting_at(1)
+    assert moved.score(BARE).equals(RunScorer(run, exposure_at=1).score(BARE))
+    assert first.score(BARE).equals(before) and not moved.score(BARE).equals(before)
+
+
+def test_a_bundle_that_was_exported_elsewhere_says_where(bundle: Bundle) -> None:
+    with pytest.raises(InputError, match="a bundle with pCTR at slot = average: give that, or the"):
+        open_scorer(bundle.folder, exposure_at=1)
+    with pytest.raises(InputError, match="the training rows have no such value"):
+        open_scorer(bundle.folder.parent / "run", exposure_at=9)
+
+
+def test_a_bundle_without_an_exposure_has_no_value_of_it(mixed_folder: Path) -> None:
+    with pytest.raises(InputError, match="a bundle of a run without an exposure: leave it out"):
+        open_scorer(mixed_folder, exposure_at="average")

@@ -105,5 +105,14 @@ def test_logs_of_any_layout_score_the_same(
         found = pl.read_parquet(out)
         assert found.height == raw.height
         assert max((found[c] - expected[c]).abs().max() for c in found.columns) < 1e-6, name
+    # Decimals in text of a file that is none, and a setting that it has no use for.
+    written = comma.with_columns(pl.col(n).cast(k) for n, k in raw.schema.items() if k.is_integer())
+    written.write_parquet(tmp_path / "comma.parquet")
+    place = (mixed_bundle.folder, tmp_path / "comma.parquet", "--out", out)
+    succeed("score", *place, "--read", "decimal=,")
+    found = pl.read_parquet(out)
+    assert max((found[c] - expected[c]).abs().max() for c in found.columns) < 1e-6
+    done = run("score", *place, "--read", "separator=;")
+    assert done.code == 2 and "is no text with a separator of its own" in done.err
     done = run("score", mixed_bundle.folder, tmp_path / "bare.csv", "--out", out)
     assert done.code == 2 and "has no header" in done.err and "--read header=a,b" in done.err

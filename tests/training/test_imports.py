@@ -13,14 +13,15 @@ import torch
 from postclick import PreparedLog, RunSettings, train
 from postclick.methods import METHODS
 from postclick.runs.build import build_method
+from postclick.runs.settings import read_by
 
 log = PreparedLog(sys.argv[1])
 with torch.device("meta"):
-    for name in METHODS:
-        build_method(RunSettings.make(name, overrides=sys.argv[3:]), log)
+    for name, method in METHODS.items():
+        build_method(RunSettings.make(name, overrides=read_by(method, sys.argv[3:])), log)
 run = train(log, RunSettings.make("esmm", overrides=sys.argv[3:]), sys.argv[2])
 run.evaluate(log)
-slow = ("torch._dynamo", "sympy", "plotly", "pyarrow.dataset")
+slow = ("torch._dynamo", "sympy", "plotly", "pyarrow.dataset", "scipy.optimize", "lightgbm")
 print([name for name in slow if name in sys.modules])
 """
 

@@ -9,6 +9,7 @@ from postclick.cli.shared import app
 from postclick.cli import judge  # noqa: F401
 from postclick.cli import data  # noqa: F401
 from postclick.cli import runs  # noqa: F401
+from postclick.cli import explain  # noqa: F401
 from postclick.cli import calibration  # noqa: F401
 from postclick.cli import sensitivity  # noqa: F401
 from postclick.cli import experiments  # noqa: F401

@@ -8,6 +8,7 @@ import typer
 
 from postclick.cli.shared import BadRowsOption, Json, OneData, RawLogs, Reads, app
 from postclick.console import one_line_errors, print_json
+from postclick.spelling import counted
 
 if TYPE_CHECKING:
     from postclick.calibration.calibration_file import Calibration
@@ -87,9 +88,9 @@ def _fitted(document: "Calibration") -> list[str]:
         if name not in ("kind", "calibrated")
     ).replace("logit ", "")
     kind = document.calibrator["kind"] + (f" ({parameters})" if parameters else "")
-    clicks = f"{on.clicks:,} validation clicks" if on.log is None else f"{on.clicks:,} clicks"
+    clicks = counted(on.clicks, "validation click" if on.log is None else "click")
     of = "" if on.log is None else f" of {on.log}"
-    lines = [f"{kind}, fitted on {clicks}, {on.conversions:,} conversions{of}"]
+    lines = [f"{kind}, fitted on {clicks}, {counted(on.conversions, 'conversion')}{of}"]
     fitted = on.split or "log"
     if told.tried is not None:
         tried = ", ".join(f"{name} {nll:.4f}" for name, nll in told.tried.items())

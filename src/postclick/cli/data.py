@@ -26,8 +26,8 @@ def simulate(
     world: Annotated[
         str,
         typer.Option(
-            help="independent, confounded, adverse, hidden, position, sparse, shift, aliccp_like "
-            "or aliexpress_like."
+            help="independent, confounded, adverse, hidden, position, sparse, shift, aliccp_like, "
+            "aliexpress_like, interactions, deep, drifting or selection_iv."
         ),
     ] = "confounded",
     worlds: Annotated[
@@ -46,22 +46,44 @@ def simulate(
         float | None,
         typer.Option(help="Correlation of clicking and converting, -1 to 1 [the world's own]."),
     ] = None,
+    conversions: Annotated[
+        int | None,
+        typer.Option(help="In place of --rows: expected conversions of the training split."),
+    ] = None,
+    sets: Sets = [],  # noqa: B006
     json: Json = False,
 ) -> None:
     """Write a simulated log whose true CVR is known for every impression.
 
     \b
     Example: postclick simulate world --world confounded --rows 400000 --seed 0
+
+    \b
+    Example: postclick simulate strong --world hidden --set position_sd=1.5 --set exposure=true
     """
+    from postclick.datasets.opening import parse_options
     from postclick.datasets.simulated import write_simulated
-    from postclick.datasets.simulated.describe import oracle_lines
+    from postclick.datasets.simulated.describe import oracle_lines, variance_lines
 
     with one_line_errors():
-        log = write_simulated(out, world, rows, seed, ctr=ctr, cvr=cvr, dependence=dependence)
+        log = write_simulated(
+            out,
+            world,
+            rows,
+            seed,
+            ctr=ctr,
+            cvr=cvr,
+            dependence=dependence,
+            conversions=conversions,
+            options=parse_options(sets),
+        )
     if json:
-        return print_json({"out": str(out), "oracle": log.oracle})
+        told = {"out": str(out), "oracle": log.oracle}
+        return print_json(told if log.variance is None else {**told, "variance": log.variance})
     print(f"{out}: train.parquet ({log.train.height:,} rows), test.parquet ({log.test.height:,})")
     print(*oracle_lines(log.oracle), sep="\n")
+    if log.variance is not None:
+        print(*variance_lines(log.variance), sep="\n")
     return None
 
 
@@ -95,6 +117,7 @@ def check(
     from postclick.console import BAD_INPUT, fail
     from postclick.data.check.check_log import check_log
     from postclick.data.check.propose import propose_schema
+    from postclick.data.read.heeded import require_heeded
     from postclick.data.read.opening import open_log
     from postclick.data.schema import LogSchema
     from postclick.data.schema.read_options import read_settings, with_read
@@ -103,6 +126,7 @@ def check(
         if propose:
             read = read_settings(reads)
             log = open_log(*logs, read=read)
+            require_heeded(reads, log)
             return print(propose_schema(log, click, conversion, read=read), end="")
         if click is not None or conversion is not None:
             fail("--click and --conversion go with --propose: a schema names its own columns")
@@ -111,6 +135,7 @@ def check(
         parsed = with_read(LogSchema.load(schema), reads)
         log = open_log(*logs, read=parsed.reading)
         held_out = open_log(*test, read=parsed.reading) if test else None
+        require_heeded(reads, log, held_out)
         report = check_log(parsed, log, test=held_out)
     if json:
         print_json(report.to_dict())

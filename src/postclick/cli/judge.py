@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from postclick.cli.shared import Json, Logs, Metrics, Reads, app, names, register_metrics
+from postclick.cli.shared import (
+    ExposureAt,
+    Json,
+    Logs,
+    Metrics,
+    Reads,
+    app,
+    names,
+    register_metrics,
+)
 from postclick.console import one_line_errors, print_bold, print_json, print_tables, reporting
 
 Column = Annotated[str | None, typer.Option()]
@@ -63,12 +72,13 @@ def judge(
     against: Annotated[str | None, typer.Option(help="The model to beat [the first].")] = None,
     top: Annotated[int, typer.Option(help="Values of a category that are shown.")] = 20,
     level: Annotated[float, typer.Option(help="Of intervals.")] = 0.95,
-    resamples: Annotated[int, typer.Option(help="Of the bootstrap.")] = 1000,
+    resamples: Annotated[int, typer.Option(help="Of the bootstrap, 40 or more.")] = 1000,
     seed: Annotated[int, typer.Option(help="Same seed, same intervals.")] = 0,
     on_bad_rows: Annotated[
         str, typer.Option(help="Rows whose labels cannot be: error or drop.")
     ] = "error",
     calibrated: Annotated[bool, typer.Option(help="Use the calibrators that runs have.")] = True,
+    exposure_at: ExposureAt = None,
     read: Reads = [],  # noqa: B006
     metrics: Metrics = [],  # noqa: B006
     json: Json = False,
@@ -110,6 +120,7 @@ def judge(
             seed=seed,
             on_bad_rows=on_bad_rows,  # type: ignore[arg-type]
             calibrated=calibrated,
+            exposure_at=exposure_at,
             read=read,
             reporter=reporter,
         )

@@ -23,6 +23,7 @@ from postclick.cli.shared import (
     register_metrics,
 )
 from postclick.console import one_line_errors, print_json, print_tables, reporting
+from postclick.spelling import counted
 
 
 @app.command()
@@ -135,8 +136,8 @@ def evaluate(
     for one in judgement.metrics:
         value = f"{one.value:.6f}" if one.value is not None else f"undefined: {one.undefined}"
         if one.groups is not None:
-            value += f" ({one.groups.used:,} groups, {one.groups.one_class:,} of one class"
-            value += f" left out, {one.groups.rows_without:,} rows without)"
+            value += f" ({counted(one.groups.used, 'group')}, {one.groups.one_class:,} of one class"
+            value += f" left out, {counted(one.groups.rows_without, 'row')} without)"
         print(f"{one.metric:<20} {one.space:<10} {value}")
     if judgement.propensity is not None:
         held = judgement.propensity
@@ -153,6 +154,5 @@ def evaluate(
 def _about(found: Mapping[str, Any]) -> list[str]:
     """What was judged of a raw log."""
     left_out = f", {found['left_out']:,} with wrong labels left out" if found["left_out"] else ""
-    rows, clicks, conversions = (found[what] for what in ("rows", "clicks", "conversions"))
-    counts = f"{rows:,} rows, {clicks:,} clicks, {conversions:,} conversions{left_out}"
-    return [f"{found['log']}: {counts}", *(f"note: {note}" for note in found["notes"])]
+    counts = ", ".join(counted(found[f"{what}s"], what) for what in ("row", "click", "conversion"))
+    return [f"{found['log']}: {counts}{left_out}", *(f"note: {note}" for note in found["notes"])]

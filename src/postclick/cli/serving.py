@@ -7,6 +7,7 @@ import typer
 
 from postclick.cli.shared import ExposureAt, Json, Logs, Out, Reads, app, names
 from postclick.console import one_line_errors, print_json, reporting
+from postclick.spelling import counted
 
 Threads = Annotated[int | None, typer.Option(help="Threads; one per core.")]
 
@@ -104,5 +105,8 @@ def score(
         )
     if json:
         return print_json({"out": str(out), "rows": done.rows, "seconds": round(done.seconds, 3)})
-    print(f"{out}: {done.rows:,} rows in {done.seconds:.1f} s ({done.rows_per_second:,.0f}/s)")
+    print(
+        f"{out}: {counted(done.rows, 'row')} in {done.seconds:.1f} s "
+        f"({done.rows_per_second:,.0f}/s)"
+    )
     return None

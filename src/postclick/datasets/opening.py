@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from postclick.data.read.heeded import require_heeded
 from postclick.data.read.opening import LogLike
 from postclick.data.schema import LogSchema
 from postclick.data.schema.read_options import with_read
@@ -38,7 +39,9 @@ def open_splits(
     ['train']
     """
     parsed = with_read(LogSchema.of(schema), read)
-    return LogSplits(parsed, train, test=_given(test), valid=_given(valid))
+    splits = LogSplits(parsed, train, test=_given(test), valid=_given(valid))
+    require_heeded(read, *splits.sources().values())
+    return splits
 
 
 def _given(log: LogLike) -> LogLike | None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time as clock
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
+from postclick.data.read.heeded import decimal_of, require_heeded
 from postclick.data.read.log_source import LogSource
 from postclick.data.read.opening import LogLike, open_log
 from postclick.data.read.values.value_rules import ValueRules
@@ -15,8 +17,9 @@ from postclick.data.schema import LogSchema
 from postclick.data.schema.read_options import read_settings
 from postclick.data.schema.reading import ReadSettings, SchemaReading
 from postclick.errors import InputError
+from postclick.judgements import notes
 from postclick.judgements.command import judge_again
-from postclick.judgements.models import Model, ModelsLike, models_of, predicts_clicks
+from postclick.judgements.models import Model, ModelsLike, models_of, predicts_clicks, with_exposure
 from postclick.judgements.plan import FIT, OWN, Plan
 from postclick.judgements.write import check_place, write_judgement
 from postclick.judging.entire import CLIP
@@ -27,6 +30,8 @@ from postclick.progress import Reporter, Silent
 from postclick.spelling import option
 from postclick.suggest import meant
 
+# Quantiles of fewer say nothing.
+FEWEST_RESAMPLES = 40
 SchemaLike = LogSchema | str | Path | Mapping[str, Any]
 
 
@@ -56,6 +61,7 @@ def judge(
     seed: int = 0,
     on_bad_rows: OnBadRows = "error",
     calibrated: bool = True,
+    exposure_at: str | int | None = None,
     read: Sequence[str] = (),
     reporter: Reporter | None = None,
 ) -> JudgedLog:
@@ -91,9 +97,11 @@ def judge(
         randomised_log: another log, of random impressions alone.
         top: values of a category that are shown; the rest is one.
         level: of intervals.
-        resamples, seed: of the bootstrap.
+        resamples, seed: of the bootstrap; 40 resamples or more, and 2 / (1 - level).
         on_bad_rows: "drop" leaves rows out whose labels cannot be.
         calibrated: whether runs apply the calibrator that they have.
+        exposure_at: where runs that were trained with an exposure predict pCTR, a value of it or
+            "average"; by default as their schemas say. Bundles must have been exported so.
         read: how text files are written, `KEY=VALUE` each.
 
     Raises:
@@ -118,11 +126,15 @@ def judge(
         check_place(Path(out))
     known = None if schema is None else _schema(schema)
     source = open_log(*logs, read=_reading(known, read))
-    opened = models_of(models, source.columns, calibrated=calibrated)
+    opened = models_of(models, source.columns, calibrated=calibrated, exposure_at=exposure_at)
     scorer = next((one for one in opened.values() if not isinstance(one, ModelColumns)), None)
     if known is None and scorer is not None:
         known = scorer.log_schema
         source = open_log(*logs, read=_reading(known, read))
+    second = None
+    if randomised_log is not None:
+        second = open_log(randomised_log, read=_reading(known, read))
+    require_heeded(read, source, second)
     opened = _against_first(opened, against)
     if propensity == OWN and not any(predicts_clicks(one) for one in opened.values()):
         raise InputError(
@@ -153,7 +165,8 @@ def judge(
     plan = Plan(
         models=opened,
         roles=_roles(known, source, given),
-        rules=_rules(known, source),
+        rules=_rules(known, decimal_of(read, source)),
+        read=read,
         numeric=_numeric(known),
         propensity=propensity,
         clip=clip,
@@ -164,8 +177,15 @@ def judge(
         seed=seed,
     )
     judged = plan.judged(source, reporter)
-    if randomised_log is not None:
-        judged = replace(judged, randomised=_other(plan, randomised_log, known, read, reporter))
+    if exposure_at is not None:
+        where = f"pCTR of {', '.join(with_exposure(opened))} is predicted at exposure {exposure_at}"
+        judged = replace(judged, findings=(where, *judged.findings))
+    if second is not None:
+        other = _other(plan, second, known, reporter)
+        told = [f"randomised log: {one}" for one in other.findings if one not in judged.findings]
+        judged = replace(judged, randomised=other, findings=(*judged.findings, *told))
+    findings = (*notes.baseline(judged.models, against), *judged.findings)
+    judged = replace(judged, findings=findings)
     command = judge_again(asked, judge.__kwdefaults__ or {})
     judged = replace(judged, command=command, seconds=clock.perf_counter() - began)
     if out is not None:
@@ -184,9 +204,14 @@ def _check_numbers(*, clip: float, level: float, top: int, resamples: int) -> No
         raise InputError(f"{option('clip')} is {clip}: give a least propensity, such as {CLIP}")
     if not 0 < level < 1:
         raise InputError(f"{option('level')} is {level}: give one between 0 and 1, such as .95")
-    for name, value, least in (("top", top, 1), ("resamples", resamples, 40)):
-        if value < least:
-            raise InputError(f"{option(name)} is {value}: give {least} or more")
+    if top < 1:
+        raise InputError(f"{option('top')} is {top}: give 1 or more")
+    least = max(FEWEST_RESAMPLES, ceil(2 / (1 - level) - 1e-6))
+    if resamples < least:
+        raise InputError(
+            f"{option('resamples')} is {resamples}: give {least:,} or more, or intervals of level "
+            f"{level:g} would rest on less than a resample on either side"
+        )
 
 
 def _schema(schema: SchemaLike) -> LogSchema:
@@ -220,12 +245,10 @@ def _roles(schema: LogSchema | None, source: LogSource, given: Mapping[str, obje
     return roles_of(schema, source.columns, **given)
 
 
-def _rules(schema: LogSchema | None, source: LogSource) -> ValueRules:
+def _rules(schema: LogSchema | None, decimal: str | None) -> ValueRules:
     """How values are read: as the schema says, with the decimals that the log is seen to use."""
     rules = ValueRules() if schema is None else ValueRules.of(schema)
-    if source.decimal is None:
-        return rules
-    return replace(rules, decimal="," if source.decimal == "," else ".")
+    return rules if decimal is None else replace(rules, decimal="," if decimal == "," else ".")
 
 
 def _numeric(schema: LogSchema | None) -> dict[str, bool]:
@@ -237,14 +260,9 @@ def _numeric(schema: LogSchema | None) -> dict[str, bool]:
 
 
 def _other(
-    plan: Plan,
-    log: LogLike,
-    schema: LogSchema | None,
-    read: Sequence[str],
-    reporter: Reporter,
+    plan: Plan, source: LogSource, schema: LogSchema | None, reporter: Reporter
 ) -> JudgedLog:
     """A second log, by those of the roles whose columns it has."""
-    source = open_log(log, read=_reading(schema, read))
     names = (one.name for one in fields(Roles) if one.name not in ("click", "conversion"))
     lacking: dict[str, Any] = {
         name: None
@@ -253,5 +271,5 @@ def _other(
     }
     lacking["by"] = tuple(name for name in plan.roles.by if name in source.columns)
     roles = replace(plan.roles, **{**lacking, "features": (), "randomised": None})
-    rules = _rules(schema, source)
+    rules = _rules(schema, decimal_of(plan.read, source))
     return replace(plan, roles=roles, rules=rules, propensity=None).judged(source, reporter)

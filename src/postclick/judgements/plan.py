@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from postclick.data.read.heeded import decimal_of
 from postclick.data.read.log_source import LogSource
 from postclick.data.read.read_ahead import read_ahead
 from postclick.data.read.values.value_rules import ValueRules
 from postclick.errors import InputError
+from postclick.judgements import notes
 from postclick.judgements.models import Model
 from postclick.judging.entire import FittedPropensity, PropensityFit
 from postclick.judging.predicted.columns import ModelColumns, Roles
-from postclick.judging.predicted.compared import LEAST
 from postclick.judging.predicted.engine import Engine
 from postclick.judging.predicted.read_rows import LogOfPredictions, OnBadRows
 from postclick.judging.predicted.result import JudgedLog
 from postclick.judging.predicted.whole_space import fitted_source
 from postclick.progress import Reporter
-from postclick.spelling import option
+from postclick.spelling import counted, option
 
-# Intervals over fewer groups hold less often than they say.
-FEW_GROUPS = 60
 # Propensities that are no column: fitted here, or each model's own.
 FIT, OWN = "fit", "pctr"
 
@@ -36,6 +35,7 @@ class Plan:
     Attributes:
         models: by name, the one to beat first.
         numeric: of features, whether they are numbers, where a schema says so.
+        read: how text is written, `KEY=VALUE` each.
         propensity: "fit", "pctr", a column, or None where the entire space is not asked for.
     """
 
@@ -50,6 +50,7 @@ class Plan:
     level: float
     resamples: int
     seed: int
+    read: Sequence[str] = ()
 
     def judged(self, source: LogSource, reporter: Reporter) -> JudgedLog:
         """Read the log, once, or twice to fit a propensity, and judge it.
@@ -58,7 +59,11 @@ class Plan:
             InputError: a value cannot be used, or there is no row.
         """
         fitted = self._fitted(source, reporter) if self.propensity == FIT else None
-        models = {name: _reading(one, source) for name, one in self.models.items()}
+        decimal = decimal_of(self.read, source)
+        models = {
+            name: one if isinstance(one, ModelColumns) else one.reading(decimal)
+            for name, one in self.models.items()
+        }
         log = LogOfPredictions(
             source,
             self.roles,
@@ -67,21 +72,37 @@ class Plan:
             on_bad_rows=self.on_bad_rows,
             fitted=fitted,
         )
+        weight = 0.0
         with self._engine() as engine, self._engine() as random:
             reporter.start("judge", None, "rows")
             for rows in read_ahead(log.rows()):
                 engine.add(rows)
+                weight += 0.0 if rows.weight is None else float(rows.weight.sum())
                 reporter.advance(len(rows))
                 if rows.randomised is not None and (rows.randomised > 0).any():
                     drawn = rows.randomised > 0
                     random.add(rows.where(drawn).weighing(1.0 / rows.randomised[drawn]))
             if not engine.rows:
                 raise InputError(f"{source.name} has no rows to judge")
+            if self.roles.weight is not None and not weight:
+                raise InputError(
+                    f"{source.name}: all weights ({self.roles.weight!r}) are 0, so that nothing "
+                    f"is left to judge: name another column with {option('weight')}, or none"
+                )
             judged = engine.judged(source.name)
             if random.rows:
                 part = random.judged(f"{source.name}, randomised rows")
                 judged = replace(judged, randomised=part)
-        findings = (*self._findings(log), *_infinite(judged), *_few_groups(judged))
+        findings = (
+            *self._findings(log),
+            *judged.findings,
+            *notes.lacking(log.lacking, judged.rows - judged.clicks),
+            *notes.disagreeing(log.agreement),
+            *notes.groupless(self.roles.group, log.groupless, judged.rows),
+            *notes.weights(self.roles.weight, judged, weight),
+            *notes.infinite(judged),
+            *notes.few_groups(judged),
+        )
         if self.roles.randomised is not None and not random.rows:
             findings = (
                 *findings,
@@ -135,7 +156,9 @@ class Plan:
 
     def _findings(self, log: LogOfPredictions) -> tuple[str, ...]:
         found = list(log.source.notes)
-        found += [f"left out {count:,} rows: {what}" for what, count in log.dropped.items()]
+        found += [
+            f"left out {counted(count, 'row')}: {what}" for what, count in log.dropped.items()
+        ]
         unknown = [n for n, one in self.models.items() if isinstance(one, ModelColumns)]
         if self.roles.exposure is not None and unknown:
             found.append(
@@ -148,28 +171,3 @@ class Plan:
                 f"{option('group')}, or intervals are too narrow"
             )
         return tuple(found)
-
-
-def _reading(model: Model, source: LogSource) -> Model:
-    return model if isinstance(model, ModelColumns) else model.reading(source.decimal)
-
-
-def _infinite(judged: JudgedLog) -> list[str]:
-    """Models whose NLL is infinite, and what to do about it."""
-    names = dict.fromkeys(
-        one.model for one in judged.figures if (one.undefined or "").startswith("infinite")
-    )
-    return [
-        f"{name} predicts exactly 0 or 1 where it is wrong, so that its NLL is infinite: keep "
-        "predictions between 1e-7 and 1 - 1e-7"
-        for name in names
-    ]
-
-
-def _few_groups(judged: JudgedLog) -> list[str]:
-    """Too few groups for intervals, or so few that these are too narrow."""
-    if judged.unit != "group" or judged.units >= FEW_GROUPS:
-        return []
-    told = "none are given" if judged.units < LEAST else "they are too narrow"
-    count = f"{judged.units} group{'' if judged.units == 1 else 's'}"
-    return [f"intervals over {count}: {told} below {FEW_GROUPS} of them"]

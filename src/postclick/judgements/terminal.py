@@ -8,6 +8,7 @@ from rich.table import Table
 
 from postclick.judging.predicted.result import JudgedLog, SegmentFigure
 from postclick.metrics.catalogue import METRICS
+from postclick.spelling import counted
 
 # Metric, space and what the column is called; three of them with intervals fit side by side.
 TABLES = (
@@ -165,6 +166,8 @@ def _segments(judged: JudgedLog, feature: str) -> Table | None:
                 else _with_ends(found.pcoc, found.low, found.high, 2)
             )
         table.add_row(escape(value), *counts, *cells)
+    if judged.weighted:
+        table.caption, table.caption_justify = "counts are of rows, PCOC is by weight", "left"
     return table
 
 
@@ -190,8 +193,9 @@ def _entire(judged: JudgedLog) -> Table | None:
             table.add_row(escape(model), estimator, *cells)
     first = next(iter(judged.entire["models"].values()))
     table.caption = (
-        f"{first['clicked']:,} clicks count like {first['effective_sample_size']:,.0f}; clipped at "
-        f"{first['clip']:g}: {100 * first['clipped_share']:.1f} % of them"
+        f"{counted(first['clicked'], 'click counts', 'clicks count')} like "
+        f"{first['effective_sample_size']:,.0f}; clipped at {first['clip']:g}: "
+        f"{100 * first['clipped_share']:.1f} % of them"
     )
     table.caption_justify = "left"
     return table

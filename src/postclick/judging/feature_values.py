@@ -13,11 +13,10 @@ from postclick.data.encode.vocabulary import Vocabulary
 from postclick.data.manifest import VOCABULARIES, IdColumn, NumericColumn
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
+from postclick.judging.value_names import MISSING, UNKNOWN, told_apart
 from postclick.metrics.buckets import bucket_starts
 from postclick.suggest import meant
 
-# Id 0, and a number that is not there.
-UNKNOWN, MISSING = "(unseen, missing or rare)", "(missing)"
 # A number with at most DISTINCT values is cut by value, others into BUCKETS of equal frequency.
 DISTINCT, BUCKETS = 20, 10
 # Relative, of a float32.
@@ -57,7 +56,7 @@ class Categorical(FeatureValues):
     def segments(self, keys: Arrays) -> tuple[NDArray[np.int64], list[str]]:
         ids, number = np.unique(keys, return_inverse=True)
         values = Vocabulary.load(self._log.folder / VOCABULARIES, self.name).table["value"]
-        return number, [UNKNOWN if one == 0 else values[int(one) - 1] for one in ids]
+        return number, [UNKNOWN if one == 0 else told_apart(values[int(one) - 1]) for one in ids]
 
 
 class Exposed(Categorical):

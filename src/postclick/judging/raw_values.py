@@ -16,7 +16,8 @@ from postclick.data.read.values.numbers import read_number_column, widened
 from postclick.data.read.values.value_rules import ValueRules
 from postclick.data.schema import Categorical, Hashed, LogSchema
 from postclick.errors import InputError
-from postclick.judging.feature_values import MISSING, Arrays, FeatureValues, by_number
+from postclick.judging.feature_values import Arrays, FeatureValues, by_number
+from postclick.judging.value_names import MISSING, told_apart
 from postclick.suggest import meant
 
 # Of a row without a value.
@@ -74,7 +75,8 @@ class RawCategory(RawValues):
     def segments(self, keys: Arrays) -> tuple[NDArray[np.int64], list[str]]:
         values = self._seen.counts()["value"]
         codes, number = np.unique(keys, return_inverse=True)
-        return number, [MISSING if one == NO_CODE else values[int(one)] for one in codes]
+        names = [MISSING if one == NO_CODE else told_apart(values[int(one)]) for one in codes]
+        return number, names
 
 
 class RawNumber(RawValues):

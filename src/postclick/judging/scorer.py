@@ -5,6 +5,7 @@ from typing import Protocol, Self, TypeVar, runtime_checkable
 
 import polars as pl
 
+from postclick.data.read.heeded import decimal_of, require_heeded
 from postclick.data.read.opening import LogLike, LogSource, open_log
 from postclick.data.read.tables.in_memory import FrameLike
 from postclick.data.schema import LogSchema
@@ -47,6 +48,22 @@ class Scorer(Protocol):
         ...
 
 
+@runtime_checkable
+class ExposureScorer(Scorer, Protocol):
+    """A scorer of which it can be asked where pCTR is predicted, as a run and a bundle are."""
+
+    def predicting_at(self, exposure_at: str | int) -> Self:
+        """This scorer with pCTR at a value of the exposure that it was trained with.
+
+        Args:
+            exposure_at: the value, or "average" for the mean over the training impressions.
+
+        Raises:
+            InputError: there is no such exposure or value, or another was settled before.
+        """
+        ...
+
+
 AnyScorer = TypeVar("AnyScorer", bound=Scorer)
 
 
@@ -54,10 +71,12 @@ def open_as_trained(schema: LogSchema, log: LogLike, read: Sequence[str] = ()) -
     """A log whose text files are read as the schema says, but for the options in `read`.
 
     Raises:
-        InputError: there is no such log, or an option is none.
+        InputError: there is no such log, or an option is none, or nothing is read by it.
     """
     settings = read_settings(read, schema.read)
-    return open_log(log, read=schema.model_copy(update={"read": settings}).reading)
+    source = open_log(log, read=schema.model_copy(update={"read": settings}).reading)
+    require_heeded(read, source)
+    return source
 
 
 def with_log(
@@ -73,4 +92,4 @@ def with_log(
         InputError: there is no such log, or an option is none.
     """
     source = open_as_trained(scorer.log_schema, log, read)
-    return scorer.reading(source.decimal), source
+    return scorer.reading(decimal_of(read, source)), source

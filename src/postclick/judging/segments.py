@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from postclick.data.arrays import RowArrays
 from postclick.errors import InputError
 from postclick.judging.feature_values import FeatureValues
+from postclick.judging.value_names import MISSING, OTHERS, are_dates
 from postclick.metrics.metric import MetricValue
 from postclick.metrics.sums import EvaluationSums
 
 TOP = 20
-OTHERS = "(others)"
 # Rows of a segment that are judged at a time.
 CHUNK_ROWS = 1 << 20
 Arrays = NDArray[Any]
@@ -51,8 +51,8 @@ class FeatureSegments:
     """A split cut by one feature: each row is in exactly one segment.
 
     Attributes:
-        kind: `categorical` (segments by falling number of rows, the others last), `numeric` (by
-            rising value).
+        kind: `categorical` (segments by falling number of rows, dates by date, the others last),
+            `numeric` (by rising value).
 
     >>> FeatureSegments("shop", "categorical", ()).as_dict()
     {'kind': 'categorical', 'segments': []}
@@ -116,6 +116,8 @@ class SegmentedRows:
         shown, rest = present[: self._top], present[self._top :]
         if feature.kind == "numeric":  # few, and of an order that must not be torn
             shown, rest = present, []
+        elif are_dates([None if names[one] == MISSING else names[one] for one in present]):
+            shown = sorted(shown, key=lambda one: (names[one] == MISSING, names[one]))
         place = np.full(len(names), len(shown))
         place[shown] = np.arange(len(shown))
         sorted_rows = np.argsort(place[number], kind="stable")

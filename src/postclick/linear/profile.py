@@ -9,8 +9,8 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.optimize import brentq, minimize_scalar
 
-# Half the chi-square quantile with one degree of freedom, 95 %.
-CUT = 1.9207294103470267
+from postclick.linear.likelihood_ratio import CUT
+
 # What has risen so far need not be followed further.
 RISEN = 1.5 * CUT
 

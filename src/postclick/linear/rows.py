@@ -64,8 +64,8 @@ class Block:
 
 
 def _squared(matrix: csr_matrix) -> csr_matrix:
-    """Entries that are all 1 are their own squares."""
-    if bool((matrix.data == 1).all()):
+    """The square of 1 is 1, where no row has a column twice."""
+    if matrix.has_canonical_format and bool((matrix.data == 1).all()):
         return matrix
     copied = matrix.copy()
     copied.sum_duplicates()

@@ -10,7 +10,8 @@ import numpy as np
 from scipy.optimize import minimize
 
 from postclick.latent import Latent
-from postclick.linear.posterior import MEMORY, Prior, curvature
+from postclick.linear.groups import Prior
+from postclick.linear.posterior import MEMORY, curvature
 from postclick.linear.rows import Block, Floats
 from postclick.linear.selection_likelihood import outcome_loss, selection_loss
 
@@ -85,12 +86,12 @@ def outcome_likelihood(
 
 def selection_units(rows: SelectionRows, prior: Prior, coefficients: Floats) -> Floats:
     """About the posterior standard deviations, in which the sum is about equally curved."""
-    return _units(curvature([*rows.unselected, *rows.selected], coefficients), prior)
+    return prior.scale(curvature([*rows.unselected, *rows.selected], coefficients))
 
 
 def outcome_units(blocks: Sequence[Block], prior: Prior, coefficients: Floats) -> Floats:
     """The same of the outcome's coefficients, as if selection hid nothing."""
-    return _units(curvature(blocks, coefficients), prior)
+    return prior.scale(curvature(blocks, coefficients))
 
 
 def mode(
@@ -115,7 +116,11 @@ def mode(
     >>> mode(lambda b: (float((b - 5) @ (b - 5)), 2 * (b - 5)), prior, np.zeros(2)).round(3)
     array([4.444, 4.444])
     """
-    scale = prior.scale if units is None else np.where(prior.variance == 0, 0.0, units)
+    scale = (
+        prior.scale(np.zeros(start.size))
+        if units is None
+        else np.where(prior.variance == 0, 0.0, units)
+    )
     precision = prior.precision
     begin = np.divide(start, scale, out=np.zeros(start.size), where=scale > 0)
 
@@ -139,11 +144,6 @@ def mode(
         },
     )
     return np.asarray(scale * solved.x, np.float64)
-
-
-def _units(told: Floats, prior: Prior) -> Floats:
-    smallest = np.finfo(np.float64).tiny
-    return np.asarray(1 / np.sqrt(np.maximum(told + prior.precision, smallest)), np.float64)
 
 
 def _in_fold(blocks: Sequence[Block], fold: int, *, inside: bool) -> tuple[Block, ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
-from scipy.special import expit
 
-from postclick.linear.posterior import Prior
+from postclick.linear.groups import Prior
+from postclick.linear.posterior import curvature
 from postclick.linear.rows import Blocks, Floats
+from postclick.logits import sigmoid
 
 
 def standard_error(
@@ -29,10 +30,11 @@ def standard_error(
     """
     if prior.variance[column] == 0:
         raise ValueError(f"coefficient {column} is held at 0")
-    scale, precision = prior.scale, prior.precision
+    precision = prior.precision
+    scale = prior.scale(curvature(blocks, coefficients))
     weights = []
     for block in blocks:
-        p = expit(block.times(coefficients))
+        p = sigmoid(block.times(coefficients))
         v = p * (1 - p)
         weights.append(v if block.weight is None else v * block.weight)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from postclick.linear.posterior import Prior, curvature, fit_mode
+from postclick.linear.groups import Groups
+from postclick.linear.posterior import curvature, fit_mode
 from postclick.linear.rows import Blocks, Floats
 
 SMALLEST, LARGEST = 1e-4, 25.0
@@ -15,27 +15,6 @@ START = 0.1
 ROUNDS = 12
 # A variance is settled when its logarithm moves by less than this.
 SETTLED = 0.03
-
-
-@dataclass(frozen=True)
-class Groups:
-    """Which coefficients share a variance.
-
-    Attributes:
-        of: int `(p,)`, the group of each coefficient; -1 for one with a variance of its own.
-        own: `(p,)`, the variances of those: 0 holds them at 0, infinite leaves them free.
-        number: of groups.
-    """
-
-    of: NDArray[np.int64]
-    own: Floats
-    number: int
-
-    def prior(self, variances: Floats) -> Prior:
-        """Priors from the variances of the groups, `(number,)`."""
-        shared = np.where(self.of < 0, 0, self.of)
-        found = variances[shared] if self.number else np.zeros(self.of.size)
-        return Prior(np.where(self.of < 0, self.own, found))
 
 
 @dataclass(frozen=True)
@@ -52,7 +31,7 @@ def estimate_variances(
     start: Floats,
     *,
     variances: Floats | None = None,
-    tolerance: float = 1e-8,
+    tolerance: float = 1e-1,
     threads: int = 1,
 ) -> EmpiricalBayes:
     """Find the variances under which the data are about most probable.

@@ -25,14 +25,22 @@ from postclick.losses.reductions import (
     mean_clicked,
     mean_entire,
     mean_over,
+    mean_pairs,
     mean_unclicked,
     row_weights,
     self_normalised,
+    shares,
     size,
     total,
     weighted_mean,
 )
-from postclick.losses.shared import clicked_ipw_loss, ctcvr_loss, ctr_loss
+from postclick.losses.shared import (
+    clicked_ipw_loss,
+    ctcvr_loss,
+    ctr_loss,
+    listwise_ranking_loss,
+    pairwise_ranking_loss,
+)
 from postclick.losses.terms import Term, Terms, weighted_sum
 
 __all__ = [
@@ -51,16 +59,20 @@ __all__ = [
     "expectation",
     "gaussian_nll",
     "imputed_error",
+    "listwise_ranking_loss",
     "log_product",
     "mean_clicked",
     "mean_entire",
     "mean_over",
+    "mean_pairs",
     "mean_unclicked",
+    "pairwise_ranking_loss",
     "product_cross_entropy",
     "propensity",
     "pseudo_label",
     "row_weights",
     "self_normalised",
+    "shares",
     "size",
     "total",
     "weighted_mean",

@@ -7,7 +7,7 @@ whatever divides by a number of impressions takes it from `size` or `batch_size`
 for any number of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 
@@ -87,6 +87,18 @@ def _or_one(mass: Tensor) -> Tensor:
     return torch.where(mass > 0, mass, torch.ones_like(mass))
 
 
+def shares(mask: Tensor) -> Tensor:
+    """What each row adds to a mean over the impressions of a 0/1 mask, [n]; they sum to 1, or to 0.
+
+    For means of more than one value a row: `einsum("n,nk->k", shares(mask), values)`.
+
+    >>> shares(torch.tensor([1.0, 0.0, 1.0]))
+    tensor([0.5000, 0.0000, 0.5000])
+    """
+    counts = _COUNTS.get()
+    return (mask if counts is None else counts * mask) / size(mask)
+
+
 def mean_entire(loss: Tensor) -> Tensor:
     """Mean over all impressions of the batch.
 
@@ -123,6 +135,31 @@ def self_normalised(loss: Tensor, weight: Tensor, mask: Tensor) -> Tensor:
     """
     weight = mask * weight
     return total(weight * loss) / _or_one(total(weight))
+
+
+def mean_pairs(
+    loss: Callable[[Tensor, Tensor], Tensor], values: Tensor, first: Tensor, second: Tensor
+) -> Tensor:
+    """Mean of `loss(a, b)` over all pairs of an impression of one mask and one of another.
+
+    A pair stands for as many as the product of what its two rows stand for. No pair gives 0.
+
+    Args:
+        loss: of values a [i, 1] and b [1, j], [i, j].
+        values: one for each impression, [n].
+        first, second: 0/1 masks, [n].
+
+    >>> z, v = torch.tensor([2.0, 0.0, 1.0]), torch.tensor([1.0, 0.0, 0.0])
+    >>> mean_pairs(lambda a, b: a - b, z, v, 1 - v)
+    tensor(1.5000)
+    """
+    counts = _COUNTS.get()
+    a, b = first > 0, second > 0
+    found = loss(values[a].unsqueeze(1), values[b].unsqueeze(0))
+    if counts is None:
+        return found.sum() / max(found.numel(), 1)
+    weight = counts[a].unsqueeze(1) * counts[b].unsqueeze(0)
+    return (weight * found).sum() / _or_one(weight.sum())
 
 
 def weighted_mean(loss: Tensor, weight: Tensor, mask: Tensor, norm: str) -> Tensor:

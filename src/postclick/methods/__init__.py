@@ -7,6 +7,7 @@ from typing import Any
 
 from postclick.errors import InputError
 from postclick.methods.aitm import Aitm
+from postclick.methods.anchor import Anchor
 from postclick.methods.base import (
     Contract,
     Labels,
@@ -25,10 +26,15 @@ from postclick.methods.dcmt import Dcmt
 from postclick.methods.ddpo import Ddpo
 from postclick.methods.dr_mse import DrBias, DrMse
 from postclick.methods.dr_v2 import DrV2, IpsV2
+from postclick.methods.dros import Dros
+from postclick.methods.dt_dr import DtDr
 from postclick.methods.escm2 import Escm2Ipw
 from postclick.methods.escm2_dr import Escm2Dr
 from postclick.methods.esmm import Esmm
 from postclick.methods.evi import Evi
+from postclick.methods.fitted import FittedMethod
+from postclick.methods.gbdt import Gbdt
+from postclick.methods.logistic import Logistic
 from postclick.methods.mmoe import Mmoe
 from postclick.methods.mrdr import DrJl, Mrdr
 from postclick.methods.mrdr_gpl import MrdrGpl
@@ -37,6 +43,8 @@ from postclick.methods.naive import Naive
 from postclick.methods.nise import Nise
 from postclick.methods.selection import Selection
 from postclick.methods.snips import Snips
+from postclick.methods.stable_dr import StableDr
+from postclick.methods.tempered_ips import TemperedIps
 from postclick.methods.ukd import Ukd
 from postclick.registry import Registry, is_place
 from postclick.suggest import meant
@@ -46,6 +54,7 @@ METHODS: dict[str, type[Method[Any]]] = {
     for method in (
         Naive,
         Mmoe,
+        Anchor,
         Aitm,
         Esmm,
         CtNoCvr,
@@ -53,12 +62,16 @@ METHODS: dict[str, type[Method[Any]]] = {
         MultiDr,
         Snips,
         ClippedIps,
+        TemperedIps,
         Escm2Ipw,
         Escm2Dr,
+        Dros,
         DrJl,
         Mrdr,
         DrBias,
         DrMse,
+        StableDr,
+        DtDr,
         MrdrGpl,
         IpsV2,
         DrV2,
@@ -70,13 +83,20 @@ METHODS: dict[str, type[Method[Any]]] = {
         ChorusCvr,
         ClickPrior,
         Selection,
+        Logistic,
+        Gbdt,
     )
 }
 
+# Those that descend a loss batch by batch.
+BATCH_METHODS = {n: m for n, m in METHODS.items() if not issubclass(m, FittedMethod)}
+
 __all__ = [
+    "BATCH_METHODS",
     "METHODS",
     "REGISTRY",
     "Aitm",
+    "Anchor",
     "ChorusCvr",
     "ClickPrior",
     "ClippedIps",
@@ -88,12 +108,17 @@ __all__ = [
     "DrJl",
     "DrMse",
     "DrV2",
+    "Dros",
+    "DtDr",
     "Escm2Dr",
     "Escm2Ipw",
     "Esmm",
     "Evi",
+    "FittedMethod",
+    "Gbdt",
     "IpsV2",
     "Labels",
+    "Logistic",
     "Method",
     "MethodConfig",
     "Mmoe",
@@ -108,7 +133,9 @@ __all__ = [
     "Prediction",
     "Selection",
     "Snips",
+    "StableDr",
     "Step",
+    "TemperedIps",
     "Ukd",
     "find_method",
     "title_of",

@@ -4,10 +4,9 @@ A method is a config, a network that maps a batch to named head logits, and a pu
 returns named terms. Nothing outside `methods/` knows a method by name.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +16,7 @@ from postclick.data.prepared import BaseRates, InputSpec
 from postclick.errors import InputError
 from postclick.losses import Term, Terms, row_weights
 from postclick.methods.contract import Contract
+from postclick.methods.declaration import Declaration
 from postclick.methods.exposed import exposed_forward, exposed_prediction, trained_tables
 from postclick.methods.options import (
     CLIP_RANGE,
@@ -29,7 +29,6 @@ from postclick.methods.options import (
 from postclick.methods.outputs import Labels, Outputs
 from postclick.methods.phases import Phase, Step, preparing_epochs
 from postclick.methods.prediction import Prediction as Prediction
-from postclick.nn.backbones import Backbone
 from postclick.nn.config import NetworkConfig
 from postclick.nn.embedding import FeatureEmbedding
 from postclick.nn.exposure import ExposureEffect
@@ -61,22 +60,8 @@ SERVING_HEADS = ("ctr", "cvr")
 C = TypeVar("C", bound=MethodConfig)
 
 
-class Method(nn.Module, ABC, Generic[C]):
-    """Base of all methods.
-
-    Class attributes:
-        name: as given to `--method`.
-        summary: one line.
-        reference: authors, title, venue, year.
-        expect: what a user should expect of it, with a warning where one is due.
-        backbone: the paper's, used for `backbone="auto"`.
-        same_as: the method that this one is if both have the same backbone.
-        Config: the options.
-        variants: named sets of options (ablations, other readings), `name/variant`.
-        propensity_head: the head whose probability is the propensity in weights.
-        shared_heads: heads that say the same of all impressions.
-        rate_by_exposure: whether `given_click` differs by the exposure of a row.
-        contract: what `postclick.testing.check_method` has to know of the method to check it.
+class Method(Declaration, nn.Module, Generic[C]):
+    """Base of all methods: what `Declaration` says, and the networks of it.
 
     Attributes:
         progress: how much of the present phase is done, 0 to 1; set by the training loop.
@@ -86,19 +71,6 @@ class Method(nn.Module, ABC, Generic[C]):
             and how a head called `ctcvr` follows; None without one. It is added to whatever
             `forward` and `serving_outputs` return, so that neither has to know of it.
     """
-
-    name: ClassVar[str]
-    summary: ClassVar[str]
-    reference: ClassVar[str]
-    expect: ClassVar[str]
-    backbone: ClassVar[Backbone] = "share_bottom"
-    same_as: ClassVar[str | None] = None
-    Config: ClassVar[type[MethodConfig]]
-    variants: ClassVar[dict[str, dict[str, Any]]] = {}
-    propensity_head: ClassVar[str] = "ctr"
-    shared_heads: ClassVar[tuple[str, ...]] = ()
-    rate_by_exposure: ClassVar[bool] = False
-    contract: ClassVar[Contract] = Contract()
 
     def __init__(
         self, config: C, network: NetworkConfig, inputs: InputSpec, rates: BaseRates, dim: int
@@ -128,16 +100,6 @@ class Method(nn.Module, ABC, Generic[C]):
             self.exposure = ExposureEffect(heads, *inputs.exposure)
             self.register_forward_hook(exposed_forward, with_kwargs=True)
 
-    @staticmethod
-    def start(config: Any, rates: BaseRates) -> dict[str, float]:
-        """The heads on the shared backbone, each with the probability where its output starts."""
-        return {"ctr": rates.ctr, "cvr": rates.cvr}
-
-    @classmethod
-    def all_heads(cls, config: Any, rates: BaseRates) -> dict[str, float]:
-        """Every head, auxiliary ones included, with the probability where its output starts."""
-        return cls.start(config, rates)
-
     def build(self, rates: BaseRates) -> None:
         """Make the networks on top of `self.embedding`."""
         self.net = HeadNetwork(
@@ -149,87 +111,9 @@ class Method(nn.Module, ABC, Generic[C]):
         outputs = self.net(x, only=SERVING_HEADS if serving else None)
         return Outputs({name: out.logit for name, out in outputs.items()})
 
-    @staticmethod
-    @abstractmethod
-    def terms(config: Any, outputs: Outputs, labels: Labels) -> Terms:
-        """The loss as named terms. A pure function of its arguments.
-
-        Where a method trains in steps, its terms are those of the heads that `outputs` has.
-        """
-
-    @classmethod
-    def extras(cls, config: Any) -> tuple[str, ...]:
-        """What `terms` needs besides logits, as names in `Outputs.extra`."""
-        return ()
-
-    @classmethod
-    def loss_on(
-        cls,
-        logits: Mapping[str, Tensor],
-        click: Tensor,
-        conversion: Tensor,
-        *,
-        extra: Mapping[str, Any] | None = None,
-        weight: Tensor | None = None,
-        **options: Any,
-    ) -> Terms:
-        """The paper's loss on the logits of any network, for a training loop of one's own.
-
-        `postclick.losses.weighted_sum` of what it returns is what to minimise; methods that train
-        in turns say so in their documentation, and their terms can be taken one by one.
-
-        Args:
-            logits: a tensor [n] for each head of the method.
-            click, conversion: 0 or 1, [n], of any dtype; a conversion counts only with a click.
-            extra: what the loss needs besides logits, see `extras`.
-            weight: how many impressions each row stands for, [n], 0 or more; None: one each.
-            options: the method's own, as after `--set`.
-
-        Raises:
-            InputError: a head or an extra is missing or of another shape, or an option is wrong.
-
-        >>> import torch
-        >>> from postclick.losses import weighted_sum
-        >>> from postclick.methods import Escm2Ipw
-        >>> z, click = torch.zeros(4), torch.tensor([1.0, 0.0, 1.0, 0.0])
-        >>> terms = Escm2Ipw.loss_on({"ctr": z, "cvr": z}, click, torch.zeros(4), cvr_weight=0.5)
-        >>> terms["cvr"].weight, terms["cvr"].space
-        (0.5, 'clicked, weight 1/pi')
-        >>> weighted_sum(terms)
-        tensor(1.3274)
-        """
-        config = cls.Config.parse(cls.name, options)
-        needed = tuple(cls.all_heads(config, BaseRates(0.1, 0.1)))
-        given = {"logits": (needed, logits), "extra": (cls.extras(config), extra or {})}
-        for what, (names, found) in given.items():
-            missing = [name for name in names if name not in found]
-            if missing:
-                raise InputError(
-                    f"method {cls.name}: {what} lacks {missing[0]!r}; with these options the loss "
-                    f"needs {', '.join(names)}"
-                )
-        named = {**{head: logits[head] for head in needed}, "click": click}
-        named |= {"conversion": conversion, **({} if weight is None else {"weight": weight})}
-        for name, tensor in named.items():
-            shape = tuple(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
-            if shape != (len(click),):
-                raise InputError(
-                    f"method {cls.name}: {name} is {shape}, not a tensor ({len(click)},) as click: "
-                    "give one value for each impression, e.g. logit.squeeze(1)"
-                )
-        dtype = logits[needed[0]].dtype
-        labels = Labels(click.to(dtype), (click * conversion).to(dtype))
-        with row_weights(None if weight is None else weight.to(dtype)):
-            return cls.terms(config, Outputs(dict(logits), dict(extra or {})), labels)
-
     def embed(self, batch: Batch) -> Tensor:
         x: Tensor = self.embedding(batch.ids, batch.numeric, batch.bags)
         return x
-
-    @classmethod
-    def extra_epochs(cls, config: Any, epochs: int) -> int:
-        """Epochs that `schedule` adds to `epochs`, at the most: how long a run is."""
-        return 0
 
     def schedule(self, epochs: int) -> tuple[Phase, ...]:
         """The phases of a run: one joint phase unless stages are needed.
@@ -272,16 +156,6 @@ class Method(nn.Module, ABC, Generic[C]):
                 f"method {self.name}: every loss weight is 0, nothing would be trained: "
                 f"set one of {', '.join(name for name in options if 'weight' in name)}"
             )
-
-    @staticmethod
-    def serve(config: Any, outputs: Outputs) -> Prediction:
-        """From head logits to what is served: pCTR and pCVR of the main heads."""
-        return Prediction(outputs.logits["ctr"], outputs.logits["cvr"])
-
-    @staticmethod
-    def soft_label(config: Any, outputs: Outputs) -> Tensor | None:
-        """Logit [n] of the label that unclicked impressions are given; `None` if they get none."""
-        return None
 
     def serving_outputs(self, batch: Batch) -> Outputs:
         """The heads that `serve` reads."""

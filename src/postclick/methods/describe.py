@@ -6,7 +6,7 @@ from typing import Any, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from postclick.data.prepared import BaseRates
-from postclick.methods import METHODS
+from postclick.methods import METHODS, FittedMethod
 from postclick.methods.base import Method
 from postclick.nn.backbones import name_of
 
@@ -20,6 +20,32 @@ ones, U the others. `mean_D[c z]` is not `mean_C[z]`: they differ by the click r
 serves pCTR, pCVR of its main CVR head, and pCTCVR.
 
 Name a method with `--method NAME` or `NAME/VARIANT`, set options with `--set key=value`.
+"""
+
+FOOTER = """
+## Not implemented, because no formula could be had
+
+None of these is guessed; for each, what was missing.
+
+- **CDR** (Song et al., CIKM 2023) leaves out imputed errors by their mean and variance under
+  dropout. The paper's criterion on both could not be had. The authors' code compares the variance
+  alone with a constant, drops imputed probabilities at random, and weighs the imputed part of the
+  correction by 1 where the observed part has 1/pi: that is another estimator than the doubly
+  robust one.
+- **AKB-IPS, AKB-DR** (Li et al., ICLR 2024) balance kernel functions that they choose by learnt
+  coefficients. In the authors' code a coefficient belongs to a place in the batch, whichever
+  impression stands there, and imbalances of several functions are added before they are punished,
+  so that they cancel; what the paper says of both could not be had. `ips_v2` and `dr_v2` balance
+  pCVR, features or both.
+- **EGEAN** (arXiv 2412.06852): an estimator between imputation and weighting, PVDR, and
+  embeddings of clicked and other impressions that are aligned by maximum mean discrepancy.
+  Neither its equations nor its code could be had. `dros` shrinks weights between the same two
+  ends.
+- **ESCIM** (arXiv 2510.04816): a variational autoencoder of clicked impressions gives the others
+  conversion labels, made 0 or 1 by a maximum or a ratio. Its losses could be had in words only.
+  Labels that a model of clicks gives to other impressions say nothing that the model did not
+  know; `ukd` and `nise` show in [audit.md](audit.md) what comes of such labels, soft and
+  hardened.
 """
 
 
@@ -56,7 +82,7 @@ def _values(annotation: Any) -> str:
 
 def to_markdown() -> str:
     """docs/methods.md."""
-    return HEADER + "".join(_section(method) for method in METHODS.values())
+    return HEADER + "".join(_section(method) for method in METHODS.values()) + FOOTER
 
 
 def _section(method: type[Method[Any]]) -> str:
@@ -67,7 +93,7 @@ def _section(method: type[Method[Any]]) -> str:
         "```text",
         inspect.cleandoc(method.__doc__ or ""),
         "```\n",
-        f"Heads: {', '.join(facts['heads'])}. The paper's backbone: {facts['backbone']}.\n",
+        _network(method, facts),
         f"What to expect: {facts['expect']}\n",
     ]
     lines += ["| option | default | values |", "|---|---|---|"]
@@ -84,6 +110,14 @@ def _section(method: type[Method[Any]]) -> str:
             label = "variant" if kind == "variants" else "preset"
             lines.append(f"\n- {label} `{name}`: {setting}")
     return "\n".join(lines) + "\n"
+
+
+def _network(method: type[Method[Any]], facts: dict[str, Any]) -> str:
+    heads = f"Heads: {', '.join(facts['heads'])}."
+    if issubclass(method, FittedMethod):
+        read = ", ".join(f"`{name}`" for name in method.reads_training)
+        return f"{heads} It fits itself: of `training` it reads {read}, of `network` nothing.\n"
+    return f"{heads} The paper's backbone: {facts['backbone']}.\n"
 
 
 def _plain(value: Any) -> str:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from torch import Tensor
 
-from postclick.data.prepared import PreparedLog
+from postclick.data.manifest import Manifest
+from postclick.data.prepared import InputSpec, PreparedLog
+from postclick.extras import is_installed, require
 from postclick.losses import Term, Terms, cross_entropy, ctr_loss, mean_clicked
 from postclick.methods.base import C, Labels, Method, Outputs
+from postclick.methods.explanation import Explanation
 from postclick.progress import Reporter
 
 Tensors = dict[str, Tensor]
@@ -38,6 +41,16 @@ class Fitting:
     reporter: Reporter
 
 
+def pooled_inputs(inputs: InputSpec) -> InputSpec:
+    """The same with lists pooled and vectors taken as they are, whatever a network makes of them.
+
+    >>> pooled_inputs(InputSpec((3,), (4,), 0, bag_targets=(0,), vectors=((8, 2),))).vectors
+    ((8, None),)
+    """
+    vectors = tuple((size, None) for size, _ in inputs.vectors)
+    return replace(inputs, bag_targets=(), vectors=vectors)
+
+
 class FittedMethod(Method[C]):
     """Base of methods that fit themselves. Everything else of a `Method` holds.
 
@@ -47,15 +60,31 @@ class FittedMethod(Method[C]):
 
     Class attributes:
         reads_training: which settings of `training` have a say; others are refused.
-        requires: the extra that has to be installed, None for none.
+        requires: what `fit` needs beyond the extra `train`, a module and the extra that installs
+            it; None for nothing. What is fitted predicts without it.
     """
 
     reads_training: ClassVar[tuple[str, ...]] = ("threads", "eval_batch_size", "monitor", "device")
-    requires: ClassVar[str | None] = None
+    requires: ClassVar[tuple[str, str] | None] = None
+
+    @classmethod
+    def can_fit(cls) -> bool:
+        """Whether what `fit` needs is installed."""
+        return cls.requires is None or is_installed(cls.requires[0])
+
+    @classmethod
+    def require_installed(cls) -> None:
+        """Raise `InputError` where what `fit` needs is not installed."""
+        if cls.requires is not None:
+            require(*cls.requires, f"method {cls.name}")
 
     @abstractmethod
     def fit(self, fitting: Fitting) -> None:
         """Set all weights, on the CPU; the same log and seed give the same weights."""
+
+    def explain(self, manifest: Manifest) -> Explanation | None:
+        """What it has found, in numbers that people can read; None if it has none."""
+        return None
 
     @staticmethod
     def terms(config: Any, outputs: Outputs, labels: Labels) -> Terms:

@@ -1,9 +1,10 @@
-"""The rows of a prepared log as those of a linear model: which column is what, block by block."""
+"""The rows of a prepared log as those of a linear model, block by block."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,76 +14,13 @@ from scipy.sparse import csr_matrix
 
 from postclick.data.arrays import BagArrays, RowArrays
 from postclick.data.batch import Bag
-from postclick.data.prepared import InputSpec, PreparedLog
+from postclick.data.prepared import PreparedLog
 from postclick.linear.rows import Block, Floats
-from postclick.linear.variances import Groups
+from postclick.methods.linear_columns import Columns
 from postclick.methods.networks.linear_heads import clipped
 
 # Rows of a block: few enough to be held in several copies, many enough that it pays.
 BLOCK_ROWS = 1 << 18
-
-
-@dataclass(frozen=True)
-class Columns:
-    """The columns of a linear model of a log's features.
-
-    First one for each value of each field and multi-valued feature, as rows of an embedding table,
-    then one for each value of the exposure, then numerics and elements of vectors, further
-    columns of the method's own, and the intercept last.
-
-    Attributes:
-        exposures: values of the exposure that this model reads, 0 if it reads none.
-        further: columns of the method's own.
-    """
-
-    inputs: InputSpec
-    exposures: int = 0
-    further: int = 0
-
-    @property
-    def values(self) -> int:
-        return sum(self._sizes)
-
-    @property
-    def sparse(self) -> int:
-        return self.values + self.exposures
-
-    @property
-    def numbers(self) -> slice:
-        return slice(self.sparse, self.sparse + self.inputs.numeric_width)
-
-    @property
-    def own(self) -> slice:
-        return slice(self.numbers.stop, self.numbers.stop + self.further)
-
-    @property
-    def total(self) -> int:
-        return int(self.own.stop) + 1
-
-    @property
-    def _sizes(self) -> tuple[int, ...]:
-        return (*self.inputs.field_sizes, *self.inputs.bag_sizes)
-
-    def groups(self, own_variance: float) -> Groups:
-        """One group for each field, the exposure, all numerics and each vector.
-
-        Values that training has not seen, row 0 of each field, are held at 0; the intercept is
-        free, and further columns have the given variance.
-        """
-        of = np.full(self.total, -1, np.int64)
-        own = np.zeros(self.total)
-        own[self.own] = own_variance
-        own[-1] = np.inf
-        group, first = 0, 0
-        sizes = (*self._sizes, *((self.exposures,) if self.exposures else ()))
-        for size in sizes:
-            of[first + 1 : first + size] = group
-            group, first = group + 1, first + size
-        widths = (self.inputs.numerics, *(size for size, _ in self.inputs.vectors))
-        for width in (w for w in widths if w):
-            of[first : first + width] = group
-            group, first = group + 1, first + width
-        return Groups(of, own, group)
 
 
 @dataclass(frozen=True)
@@ -228,11 +166,20 @@ def block_of(
 
 
 def _one_hot(ids: NDArray[np.integer[Any]], columns: int) -> csr_matrix:
-    """`(n, columns)`, each row with a 1 for each of its ids."""
+    """`(n, columns)`, each row with a 1 for each of its ids, which rise."""
     n, width = ids.shape
     ends = np.arange(0, n * width + 1, width, dtype=np.int32)
     flat = np.ascontiguousarray(ids, dtype=np.int32).ravel()
-    return csr_matrix((np.ones(flat.size), flat, ends), (n, columns))
+    found = csr_matrix((_ones(flat.size), flat, ends), (n, columns))
+    # Fields have their values side by side in one order, so ids rise along a row.
+    found.has_canonical_format = True
+    return found
+
+
+@lru_cache(4)
+def _ones(size: int) -> Floats:
+    """Entries of one-hot matrices, which share them: nearly all blocks are of one size."""
+    return np.ones(size)
 
 
 def _bag(bag: BagArrays, rows: slice, columns: int) -> csr_matrix:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -13,18 +11,20 @@ from torch import Tensor, nn
 from postclick.data.batch import Batch
 from postclick.data.prepared import BaseRates
 from postclick.latent import LatentName, latent
-from postclick.linear.profile import CUT
 from postclick.losses import Term, Terms, cross_entropy, ctr_loss, mean_entire
 from postclick.losses.selection import logit_given_click, marginal_logit
 from postclick.methods.click_prior import ClickPrior, ClickPriorConfig, Stages
 from postclick.methods.contract import Contract
+from postclick.methods.dependence import stated
 from postclick.methods.fitted import Fitting, Tensors
 from postclick.methods.linear import CTR, CVR
-from postclick.methods.linear_rows import Columns, clicked_rows, conversion_blocks
+from postclick.methods.linear_columns import Columns
 from postclick.methods.outputs import Labels, Outputs
 from postclick.methods.prediction import Prediction
-from postclick.methods.selection_fit import LIMITS, DependenceSearch, fit_clicks
 from postclick.ranges import READING
+
+if TYPE_CHECKING:
+    from postclick.methods.selection_fit import DependenceSearch
 
 DEPENDENCE = "dependence"
 WITHOUT_EXPOSURE = (
@@ -40,11 +40,14 @@ class SelectionConfig(ClickPriorConfig):
         dependence: s, how much of what no feature shows and moves clicks also moves conversions;
             None profiles it.
         latent: the distribution of what no feature shows; two-point and skewed ones are checks.
-        folds, ctr_variance, variance: as of `click_prior`; the folds hold out rows for s, too.
+        folds, score_variance, variance: as of `click_prior`; the folds hold out rows for s, too.
+        factors: 0, for products of values have no part in this model.
     """
 
-    unsearched = {"dependence": READING, "latent": READING}
+    search = {name: space for name, space in ClickPriorConfig.search.items() if name != "factors"}
+    unsearched = {"dependence": READING, "latent": READING, "factors": READING}
 
+    factors: Literal[0] = 0
     dependence: float | None = Field(default=None, ge=-5, le=5)
     latent: LatentName = "normal"
 
@@ -107,6 +110,8 @@ class Selection(ClickPrior):
             self.dependence = nn.Parameter(torch.zeros(1))
             # Estimate, ends of the interval, and how much likelihood s = 0 loses.
             self.register_buffer("dependence_interval", torch.zeros(4))
+        # That of a CTR score where nothing is hidden; `score_effect` has what is served.
+        self.register_buffer("plain_score_effect", torch.zeros(3))
         # ln of the share of unclicked impressions among the rows that it was fitted to.
         self.register_buffer("log_kept", torch.zeros(1))
 
@@ -167,11 +172,13 @@ class Selection(ClickPrior):
         clicks = fitting.stage("latent_clicks", lambda: self._latent_clicks(fitting, stages))
         found = fitting.stage("selection", lambda: self._selection(fitting, stages, clicks))
         of_conversions = self._of_conversions(stages)
-        self.take(CTR, self.columns(exposed=True), clicks["coefficients"].numpy())
-        self.take(CVR, of_conversions, found["coefficients"].numpy())
+        self.take(CTR, Columns.of(self.inputs, exposed=True), clicks["coefficients"])
+        self.take(CVR, of_conversions, found["coefficients"])
+        self.get_buffer("plain_score_effect").copy_(self.get_buffer("score_effect"))
         if of_conversions.further:
-            effect = self.get_buffer("ctr_effect")
+            effect = self.get_buffer("score_effect")
             effect[0] = found["coefficients"][of_conversions.own.start]
+            effect[1] = 0.0  # its error is not known
             effect[2] = clicks["centre"][0]
         self.get_buffer("log_kept").fill_(self.ctr_shift)
         if self.config.dependence is None:
@@ -191,21 +198,21 @@ class Selection(ClickPrior):
         """What the log says of the dependence."""
         if self.config.dependence is not None:
             return f"dependence s = {self.config.dependence:g}, as set"
-        best, low, high, at_zero = self.get_buffer("dependence_interval").tolist()
-        least = f"{low:.2f}" if isfinite(low) else f"below {LIMITS[0]:g}"
-        most = f"{high:.2f}" if isfinite(high) else f"above {LIMITS[1]:g}"
-        rejected = "s = 0 rejected" if at_zero > CUT else "s = 0 not rejected"
-        found = f"dependence s = {best:.2f} ({least} to {most}), {rejected}"
-        if isfinite(low) and isfinite(high):
-            return found
-        return f"{found}; the log does not bound it, see 'postclick sensitivity'"
+        return stated(*self.get_buffer("dependence_interval").tolist())
+
+    @property
+    def explained_effect(self) -> Tensor:
+        """Of the regressions in which nothing is hidden, of which `explain` tells."""
+        return self.get_buffer("plain_score_effect")
 
     def _of_conversions(self, stages: Stages) -> Columns:
-        return self.columns(exposed=False, further=0 if stages.covariate is None else 1)
+        return Columns.of(self.inputs, exposed=False, further=0 if stages.score is None else 1)
 
     def _latent_clicks(self, fitting: Fitting, stages: Stages) -> Tensors:
         """Clicks beside the latent cause, which features and the exposure do not show."""
-        columns = self.columns(exposed=True)
+        from postclick.methods.selection_fit import fit_clicks
+
+        columns = Columns.of(self.inputs, exposed=True)
         fitting.reporter.line(f"clicks beside a latent cause: {self.config.folds} folds")
         found = fit_clicks(
             fitting.log,
@@ -218,13 +225,11 @@ class Selection(ClickPrior):
             seed=fitting.seed,
             threads=fitting.threads,
         )
-        rows, _ = clicked_rows(fitting.log)
-        weight = None if rows.weight is None else rows.weight.numpy()
         return {
             "coefficients": torch.from_numpy(found.coefficients),
             "held_out": torch.from_numpy(found.held_out),
             "score": torch.from_numpy(found.score),
-            "centre": torch.tensor([np.average(found.score, weights=weight)]),
+            "centre": torch.tensor([found.centre]),
         }
 
     def _selection(self, fitting: Fitting, stages: Stages, clicks: Tensors) -> Tensors:
@@ -241,13 +246,16 @@ class Selection(ClickPrior):
 
     def search(self, fitting: Fitting, stages: Stages, clicks: Tensors) -> DependenceSearch:
         """Conversions of clicked training rows, with priors from the stages."""
+        from postclick.methods.linear_rows import clicked_rows, conversion_blocks
+        from postclick.methods.selection_fit import DependenceSearch
+
         config, columns = self.config, self._of_conversions(stages)
         rows, number = clicked_rows(fitting.log)
         score = (clicks["score"] - clicks["centre"]).numpy()[:, None]
         return DependenceSearch(
             conversion_blocks(rows, columns, score[:, : columns.further], number % config.folds),
             clicks["held_out"].numpy(),
-            columns.groups(config.ctr_variance),
+            columns.groups(config.score_variance),
             stages.conversions["variances"].numpy(),
             stages.conversions["coefficients"].numpy(),
             latent(config.latent),

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from postclick.data.prepared import PreparedLog
 from postclick.latent import Latent
-from postclick.linear.posterior import Prior
+from postclick.linear.groups import Groups, Prior
 from postclick.linear.profile import Profile, profile
 from postclick.linear.rows import Block, Floats
 from postclick.linear.selection import (
@@ -28,13 +28,13 @@ from postclick.linear.selection import (
     selection_units,
     without,
 )
-from postclick.linear.variances import Groups
-from postclick.methods.linear_rows import Columns, click_blocks, clicked_rows, rows_where
+from postclick.methods.dependence import LIMITS
+from postclick.methods.linear_columns import Columns
+from postclick.methods.linear_rows import click_blocks, clicked_rows, rows_where
 from postclick.progress import Reporter
 
 # Unclicked rows beyond so many tell next to nothing more beside the clicked ones.
 UNCLICKED_ROWS = 1_000_000
-LIMITS = (-3.0, 4.0)
 STEP = 0.5
 # Of a sum of losses in held-out folds, whose differences of tenths matter.
 TOLERANCE = 1e-3
@@ -60,11 +60,13 @@ class Clicks(NamedTuple):
         coefficients: of the click's predictor, `(p,)`, on all rows.
         held_out: the predictor of the clicked rows, each from the other folds, `(clicks,)`.
         score: the same without the exposure.
+        centre: its mean.
     """
 
     coefficients: Floats
     held_out: Floats
     score: Floats
+    centre: float
 
 
 def fit_clicks(
@@ -105,7 +107,9 @@ def fit_clicks(
         np.concatenate([_own_fold(block, found) for block in rows.selected])
         for found in (by_fold, unexposed)
     )
-    return Clicks(whole, held_out, score)
+    weights = [np.ones(len(b)) if b.weight is None else b.weight for b in rows.selected]
+    centre = float(np.average(score, weights=np.concatenate(weights)))
+    return Clicks(whole, held_out, score, centre)
 
 
 def _selection_rows(

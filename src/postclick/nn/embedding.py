@@ -56,6 +56,7 @@ class FeatureEmbedding(nn.Module):
                 table[torch.tensor([0, *sizes[:-1]], dtype=torch.long).cumsum(0)] = 0.0
         self.table = nn.Parameter(table)
         self.fields = len(field_sizes)
+        self.columns = len(sizes)  # of x, the first columns * dim are embeddings
         self.project: nn.Module = nn.Identity()
         numeric_width = numerics
         if config.numeric == "project" and numerics:

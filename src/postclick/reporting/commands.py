@@ -5,8 +5,9 @@ import shlex
 from typing import Any
 
 from postclick.experiments.comparison.plan import FIXED_BACKBONE, FIXED_LENGTH
+from postclick.methods import Method, find_method
 from postclick.reporting.folder import ComparisonFolder
-from postclick.runs.settings import SECTIONS, RunSettings
+from postclick.runs.settings import SECTIONS, RunSettings, has_say, read_by
 
 Changes = dict[str, Any]
 
@@ -14,11 +15,15 @@ Changes = dict[str, Any]
 def compare_again(comparison: ComparisonFolder) -> str:
     """Repeat the comparison: a command, or Python where arms have settings of their own."""
     settings, data = comparison.settings, data_folder(comparison)
-    backbones = {entry["network"]["backbone"] for entry in settings.values()}
+    backbones = {
+        entry["network"]["backbone"]
+        for entry in settings.values()
+        if _reads(entry, "network.backbone")
+    }
     # Different ones are settings of the arms' own.
     backbone = backbones.pop() if len(backbones) == 1 else FIXED_BACKBONE
     changes = {arm: _changes(entry, backbone) for arm, entry in settings.items()}
-    shared = _shared(list(changes.values()))
+    shared = _shared(settings, changes)
     own = {
         arm: {key: value for key, value in found.items() if key not in shared}
         for arm, found in changes.items()
@@ -79,23 +84,40 @@ def data_folder(comparison: ComparisonFolder) -> str:
 def _changes(entry: dict[str, Any], backbone: str) -> Changes:
     """`section.key` -> value for what differs from a comparison without overrides."""
     # A file's names, as a settings file has them: nothing is imported for their sake.
-    named = {"method": entry["method"], "network": {"backbone": backbone}}
-    usual = ("training.threads=1", *FIXED_LENGTH)
+    named: Changes = {"method": entry["method"]}
+    if _reads(entry, "network.backbone"):
+        named["network"] = {"backbone": backbone}
+    usual = read_by(_method(entry), ("training.threads=1", *FIXED_LENGTH))
     plain = RunSettings.make(config=named, overrides=usual).model_dump(mode="json")
     return {
         f"{section}.{key}": value
         for section in SECTIONS
         for key, value in entry[section].items()
         if key not in plain[section] or plain[section][key] != value
+        if _reads(entry, f"{section}.{key}")
     }
 
 
-def _shared(changes: list[Changes]) -> Changes:
-    """What is changed alike in all of them."""
-    first, *others = changes
+def _shared(settings: dict[str, Changes], changes: dict[str, Changes]) -> Changes:
+    """What is changed alike in all arms that read it, and set for all of them."""
+    every = {key: value for found in changes.values() for key, value in found.items()}
     absent = object()
     return {
         key: value
-        for key, value in first.items()
-        if all(found.get(key, absent) == value for found in others)
+        for key, value in every.items()
+        if all(
+            changes[arm].get(key, absent) == value
+            for arm, entry in settings.items()
+            if _reads(entry, key)
+        )
     }
+
+
+def _reads(entry: Changes, name: str) -> bool:
+    """Whether the setting `section.key` has a say in an arm."""
+    section, _, key = name.partition(".")
+    return has_say(_method(entry), section, key)
+
+
+def _method(entry: Changes) -> type[Method[Any]]:
+    return find_method(entry["method"])[0]

@@ -22,9 +22,10 @@ from postclick.experiments.comparison.summary import (
     RowTest,
     Summary,
 )
+from postclick.methods.explanation import Explanation
 from postclick.metrics.catalogue import figure_named
 from postclick.runs.calibration_study import read_study
-from postclick.runs.folder import CONFIG, METRICS, RUN_INFO
+from postclick.runs.folder import CONFIG, EXPLANATION, METRICS, RUN_INFO
 from postclick.runs.history import HISTORY, History
 from postclick.system.files import read_json
 
@@ -53,6 +54,12 @@ class RunFiles:
     def info(self) -> dict[str, Any]:
         found: dict[str, Any] = read_json(self.folder / RUN_INFO)
         return found
+
+    @property
+    def explanation(self) -> Explanation | None:
+        """What the method says of itself; None if it has nothing to say."""
+        path = self.folder / EXPLANATION
+        return Explanation.from_dict(read_json(path)) if path.exists() else None
 
     def propensity(self, split: str) -> dict[str, float]:
         """Held-out means that are 1 for right propensities; empty for methods without."""

@@ -7,6 +7,7 @@ from postclick.reporting.calibration import (
     calibration_plots,
     calibration_table,
 )
+from postclick.reporting.explanation_table import explanation_table
 from postclick.reporting.figure import Plot
 from postclick.reporting.folder import ComparisonFolder, Part
 from postclick.reporting.interval_table import interval_table
@@ -40,6 +41,7 @@ class Group:
     title: str
     plots: list[Plot]
     table: Table | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,12 +85,21 @@ def calibration_of(comparison: ComparisonFolder) -> list[Calibration]:
     ]
 
 
+def _method(comparison: ComparisonFolder, part: Part, name: str) -> Group:
+    """The figures of a method, and what it says of itself."""
+    said = part.runs[name].explanation
+    plots = method_plots(comparison, part, name)
+    if said is None:
+        return Group(name, plots)
+    return Group(name, plots, explanation_table(name, said), said.sentence)
+
+
 def figures_of(comparison: ComparisonFolder, part: Part) -> Figures:
     groups = [
         Group("Ranking and calibration on recorded labels", curve_plots(comparison, part)),
         Group("Against known truth", truth_plots(comparison, part), gain_table(part)),
         Group("Validation by epoch", validation_plots(part)),
     ]
-    methods = [Group(m, method_plots(comparison, part, m)) for m in part.curves]
+    methods = [_method(comparison, part, name) for name in part.curves]
     shown = [group for group in groups if group.plots]
     return Figures(part, shown, methods, propensity_table(comparison, part))

@@ -24,6 +24,7 @@ CONFIG, RUN_INFO = "config.yaml", "run.json"
 MODEL, CHECKPOINT = "model.safetensors", "checkpoint.safetensors"
 # Stages that are done of a method that fits itself.
 STAGES = "stages"
+EXPLANATION = "explanation.json"
 METRICS, PREDICTIONS = "metrics.json", "predictions"
 LOG_METRICS = "log_metrics.json"
 PACKAGES = ("postclick", "torch", "numpy", "polars", "pyarrow", "safetensors")

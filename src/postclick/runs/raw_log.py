@@ -30,6 +30,7 @@ from postclick.data.lookup.raw_rows import RawRows
 from postclick.data.lookup.row_arrays import arrays_of
 from postclick.data.prepared import InputSpec, PreparedLog
 from postclick.data.read.canonical import Canonicalizer, Issues
+from postclick.data.read.heeded import decimal_of
 from postclick.data.read.opening import LogLike
 from postclick.data.read.read_ahead import read_ahead
 from postclick.data.read.reader import in_pieces
@@ -93,7 +94,7 @@ class RawLog:
         require_policy(on_bad_rows)
         refuse_prepared(log)
         self.source = open_as_trained(manifest.log_schema, log, read)
-        self._schema = written_with(manifest.log_schema, self.source.decimal)
+        self._schema = written_with(manifest.log_schema, decimal_of(read, self.source))
         self._policy = on_bad_rows
         self._encoder = encoder_of(folder, manifest, self._schema)
         self._inputs: InputSpec = PreparedLog(folder).inputs

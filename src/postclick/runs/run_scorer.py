@@ -99,6 +99,18 @@ class RunScorer:
         other.encoder = encoder_of(self.run.folder, self.run.manifest, schema)
         return other
 
+    def predicting_at(self, exposure_at: str | int) -> Self:
+        """This scorer with pCTR at a value of the exposure, or at "average".
+
+        Raises:
+            InputError: the run was trained without an exposure, or with no such value of it.
+        """
+        id_at(PreparedLog(self.run.folder), exposure_at)
+        other = copy(self)
+        other._exposure_at = exposure_at
+        other.__dict__.pop("method", None)  # where another value may have been set
+        return other
+
     @property
     def name(self) -> str:
         """What tables call it: the name of its folder."""

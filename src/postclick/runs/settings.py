@@ -20,6 +20,7 @@ from postclick.data.schema import first_message
 from postclick.errors import InputError
 from postclick.methods import REGISTRY, find_method
 from postclick.methods.base import Method, MethodConfig
+from postclick.methods.fitted import FittedMethod
 from postclick.nn.backbones import TaskBackbone
 from postclick.nn.config import NetworkConfig
 from postclick.registry import asked_for
@@ -112,6 +113,7 @@ class RunSettings(BaseModel):
         for override in sorted(overrides, key=lambda text: not _BACKBONE.match(text)):
             backbone = data["network"].get("backbone", known.backbone)
             section, key, value = _override(override, known.Config, backbone)
+            require_say(known, section, key, override)
             if (section, key) == ("network", "backbone") and isinstance(value, str):
                 value = asked_for(value)
             data[section][key] = value
@@ -132,6 +134,42 @@ class RunSettings(BaseModel):
         data["options"] = self.method_config.model_dump(mode="json")
         data["network"] = self.network.completed(self.backbone).model_dump(mode="json")
         return yaml.safe_dump(data, sort_keys=False)
+
+
+def has_say(method: type[Method[Any]], section: str, key: str) -> bool:
+    """Whether a setting changes anything about a run of a method.
+
+    >>> from postclick.methods import ClickPrior, Esmm
+    >>> has_say(Esmm, "training", "lr"), has_say(ClickPrior, "training", "lr")
+    (True, False)
+    """
+    if section == "options" or not issubclass(method, FittedMethod):
+        return True
+    return section == "training" and key in method.reads_training
+
+
+def read_by(method: type[Method[Any]], overrides: Sequence[str]) -> list[str]:
+    """Those of `key=value` settings for several methods that have a say in one of them.
+
+    >>> from postclick.methods import ClickPrior
+    >>> read_by(ClickPrior, ["training.threads=1", "lr=0.01"])
+    ['training.threads=1']
+    """
+    return [
+        text
+        for text in overrides
+        if has_say(method, *_override(text, method.Config, method.backbone)[:2])
+    ]
+
+
+def require_say(method: type[Method[Any]], section: str, key: str, given: str) -> None:
+    """Raise `InputError` if a setting would be without effect."""
+    if not has_say(method, section, key) and issubclass(method, FittedMethod):
+        own = ", ".join((*method.Config.model_fields, *method.reads_training))
+        raise InputError(
+            f"--set {given!r}: {method.name} fits itself and does not read {section}.{key}: leave "
+            f"it out; it reads {own}"
+        )
 
 
 def value_of(settings: RunSettings, name: str) -> Any:

@@ -15,6 +15,7 @@ def open_scorer(
     path: str | Path,
     *,
     calibrated: bool = True,
+    exposure_at: str | int | None = None,
     threads: int | None = None,
     device: str | None = None,
 ) -> Scorer:
@@ -26,11 +27,14 @@ def open_scorer(
         path: the folder.
         calibrated: apply the calibrator of a run, if it has one; what a bundle applies was settled
             by its export.
+        exposure_at: where the run was trained with an exposure, the value at which pCTR is
+            predicted, or "average"; by default what its schema says. That of a bundle was settled
+            by its export, and can only be confirmed.
         threads: of a bundle, as in `Bundle.open`.
         device: of a run, as in `RunScorer`.
 
     Raises:
-        InputError: the folder is neither, or it is damaged.
+        InputError: the folder is neither, or it is damaged, or pCTR cannot be predicted there.
 
     >>> open_scorer("nowhere")
     Traceback (most recent call last):
@@ -40,11 +44,12 @@ def open_scorer(
     """
     folder = Path(path)
     if (folder / BUNDLE).is_file():
-        return Bundle.open(folder, threads)
+        bundle = Bundle.open(folder, threads)
+        return bundle if exposure_at is None else bundle.predicting_at(exposure_at)
     if (folder / RUN_INFO).is_file():
         from postclick.runs.run_scorer import RunScorer
 
-        return RunScorer(folder, calibrated=calibrated, device=device)
+        return RunScorer(folder, calibrated=calibrated, exposure_at=exposure_at, device=device)
     partial = Path(f"{folder.resolve()}.partial")
     hint = " (unfinished: run 'postclick train' again to resume)" if partial.is_dir() else ""
     raise InputError(

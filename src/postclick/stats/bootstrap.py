@@ -14,7 +14,7 @@ from postclick.metrics.gauc import as_groups
 from postclick.metrics.inputs import in_range
 from postclick.metrics.metric import Metric
 from postclick.metrics.rows import Rows
-from postclick.stats.interval import Interval, over_seeds, tail
+from postclick.stats.interval import Interval, over_seeds, percentile_interval, tail
 from postclick.stats.resampling import Units, resampled
 
 Floats = NDArray[np.float64]
@@ -126,7 +126,7 @@ def bootstrap_differences(
     >>> round(nll.difference.value, 3), round(pcoc.difference.value, 3)
     (-0.38, 0.0)
     """
-    below = _enough(resamples, level)
+    _check(resamples, level)
     y = in_range("label", label, 0.0, 1.0)
     first, second = over_seeds("a", a, y.size), over_seeds("b", b, y.size)
     entries = [metric_named(one) if isinstance(one, str) else one for one in metrics]
@@ -146,10 +146,10 @@ def bootstrap_differences(
         found.append(
             BootstrapDifference(
                 metric=entry.name,
-                a=_interval(of_a, below),
-                b=_interval(of_b, below),
-                difference=_interval(of_a - of_b, below),
-                gain=_interval(gain, below),
+                a=_interval(of_a, level),
+                b=_interval(of_b, level),
+                difference=_interval(of_a - of_b, level),
+                gain=_interval(gain, level),
                 rows=y.size,
                 resamples=resamples,
                 dropped=resamples + 1 - len(defined),
@@ -183,7 +183,7 @@ def bootstrap_intervals(
     >>> round(nll.value, 3), pcoc.value, 0.85 < pcoc.low < 1 < pcoc.high < 1.2
     (0.693, 1.0, True)
     """
-    below = _enough(resamples, level)
+    _check(resamples, level)
     y = in_range("label", label, 0.0, 1.0)
     vectors = over_seeds("scores", scores, y.size)
     entries = [metric_named(one) if isinstance(one, str) else one for one in metrics]
@@ -192,19 +192,17 @@ def bootstrap_intervals(
     for values in resampled(entries, rows, units, resamples, seed):
         defined = np.asarray(np.isfinite(values).all(axis=1))
         enough = bool(defined[0]) and np.count_nonzero(defined) > 2
-        intervals.append(_interval(values[defined].mean(axis=1), below) if enough else None)
+        intervals.append(_interval(values[defined].mean(axis=1), level) if enough else None)
     return intervals
 
 
-def _enough(resamples: int, level: float) -> float:
-    """The probability on either side of the interval."""
+def _check(resamples: int, level: float) -> None:
     below = tail(level)
     if resamples < ceil(round(1.0 / below, 6)):
         raise InputError(
             f"{resamples} resamples are too few for an interval of level {level}; "
             f"give {ceil(round(1.0 / below, 6))} or more, such as 1000"
         )
-    return below
 
 
 def _rows(
@@ -228,8 +226,6 @@ def _rows(
     return [Rows(y, score, of_row, weight=w) for score in scores], units
 
 
-def _interval(values: Floats, below: float) -> Interval:
+def _interval(values: Floats, level: float) -> Interval:
     """From the statistic on the rows themselves (the first value) and on their resamples."""
-    drawn = values[1:]
-    low, high = np.quantile(drawn, [below, 1.0 - below])
-    return Interval(float(values[0]), float(drawn.std(ddof=1)), float(low), float(high))
+    return percentile_interval(values[0], values[1:], level)

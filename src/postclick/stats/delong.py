@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import erfc, sqrt
 
 from numpy.typing import ArrayLike
 
 from postclick.stats.interval import Interval, normal_quantile
 from postclick.stats.structural_components import Classes
+from postclick.stats.tails import normal_p
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def auc_difference(
     value, error = found.value, found.standard_error
     low, high = max(-1.0, value - z * error), min(1.0, value + z * error)
     if error > 0.0:
-        return AucDifference(value, error, low, high, erfc(abs(value) / error / sqrt(2.0)))
+        return AucDifference(value, error, low, high, normal_p(value / error))
     if value == 0.0:
         return AucDifference(value, error, low, high, 1.0)
     reason = "every row has the same share in the difference: no noise to test it against"

@@ -50,6 +50,19 @@ def normal_quantile(level: float) -> float:
     return -NormalDist().inv_cdf(tail(level))
 
 
+def percentile_interval(value: float, drawn: NDArray[np.float64], level: float) -> Interval:
+    """An estimate with the spread and the percentiles of its resamples, `(resamples,)`, all finite.
+
+    Raises `InputError` unless `0 < level < 1`.
+
+    >>> percentile_interval(2.0, np.array([1.0, 2.0, 3.0]), 0.5)
+    Interval(value=2.0, standard_error=1.0, low=1.5, high=2.5)
+    """
+    below = tail(level)
+    low, high = np.quantile(drawn, [below, 1.0 - below])
+    return Interval(float(value), float(drawn.std(ddof=1)), float(low), float(high))
+
+
 def over_seeds(name: str, scores: ArrayLike | Sequence[ArrayLike], rows: int) -> list[NDArray[Any]]:
     """One vector `(rows,)`, or one for each seed, as a list of finite vectors.
 

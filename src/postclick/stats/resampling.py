@@ -1,6 +1,6 @@
 """Values of metrics when rows, or whole groups of rows, are drawn again with replacement."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import exp, factorial
 from typing import Any
 
@@ -76,26 +76,33 @@ def resampled_totals(table: Floats, resamples: int, seed: int) -> Floats:
     >>> resampled_totals(np.array([[1.0], [2.0]]), 2, seed=0).shape
     (3, 1)
     """
+    pieces = (table[piece] for piece in _slices(len(table), _step(resamples)))
+    totals = _drawn_totals(pieces, resamples, seed)
+    return np.zeros((1 + resamples, table.shape[1])) if totals is None else totals
+
+
+def _drawn_totals(pieces: Iterable[Floats], resamples: int, seed: int) -> Floats | None:
+    """As `resampled_totals`, of a table in pieces of some units each; None where there is none."""
     rng = np.random.default_rng(seed)
-    totals = np.zeros((1 + resamples, table.shape[1]))
-    for piece in _slices(len(table), max(1, _CHUNK // max(resamples, 1))):
-        weights = np.ones((1 + resamples, piece.stop - piece.start))
+    totals: Floats | None = None
+    for piece in pieces:
+        weights = np.ones((1 + resamples, len(piece)))
         _draw(rng, weights[1:])
         with np.errstate(invalid="ignore"):  # infinite sums times 0 are no number, and stay so
-            totals += weights @ table[piece]
+            sums = weights @ piece
+            totals = sums if totals is None else totals + sums
     return totals
+
+
+def _step(resamples: int) -> int:
+    """How many units have their weights drawn at once."""
+    return max(1, _CHUNK // max(resamples, 1))
 
 
 def _ratio_values(
     metrics: Sequence[RatioMetric], rows: Sequence[Rows], units: Units, resamples: int, seed: int
 ) -> list[Floats]:
-    rng = np.random.default_rng(seed)
-    totals: Floats | None = None
-    for summands in _pieces(metrics, rows, units, max(1, _CHUNK // resamples)):
-        weights = np.ones((1 + resamples, len(summands)))
-        _draw(rng, weights[1:])
-        sums = weights @ summands
-        totals = sums if totals is None else totals + sums
+    totals = _drawn_totals(_pieces(metrics, rows, units, _step(resamples)), resamples, seed)
     if totals is None:
         return [np.full((1 + resamples, len(rows)), np.nan) for _ in metrics]
     size, positives = totals[:, :1], totals[:, 1:2]

@@ -73,7 +73,7 @@ def significance(
     (7.79, 0.0006, 0.125)
     """
     entry = figure_named(metric) if isinstance(metric, str) else metric
-    below = tail(level)
+    tail(level)  # refuses a level that is none, also where there is nothing to test
     losses = losses_by_seed(values, entry)
     if against is not None and against not in losses:
         raise InputError(
@@ -96,7 +96,7 @@ def significance(
     )
     found = []
     for k, name in enumerate(others):
-        low, high, effect_size = _effect(paired[k], below)
+        low, high, effect_size = _effect(paired[k], level)
         found.append(
             Significance(
                 metric=entry.name,
@@ -123,11 +123,11 @@ def _mean(loss: NDArray[np.float64]) -> float:
     return float(loss.mean()) if loss.size else 0.0
 
 
-def _effect(test: PairedResult, below: float) -> tuple[float | None, float | None, float | None]:
+def _effect(test: PairedResult, level: float) -> tuple[float | None, float | None, float | None]:
     """The ends of the t interval, and d_z."""
     if test.mean_difference is None or not test.sd:
         return None, None, None
-    half = t_quantile(1.0 - below, test.n - 1) * test.sd / sqrt(test.n)
+    half = t_quantile(level, test.n - 1) * test.sd / sqrt(test.n)
     mean = test.mean_difference
     return mean - half, mean + half, mean / test.sd
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from postclick.methods.base import Method
+from postclick.methods.fitted import FittedMethod
 from postclick.nn.backbones import BACKBONES
 from postclick.testing import loss_properties as loss
 from postclick.testing import network_properties as network
@@ -99,11 +100,14 @@ def check_method(
 
     Raises:
         AssertionError: a property does not hold, or has compared nothing.
+        TypeError: it fits itself; `check_fitted_method` is for those.
         ValueError: neither a reference nor a reason for none is given.
 
     >>> from postclick.methods import Esmm
     >>> found = check_method(Esmm, waive_reference="an example")  # doctest: +SKIP
     """
+    if issubclass(method, FittedMethod):
+        raise TypeError(f"{method.name} fits itself: check it with check_fitted_method")
     if (reference is None) == (not waive_reference):
         raise ValueError(
             f"{method.name}: give reference=, a numpy implementation of its loss, or say in "

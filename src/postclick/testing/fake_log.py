@@ -23,12 +23,17 @@ SCHEMA = {
 }
 
 
-def fake_log(folder: str | Path, rows: int = 4_000, seed: int = 0) -> PreparedLog:
+def fake_log(
+    folder: str | Path, rows: int = 4_000, seed: int = 0, exposure: str | None = None
+) -> PreparedLog:
     """Prepare a log in `folder`, which must not exist: ids, a number, a list, hashed ids, a group,
     and a vector that is missing here and there.
 
     Clicks and conversions follow the item and the price, with many of both, so that a short run
     learns something.
+
+    Args:
+        exposure: the name of a column with slots 1 to 3, which move clicks alone; None for none.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as place:
@@ -44,6 +49,13 @@ def fake_log(folder: str | Path, rows: int = 4_000, seed: int = 0) -> PreparedLo
     history = [rng.integers(0, 20, n).tolist() for n in rng.integers(0, 5, rows)]
     device = rng.integers(0, 2**40, rows)
     embedding = rng.normal(size=(rows, 4)).tolist()
+    schema: dict[str, object] = {**SCHEMA}
+    slot = np.zeros(rows, np.int64)
+    if exposure is not None:
+        slot = rng.integers(1, 4, rows)
+        click = rng.random(rows) < 1 / (1 + np.exp(slot - 1 - 0.1 * item + 0.2 * price))
+        conversion = click & (rng.random(rows) < 1 / (1 + np.exp(1 - 0.05 * item)))
+        schema["exposure"] = exposure
     frame = pl.DataFrame(
         {
             "user": user,
@@ -56,4 +68,6 @@ def fake_log(folder: str | Path, rows: int = 4_000, seed: int = 0) -> PreparedLo
             "conversion": conversion.astype(np.int8),
         }
     )
-    return prepare(LogSplits(LogSchema.parse(SCHEMA), FrameSource(frame)), Path(folder))
+    if exposure is not None:
+        frame = frame.with_columns(pl.Series(exposure, slot))
+    return prepare(LogSplits(LogSchema.parse(schema), FrameSource(frame)), Path(folder))

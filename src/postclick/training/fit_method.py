@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from postclick.data.prepared import PreparedLog
-from postclick.errors import RunFailedError
+from postclick.errors import InputError, RunFailedError
 from postclick.judging.judge import judge
 from postclick.losses import weighted_sum
 from postclick.methods.base import Labels
@@ -49,9 +50,8 @@ def fit_method(
     def stage(name: str, compute: Callable[[], Tensors]) -> Tensors:
         path = stages / f"{name}.safetensors"
         if path.exists():
-            check_tensors(path)
             reporter.line(f"stage {name} is there from before")
-            return load_file(path)
+            return _read_stage(path)
         found = compute()
         write_tensors(path, found)
         return found
@@ -78,6 +78,16 @@ def fit_method(
             "best": True,
         }
     )
+
+
+def _read_stage(path: Path) -> Tensors:
+    try:
+        check_tensors(path)
+        return load_file(path)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise InputError(
+            f"{path} is damaged ({error}): remove {path.parents[1]} to train from the start"
+        ) from None
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ import torch
 
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError, RunFailedError
+from postclick.methods import find_method
 from postclick.methods.base import Method
 from postclick.methods.fitted import FittedMethod
 from postclick.optim.compiled_adam import load_machine_code
@@ -17,6 +18,7 @@ from postclick.progress import Reporter, Silent
 from postclick.runs.build import build_method
 from postclick.runs.folder import (
     CHECKPOINT,
+    EXPLANATION,
     MODEL,
     RUN_INFO,
     has_progress,
@@ -30,7 +32,7 @@ from postclick.runs.run import Run
 from postclick.runs.settings import RunSettings
 from postclick.runs.tensor_file import write_tensors
 from postclick.spelling import option
-from postclick.system.files import locked
+from postclick.system.files import locked, write_json
 from postclick.system.process import training_process
 from postclick.tracking.destination import Track, trackers_of
 from postclick.tracking.tracker import Watch
@@ -79,6 +81,9 @@ def train(
         )
     if log.split("train").conversions == 0:
         raise InputError(f"{log.folder}: no conversion in the training split, nothing to learn")
+    known, _ = find_method(settings.method)
+    if issubclass(known, FittedMethod):
+        known.require_installed()
     with _claimed(out), training_process(settings.training.threads):
         # First whatever can refuse the settings: no folder is left behind by a mistake.
         device = _device(settings.training.device)
@@ -102,6 +107,8 @@ def train(
                 fit_method(net, log, settings, partial, reporter, note)
             else:
                 _descend(net, log, settings, partial, history, watch, note, reporter)
+        if isinstance(net, FittedMethod) and (found := net.explain(log.manifest)) is not None:
+            write_json(partial / EXPLANATION, found.as_dict())
         write_tensors(partial / MODEL, net.state_dict())
         partial.rename(out)
         # Last: a kill before it costs disk space, a kill after an earlier removal all epochs.

@@ -137,3 +137,30 @@ def test_decimals_of_several_files(place: Path) -> None:
         (many / name).write_bytes((place / name).read_bytes())
     with pytest.raises(InputError, match=says):
         check_log(schema, open_log(many))
+
+
+@pytest.mark.parametrize("given", ["separator=;", "header=a,b", "encoding=latin-1"])
+def test_settings_by_which_nothing_is_read_are_refused(place: Path, given: str) -> None:
+    log, schema = place / "log.parquet", ["--schema", place / "schema.yaml"]
+    rows().write_parquet(log)
+    rows().write_ndjson(place / "log.jsonl")
+    key = given.partition("=")[0]
+    calls: list[list[str | Path]] = [
+        ["check", *schema, log],
+        ["check", "--propose", log],
+        ["prepare", *schema, "--train", log, "--out", place / "data"],
+        ["prepare", *schema, "--train", log, "--test", log, "--out", place / "more"],
+    ]
+    if key != "encoding":
+        calls.append(["check", *schema, place / "log.jsonl"])
+    for call in calls:
+        done = run(*call, "--read", given)
+        assert done.code == 2 and len(done.err.splitlines()) == 1, call
+        assert f"--read '{given}': {place}/log." in done.err
+        assert f" is no text with a{'n' if key == 'encoding' else ''} {key} of its own" in done.err
+        assert run(*call).code == 0
+    # What text in other columns is read by, and what only one of two logs is read by, stays.
+    assert run(*calls[0], "--read", "decimal=,", "--read", "missing=NA").code == 0
+    rows().write_csv(place / "log.csv", separator=";")
+    both = ["check", *schema, log, "--test", place / "log.csv", "--read", "separator=;"]
+    assert run(*both).code == 0

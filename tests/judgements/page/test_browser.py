@@ -1,17 +1,15 @@
 """The page in a real browser, wide and narrow: nothing is cut, nothing overlaps, nothing runs."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from helpers.browser import SIZES, page_of, sideways
 from postclick.judging.predicted.result import JudgedLog
 
 pytestmark = pytest.mark.slow
-CHROMIUM = "/usr/bin/chromium"
-SIZES = [(1280, 900), (390, 844)]
 # What is drawn outside the window or its card; what lies within a box that scrolls is let be.
 OUTSIDE = """() => {
   const found = [], near = (a, b) => a > b + 1;
@@ -46,43 +44,14 @@ CUT = """() => [...document.querySelectorAll("main *")].filter((one) => {
   return ["hidden", "clip"].includes(style.overflowX) && one.tagName !== "svg"
     && one.scrollWidth > one.clientWidth + 1;
 }).map((one) => one.tagName + " " + one.className)"""
-SIDEWAYS = "Math.max(document.documentElement.scrollWidth, document.body.scrollWidth) - innerWidth"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Headless Chromium."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if shutil.which(CHROMIUM) is None:
-        pytest.skip(f"no browser at {CHROMIUM}: apt-get install chromium")
-    with api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.fixture(params=SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def page(request: pytest.FixtureRequest, browser: Any) -> Iterator[Any]:
     """An empty page; what it says on the console or asks of a network is an error."""
-    width, height = request.param
-    context = browser.new_context(
-        viewport={"width": width, "height": height},
-        is_mobile=width < 500,
-        has_touch=width < 500,
-        offline=True,
-    )
-    found, errors = context.new_page(), []
-    found.on("console", lambda m: errors.append(m.text))
-    found.on("pageerror", lambda error: errors.append(str(error)))
-    found.on("dialog", lambda d: (errors.append(d.message), d.dismiss()))
-    found.on("requestfailed", lambda r: errors.append(r.url))
-    found.on("request", lambda r: errors.append(r.url) if not r.url.startswith(OWN) else None)
-    yield found
-    context.close()
-    assert errors == []
-
-
-OWN = ("file:", "data:")
+    with page_of(browser, request.param) as found:
+        yield found.page
+    assert found.errors == [] and found.foreign == []
 
 
 @pytest.mark.parametrize("name", ["everything", "twelve", "plain", "fruitless"])
@@ -94,7 +63,7 @@ def test_nothing_is_cut_and_nothing_overlaps(
     for opened in (False, True):
         if opened:
             page.evaluate("document.querySelectorAll('details').forEach((d) => d.open = true)")
-        assert page.evaluate(SIDEWAYS) <= 0
+        assert sideways(page) <= 0
         assert page.evaluate(OUTSIDE) == []
         assert page.evaluate(OVERLAPPING) == []
         assert page.evaluate(CUT) == []

@@ -9,7 +9,8 @@ import pytest
 
 from postclick.errors import InputError
 from postclick.judging.entire import BalanceSums, feature_sums
-from postclick.judging.entire.feature_sums import OTHERS, LevelSums
+from postclick.judging.entire.feature_sums import LevelSums
+from postclick.judging.value_names import OTHERS
 
 ROWS = 6_000
 

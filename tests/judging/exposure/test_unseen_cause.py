@@ -211,8 +211,8 @@ def test_summary_is_json_and_has_everything() -> None:
     ("conversion", "exposure", "reason"),
     [
         ([], [], "clicked rows have 0 values of exposure"),
-        ([1] * 30, [1, 2] * 15, "there are 30 conversions and 0 clicks without one"),
-        ([0] * 29 + [1], [1, 2] * 15, "there are 1 conversions"),
+        ([1] * 30, [1, 2] * 15, "clicked rows have 30 conversions and 0 clicks without one"),
+        ([0] * 29 + [1], [1, 2] * 15, "clicked rows have 1 conversion and 29 clicks"),
         ([0, 1] * 15, [3] * 30, "clicked rows have 1 value of exposure"),
         ([0, 1] * 15, [np.nan] * 30, "clicked rows have 0 values of exposure"),
         ([0, 1] * 15, [np.nan] + [2] * 29, "clicked rows have 1 value of exposure"),

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from postclick.errors import InputError
+from postclick.spelling import counted
 
 Severity = Literal["error", "warning", "info"]
 _ORDER = {"error": 0, "warning": 1, "info": 2}
@@ -80,8 +81,8 @@ class CheckReport:
     def lines(self) -> list[str]:
         """The report for a reader: the funnel of each split, then one line per finding."""
         funnels = [
-            f"{name}: {f.rows:,} impressions, {f.clicks:,} clicks (CTR {f.ctr:.4f}), "
-            f"{f.conversions:,} conversions (CVR {f.cvr:.4f})"
+            f"{name}: {counted(f.rows, 'impression')}, {counted(f.clicks, 'click')} (CTR "
+            f"{f.ctr:.4f}), {counted(f.conversions, 'conversion')} (CVR {f.cvr:.4f})"
             for name, f in self.funnel.items()
         ]
         findings = [f"{f.severity}: {f.message}" for f in self.findings]
@@ -100,4 +101,4 @@ def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 def share(rows: int, of: int) -> str:
     """A count as "12 of 3,400 rows (0.353 %)"."""
     percent = f" ({100 * rows / of:.3g} %)" if of else ""
-    return f"{rows:,} of {of:,} rows{percent}"
+    return f"{rows:,} of {counted(of, 'row')}{percent}"

@@ -32,6 +32,7 @@ from postclick.data.read.splitting.draw import LEFT_OUT, PURGED, UNTIMED, by_pla
 from postclick.data.read.splitting.time_counts import TimeKinds
 from postclick.data.read.values.bad_values import NO_TRUTH
 from postclick.data.schema import LogSchema
+from postclick.spelling import counted
 
 
 class LogChecks:
@@ -189,7 +190,7 @@ class LogChecks:
         if sample is None:
             return []
         looked = len(sample.click)
-        seen = "" if self._sample.complete else f"; judged on a sample of {looked:,} rows"
+        seen = "" if self._sample.complete else f"; judged on a sample of {counted(looked, 'row')}"
         found = []
         for name, leak in find_leaks(sample, self._schema.feature_names).items():
             assert leak.severity is not None

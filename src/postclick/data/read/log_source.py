@@ -20,10 +20,12 @@ class LogSource(ABC):
         name: what messages call it, usually the path.
         read_as: how it is read where that was told from its content, such as
             "with separator ';'"; empty where it is what its name says.
+        heeds: the settings of text files that it is read by.
     """
 
     name: str
     read_as: str = ""
+    heeds: tuple[str, ...] = ()
 
     @property
     @abstractmethod

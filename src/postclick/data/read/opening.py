@@ -55,6 +55,7 @@ class ManyFiles(LogSource):
     def __init__(self, logs: Sequence[LogSource]) -> None:
         self._logs = tuple(logs)
         self.name = f"{logs[0].name} and {len(logs) - 1} more"
+        self.heeds = tuple(dict.fromkeys(key for log in logs for key in log.heeds))
         require_same_partitions(self._logs)
         for log in self._logs[1:]:
             odd = set(log.columns) ^ set(self._logs[0].columns)

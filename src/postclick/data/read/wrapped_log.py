@@ -9,7 +9,7 @@ class WrappedLog(LogSource):
     """Base of a log that reads `log` and gives its rows with other columns."""
 
     def __init__(self, log: LogSource) -> None:
-        self.name, self.read_as = log.name, log.read_as
+        self.name, self.read_as, self.heeds = log.name, log.read_as, log.heeds
         self._log = log
 
     @property

@@ -49,5 +49,26 @@ def oracle_lines(oracle: dict[str, float | None]) -> list[str]:
     return lines
 
 
+def variance_lines(variance: dict[str, dict[str, float]]) -> list[str]:
+    r"""The shares of the variance of both logits as a table.
+
+    >>> print(*variance_lines({"click": {"users": 0.25, "interactions": 0.75}}), sep="\n")
+    variance of logits         users interactions
+    click                     25.0 %       75.0 %
+    """
+    parts = list(next(iter(variance.values())))
+    lines = [f"{'variance of logits':<20}" + "".join(f" {part:>{_wide(part)}}" for part in parts)]
+    for name, shares in variance.items():
+        cells = (f"{round(100 * shares[part], 1) + 0.0:.1f} %" for part in parts)
+        lines.append(
+            f"{name:<20}" + "".join(f" {c:>{_wide(p)}}" for c, p in zip(cells, parts, strict=True))
+        )
+    return lines
+
+
+def _wide(part: str) -> int:
+    return max(len(part), 11)
+
+
 def _text(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.5f}"

@@ -6,19 +6,19 @@ import numpy as np
 import polars as pl
 from scipy.special import expit
 
+from postclick.datasets.simulated.intercept import intercept
 from postclick.datasets.simulated.population import (
-    FACTORS,
+    Context,
     Floats,
     Ints,
-    Pairs,
     Population,
     Side,
     standardized,
 )
 from postclick.datasets.simulated.shift import shifted
+from postclick.datasets.simulated.signals import Hidden, hidden, seen, signals
+from postclick.datasets.simulated.variance import as_shares, variance_of_scores
 from postclick.datasets.simulated.worlds import World
-
-BINS = 8_192
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,18 @@ class Impressions:
     Attributes:
         frame: features, labels and truth columns, n rows.
         click_score: shape (n,), the features' part of the click logit.
-        conversion_logit: shape (n,), the conversion logit without the hidden confounder's part.
-        hidden_sd: standard deviation of that part, 0 where nothing is hidden.
+        conversion_logit: shape (n,), the conversion logit without the unseen cause's part.
+        hidden_effect: what one standard deviation of the cause adds to the conversion logit, 0
+            where nothing is hidden.
+        variance: shares of the variance of the click and the conversion logit, by what they
+            are of; see `postclick.datasets.simulated.variance`. None of a world that does not ask.
     """
 
     frame: pl.DataFrame
     click_score: Floats
     conversion_logit: Floats
-    hidden_sd: float
+    hidden_effect: float
+    variance: dict[str, dict[str, float]] | None = None
 
 
 def draw_impressions(
@@ -61,40 +65,41 @@ def draw_impressions(
     0.1
     """
     # Streams of their own: more rows or another world leave the users and items as they are.
-    population_rng, rng, shift_rng = (np.random.default_rng([seed, k]) for k in range(3))
+    population_rng, rng, shift_rng, context_rng, variance_rng = (
+        np.random.default_rng([seed, k]) for k in range(5)
+    )
     layout = world.layout
     population = layout.draw(population_rng, users, items)
+    context = population.context(context_rng, rows, test_rows) if population.context else None
     cut = rows - test_rows
-    user, item = (
-        _pick(rng, side, shifted(shift_rng, side, world.shift) if world.shift else None, rows, cut)
-        for side in (population.users, population.items)
-    )
+    if context is not None and context.present is not None:
+        user, item = (_present(rng, context, side) for side in range(2))
+    else:
+        user, item = (
+            _pick(rng, s, shifted(shift_rng, s, world.shift) if world.shift else None, rows, cut)
+            for s in (population.users, population.items)
+        )
     position = rng.integers(1, layout.positions + 1, rows, dtype=np.int8)
     click_dice, conversion_dice = rng.random(rows), rng.random(rows)
 
     pairs = population.pairs(user, item) if population.pairs is not None else None
-    a, b = _signals(population, pairs, user, item)
-    if world.hidden:
-        confounder = rng.standard_normal(rows)
-        seen, unseen = np.sqrt(1 - abs(dependence)), np.sqrt(abs(dependence))
-        click_seen, click_unseen = seen * a, unseen * confounder
-        conversion_seen = seen * b
-        conversion_unseen = np.sign(dependence) * unseen * confounder
-        hidden_sd = float(world.logit_sd * unseen)
-    else:
-        click_seen, click_unseen = a, np.zeros(rows)
-        conversion_seen = dependence * a + np.sqrt(1 - dependence**2) * b
-        conversion_unseen = np.zeros(rows)
-        hidden_sd = 0.0
+    code = context.code if context is not None else None
+    click_seen, conversion_seen = seen(
+        world, dependence, *signals(population, pairs, user, item, code)
+    )
+    unseen = hidden(world, dependence, rng, rows)
+    place = world.position_sd * standardized(-np.log(position.astype(np.float64)))
     click_score = world.logit_sd * click_seen
-    click_score += world.position_sd * standardized(-np.log(position.astype(np.float64)))
+    click_score += place
     conversion_score = world.logit_sd * conversion_seen
 
-    click_logit = click_score + world.logit_sd * click_unseen
-    true_ctr = expit(click_logit + _intercept(click_logit, np.ones(rows), ctr))
-    conversion_logit = conversion_score + world.logit_sd * conversion_unseen
-    intercept = _intercept(conversion_logit, true_ctr, cvr)
-    true_cvr = expit(conversion_logit + intercept)
+    click_logit = click_score + unseen.click if unseen is not None else click_score
+    true_ctr = expit(click_logit + intercept(click_logit, np.ones(rows), ctr))
+    conversion_logit = conversion_score
+    if unseen is not None:
+        conversion_logit = conversion_score + unseen.conversion
+    constant = intercept(conversion_logit, true_ctr, cvr)
+    true_cvr = expit(conversion_logit + constant)
     click, potential = click_dice < true_ctr, conversion_dice < true_cvr
     schema, truth = layout.schema, layout.schema.truth
     outcomes = {
@@ -107,8 +112,25 @@ def draw_impressions(
     }
     features = [population.users.attributes[user], population.items.attributes[item]]
     features += [pairs.attributes] if pairs is not None else []
+    features += [context.attributes] if context is not None else []
     frame = pl.concat([*features, pl.DataFrame(outcomes)], how="horizontal")
-    return Impressions(frame, click_score, conversion_score + intercept, hidden_sd)
+    return Impressions(
+        frame,
+        click_score,
+        conversion_score + constant,
+        unseen.conversion_effect if unseen is not None else 0.0,
+        _variance(
+            world,
+            dependence,
+            population,
+            (user, item, code),
+            float(place.var()),
+            unseen,
+            variance_rng,
+        )
+        if world.decomposed
+        else None,
+    )
 
 
 def _pick(rng: np.random.Generator, side: Side, test: Floats | None, rows: int, cut: int) -> Ints:
@@ -119,48 +141,49 @@ def _pick(rng: np.random.Generator, side: Side, test: Floats | None, rows: int, 
     return np.concatenate([_places(side.probability, dice[:cut]), _places(test, dice[cut:])])
 
 
+def _present(rng: np.random.Generator, context: Context, side: int) -> Ints:
+    """Places in the users (side 0) or the items (1), by who is there in each context."""
+    dice = rng.random(context.code.size)
+    places = np.empty(dice.size, np.int32)
+    assert context.present is not None
+    for code in np.unique(context.code):
+        rows = context.code == code
+        places[rows] = _places(context.present(int(code))[side], dice[rows])
+    return places
+
+
 def _places(probability: Floats, dice: Floats) -> Ints:
     edges = np.cumsum(probability)[:-1]
     return np.searchsorted(edges, dice, side="right").astype(np.int32)
 
 
-def _signals(
-    population: Population, pairs: Pairs | None, user: Ints, item: Ints
-) -> tuple[Floats, Floats]:
-    """Signals A and B of every impression: zero mean, unit variance, uncorrelated."""
-    users, items = population.users, population.items
-    signals = []
-    for kind in range(2):
-        match = np.zeros(user.size)
-        for factor in range(FACTORS):
-            # Factor by factor: all at once would hold rows x factors numbers, twice.
-            match += users.factors[kind, user, factor] * items.factors[kind, item, factor]
-        main = users.effect[kind, user] + items.effect[kind, item]
-        if pairs is not None:
-            main += pairs.effect[kind]
-        signals.append(standardized(main + np.sqrt(population.match) * standardized(match)))
-    a, b = signals
-    return a, standardized(b - np.mean(a * b) * a)
+def _variance(
+    world: World,
+    dependence: float,
+    population: Population,
+    places: tuple[Ints, Ints, Ints | None],
+    place: float,
+    unseen: Hidden | None,
+    rng: np.random.Generator,
+) -> dict[str, dict[str, float]]:
+    """Shares of the variance of both logits; `place` is what the position has of the first."""
 
+    def scores(user: Ints, item: Ints, code: Ints) -> tuple[Floats, Floats]:
+        pairs = population.pairs(user, item) if population.pairs is not None else None
+        return seen(world, dependence, *signals(population, pairs, user, item, code))
 
-def _intercept(logit: Floats, weight: Floats, target: float) -> float:
-    """What to add to `logit` so that its sigmoid's weighted mean is `target`.
-
-    Found by bisection on a histogram of the logits, each bin at its mean: with bins this narrow
-    the error of the mean is below a millionth of the target.
-    """
-    low = float(logit.min())
-    scale = (BINS - 1) / max(float(logit.max()) - low, 1e-9)
-    place = ((logit - low) * scale).astype(np.intp)
-    mass = np.bincount(place, weights=weight, minlength=BINS)
-    total = np.bincount(place, weights=weight * logit, minlength=BINS)
-    used = mass > 0
-    mass, centre = mass[used], total[used] / mass[used]
-    below, above = -100.0, 100.0
-    for _ in range(60):
-        middle = 0.5 * (below + above)
-        if np.average(expit(centre + middle), weights=mass) < target:
-            below = middle
-        else:
-            above = middle
-    return 0.5 * (below + above)
+    user, item, code = places
+    of_features = variance_of_scores(
+        rng, scores, user, item, code if code is not None else np.zeros_like(user)
+    )
+    causes = (unseen.click_sd, unseen.conversion_effect) if unseen is not None else (0.0, 0.0)
+    found = {}
+    for name, parts, position, cause in (
+        ("click", of_features[0], place, causes[0]),
+        ("conversion", of_features[1], 0.0, causes[1]),
+    ):
+        of_sum = {part: world.logit_sd**2 * value for part, value in parts.items()}
+        rest = of_sum.pop("interactions")
+        own = {"position": position, "interactions": rest, "hidden": cause**2}
+        found[name] = as_shares(of_sum | own)
+    return found

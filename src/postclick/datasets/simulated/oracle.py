@@ -4,11 +4,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, xlog1py, xlogy
 
+from postclick.datasets.simulated.causes import CAUSES
 from postclick.datasets.simulated.population import Floats
 from postclick.metrics.auc import weighted_auc
 
 Flags = npt.NDArray[np.bool_]
-NODES = 40
 
 
 def _auc(scores: Floats, positive_mass: Floats, negative_mass: Floats) -> float:
@@ -22,21 +22,31 @@ def _nll(prediction: Floats, truth: Floats, weight: Floats) -> float:
     return float(np.average(loss, weights=weight))
 
 
-def expected_cvr(logit: Floats, hidden_sd: float) -> Floats:
-    """Mean of sigmoid(logit + hidden_sd H) over a standard normal H: the CVR given the features.
+def expected_cvr(logit: Floats, hidden_effect: float, distribution: str = "normal") -> Floats:
+    """Mean of sigmoid(logit + hidden_effect H) over an unseen H: the CVR given the features.
 
-    Shape (n,). By Gauss-Hermite quadrature; exact without quadrature if nothing is hidden.
+    H has the distribution that it has over all impressions, not over the clicked: of
+    P(conversion | do(click), features). Shape (n,). By Gauss quadrature, of 40 nodes where H is
+    continuous; exact without quadrature if nothing is hidden.
+
+    Args:
+        logit: shape (n,), where H is 0.
+        hidden_effect: logits that H adds for each of its standard deviations.
+        distribution: a name from `postclick.datasets.simulated.causes.CAUSES`.
 
     >>> expected_cvr(np.array([-2.0, 0.0]), 1.0).round(4)
     array([0.1555, 0.5   ])
+    >>> expected_cvr(np.array([-2.0, 0.0]), 1.0, "two_point").round(4)
+    array([0.1582, 0.5   ])
     """
-    if not hidden_sd:
+    if not hidden_effect:
         prediction: Floats = expit(logit)
         return prediction
-    nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    cause = CAUSES[distribution]
+    effect = abs(hidden_effect) if cause.symmetric else hidden_effect
     mean = np.zeros_like(logit)
-    for node, weight in zip(nodes, weights / weights.sum(), strict=True):
-        mean += weight * expit(logit + hidden_sd * node)
+    for node, weight in zip(*cause.rule(), strict=True):
+        mean += weight * expit(logit + effect * node)
     return mean
 
 

@@ -53,6 +53,22 @@ class Pairs:
 
 
 @dataclass(frozen=True)
+class Context:
+    """When or where impressions are shown, the same to every user and item.
+
+    Attributes:
+        attributes: feature and time columns, one row per impression.
+        code: what effects may depend on, from 0, shape (rows,).
+        present: from such a code, the probability of each user and of each item of being in an
+            impression, where they come and go.
+    """
+
+    attributes: pl.DataFrame
+    code: Ints
+    present: Callable[[int], tuple[Floats, Floats]] | None = None
+
+
+@dataclass(frozen=True)
 class Population:
     """Everyone and everything that a world can show.
 
@@ -60,12 +76,18 @@ class Population:
         users, items: the two sides.
         match: share of either signal's variance that the dot product of factors carries.
         pairs: features of pairs from the places of user and item in their sides, if there are any.
+        context: when or where impressions are shown, if that matters: from generator, rows, and
+            how many of these are the test split's.
+        crossed: what users, items and contexts together add to signal A and B, from places of
+            users and items and codes of contexts (0 without), shapes (n,), to shape (2, n).
     """
 
     users: Side
     items: Side
     match: float
     pairs: Callable[[Ints, Ints], Pairs] | None = None
+    context: Callable[[np.random.Generator, int, int], Context] | None = None
+    crossed: Callable[[Ints, Ints, Ints], Floats] | None = None
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from postclick.datasets.simulated.log import SimulatedLog, simulate
 from postclick.errors import InputError
@@ -17,8 +18,10 @@ class OtherSettings(TypedDict, total=False):
     cvr: float | None
     dependence: float | None
     test_fraction: float
-    users: int
-    items: int
+    users: int | None
+    items: int | None
+    conversions: int | None
+    options: Mapping[str, Any] | None
 
 
 def write_simulated(
@@ -30,8 +33,8 @@ def write_simulated(
 ) -> SimulatedLog:
     """Simulate a log, settings as in `simulate`, and write it as a folder, whole or not at all.
 
-    The folder holds `train.parquet`, `test.parquet`, `schema.yaml` and `world.json` (settings and
-    oracle figures).
+    The folder holds `train.parquet`, `test.parquet`, `schema.yaml` and `world.json` (settings,
+    oracle figures and, of a world that says so, the shares of the variance of its logits).
 
     Raises:
         InputError: a setting is out of range, or `out_dir` is a file, is a folder that is not
@@ -65,5 +68,7 @@ def _write(folder: Path, log: SimulatedLog) -> None:
     log.train.write_parquet(folder / "train.parquet")
     log.test.write_parquet(folder / "test.parquet")
     (folder / "schema.yaml").write_text(log.schema.to_yaml(), encoding="utf-8")
-    world = {"settings": log.settings, "oracle": log.oracle}
+    world: dict[str, Any] = {"settings": log.settings, "oracle": log.oracle}
+    if log.variance is not None:
+        world["variance"] = log.variance
     (folder / "world.json").write_text(json.dumps(world, indent=2) + "\n", encoding="utf-8")

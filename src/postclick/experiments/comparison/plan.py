@@ -8,11 +8,11 @@ from typing import Any
 
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
-from postclick.methods import REGISTRY, title_of
+from postclick.methods import REGISTRY, FittedMethod, find_method, title_of
 from postclick.methods.base import Method
 from postclick.nn.backbones import Backbone, name_of
 from postclick.registry import place_of
-from postclick.runs.settings import RunSettings
+from postclick.runs.settings import RunSettings, has_say, read_by
 from postclick.spelling import option
 from postclick.system.files import read_json, write_json
 
@@ -99,7 +99,8 @@ class Plan:
     ) -> "Plan":
         """Runs of `methods` (names, variants, classes, `all`, or arms) with seeds 0, 1, ...
 
-        `all` leaves out what is the same method twice on one backbone (MMOE is naive there).
+        `all` leaves out what is the same method twice on one backbone (MMOE is naive there), and
+        methods whose packages are not installed.
         `overrides` hold for every method; an option that only some methods have is an error.
         Each run uses one thread, so that results do not depend on how many run side by side.
         """
@@ -123,7 +124,8 @@ class Plan:
             for seed in range(seeds)
             for settings in [_settings(arm, (*FIXED_LENGTH, *common), seed)]
         )
-        kind = jobs[0].settings.network.backbone
+        networks = [job.settings.network for job in jobs if _has_network(job.settings)]
+        kind = networks[0].backbone if networks else named
         return cls(arms, tuple(range(seeds)), common, jobs, kind)
 
     def claim(self, out: Path, log: PreparedLog, trials: int = 0) -> None:
@@ -171,10 +173,24 @@ def _require_one_class_a_place(methods: "Sequence[str | type[Method[Any]] | Arm]
 
 
 def _all(backbone: Backbone) -> list[str]:
-    every = REGISTRY.items()
-    return [name for name, m in every if backbone == "auto" or m.same_as is None]
+    """Those whose packages are installed."""
+    return [
+        name
+        for name, method in REGISTRY.items()
+        if (backbone == "auto" or method.same_as is None)
+        and (not issubclass(method, FittedMethod) or method.can_fit())
+    ]
+
+
+def _has_network(settings: RunSettings) -> bool:
+    return has_say(find_method(settings.method)[0], "network", "backbone")
 
 
 def _settings(arm: Arm, overrides: Sequence[str], seed: int) -> RunSettings:
-    """An arm's own settings win over those for all."""
-    return RunSettings.make(arm.method, overrides=[*overrides, *arm.overrides], seed=seed)
+    """An arm's own settings win over those for all, of which it takes those that it reads."""
+    method, _ = find_method(arm.method)
+    if issubclass(method, FittedMethod):
+        method.require_installed()
+    return RunSettings.make(
+        arm.method, overrides=[*read_by(method, overrides), *arm.overrides], seed=seed
+    )

@@ -8,6 +8,7 @@ import polars as pl
 
 from postclick.experiments.comparison.summary import Summary
 from postclick.metrics.catalogue import badness
+from postclick.spelling import counted
 from postclick.stats.paired import holm
 from postclick.stats.power import detectable_difference
 from postclick.stats.significance import significance
@@ -94,7 +95,7 @@ def recommend(
     gain = None
     if better and found is not None:
         gain = {"value": found["difference"], "low": found["low"], "high": found["high"]}
-    on = f"on {conversions:,} {split} conversion{'' if conversions == 1 else 's'}"
+    on = f"on {counted(conversions, f'{split} conversion')}"
     if detectable is not None:
         on += f" (difference that could have been seen: {detectable:.2g})"
     if gain is not None:

@@ -197,6 +197,9 @@ def _marks(summary: Summary) -> list[str]:
 
 def _tuned(found: Mapping[str, Any]) -> str:
     """The settings that the trials chose, in short."""
+    if "embedding_dim" not in found:  # the options of a method that fits itself
+        own = {name: value for name, value in found.items() if name not in ("trial", "validation")}
+        return "(" + ", ".join(f"{name} {value}" for name, value in own.items()) + ")"
     dim = found["embedding_dim"] or "schema's"
     return (
         f"(lr {found['lr']:.2g}, decay {found['weight_decay']:.2g}, "

@@ -10,9 +10,10 @@ from postclick.errors import InputError
 from postclick.experiments.comparison.plan import Job, Plan
 from postclick.experiments.kept_epoch import best_value
 from postclick.experiments.tuning.shared_ranges import COMPARED, LONGER, PATIENCE
+from postclick.methods import FittedMethod, find_method
 from postclick.metrics.catalogue import better
 from postclick.runs.run import Run
-from postclick.runs.settings import RunSettings, value_of
+from postclick.runs.settings import RunSettings, value_of, with_values
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class ChosenTrial:
         return {
             "trial": self.trial,
             "validation": self.value,
-            **{name.partition(".")[2]: value_of(self.settings, name) for name in COMPARED},
+            **{n.partition(".")[2]: value_of(self.settings, n) for n in drawn_for(self.settings)},
         }
 
 
@@ -45,6 +46,8 @@ def draw_settings(settings: RunSettings, trial: int) -> RunSettings:
     >>> draw_settings(a, 3).training == draw_settings(b, 3).training
     True
     """
+    if is_fitted(settings):
+        return _draw_options(settings, trial)
     training: dict[str, Any] = {
         "epochs": LONGER * settings.training.epochs,
         "patience": PATIENCE,
@@ -62,6 +65,31 @@ def draw_settings(settings: RunSettings, trial: int) -> RunSettings:
             "network": settings.network.model_copy(update=drawn["network"]),
         }
     )
+
+
+def drawn_for(settings: RunSettings) -> tuple[str, ...]:
+    """What trials vary of a method: `COMPARED`, or the options of one that fits itself."""
+    if is_fitted(settings):
+        return tuple(f"options.{name}" for name in settings.method_config.search)
+    return tuple(COMPARED)
+
+
+def is_fitted(settings: RunSettings) -> bool:
+    """Whether the method fits itself."""
+    return issubclass(find_method(settings.method)[0], FittedMethod)
+
+
+def _draw_options(settings: RunSettings, trial: int) -> RunSettings:
+    """Trial 0 has the given options, trial k a draw of each that may be varied."""
+    if trial == 0:
+        return settings
+    rng = np.random.default_rng([2026, trial])
+    spaces = settings.method_config.searched()
+    drawn = {
+        f"options.{name}": space.draw(rng, value_of(settings, f"options.{name}"))
+        for name, space in spaces.items()
+    }
+    return with_values(settings, drawn)
 
 
 def trial_jobs(plan: Plan, trials: int) -> list[Job]:

@@ -26,6 +26,7 @@ from postclick.judgements.page.words import (
 )
 from postclick.judging.predicted.answer import LEAST, worst_segments
 from postclick.judging.predicted.result import Bucket, SegmentFigure
+from postclick.spelling import counted
 
 MOST_SEGMENTS = 10
 
@@ -100,7 +101,8 @@ def _reliability(view: View, model: str, quantity: str, buckets: list[Bucket]) -
         [rate for one in buckets for rate in (one.predicted, one.observed)],
         [end for one in buckets for end in (one.low, one.high)],
     )
-    name, label = RATES[quantity], "conversions" if quantity == "cvr" else "clicks"
+    name, label = RATES[quantity], "conversion" if quantity == "cvr" else "click"
+    by_weight = " by weight" if view.judged.weighted else ""
     points = tuple(
         point(
             axis.at(one.predicted),
@@ -109,7 +111,8 @@ def _reliability(view: View, model: str, quantity: str, buckets: list[Bucket]) -
             one.low,
             one.high,
             f"predicted {rate(one.predicted)}, observed {rate(one.observed)} ({rate(one.low)} to "
-            f"{rate(one.high)}); {one.rows:,} rows, {one.positives:,.0f} {label}",
+            f"{rate(one.high)}); {counted(one.rows, 'row')}, "
+            f"{counted(round(one.positives), label)}{by_weight}",
         )
         for one in sorted(buckets, key=lambda one: one.predicted)
     )
@@ -135,7 +138,7 @@ def farthest_strips(view: View) -> Strips | None:
     rows = [
         (
             f"{shortened(one.feature)} = {shortened(one.value)}",
-            f"{one.conversions:,} conversions of {one.clicks:,} clicks",
+            f"{counted(one.conversions, 'conversion')} of {counted(one.clicks, 'click')}",
             (Ends(one.pcoc, one.low, one.high, view.colour(view.ship)),),
         )
         for one in worst

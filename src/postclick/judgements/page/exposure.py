@@ -8,8 +8,9 @@ from typing import Any
 from postclick.judgements.page.drawing import Ends, Key, Strips, ratio_strips
 from postclick.judgements.page.table import Cell, Column, Table, count, measured, named
 from postclick.judgements.page.view import View
-from postclick.judgements.page.words import number, rate, shortened, with_ends
+from postclick.judgements.page.words import UNWEIGHTED, number, rate, shortened, with_ends
 from postclick.judging.exposure.words import probability
+from postclick.spelling import counted
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,14 @@ def exposure_part(view: View) -> ExposurePart | None:
         return None
     found: dict[str, dict[str, Any]] = {m: exposure[m] for m in view.order if m in exposure}
     name = next(iter(found.values()))["name"]
+    note = UNWEIGHTED if view.judged.weighted else ""
     return ExposurePart(
         name,
         tuple((shortened(model), one["sentence"]) for model, one in found.items()),
         tuple(dict.fromkeys(one["assumption"] for one in found.values())),
         _strips(view, name, found),
         _tests(found),
-        tuple(_by_value(name, model, one) for model, one in found.items()),
+        tuple(_by_value(name, model, one, note) for model, one in found.items()),
     )
 
 
@@ -53,7 +55,7 @@ def _strips(view: View, name: str, found: dict[str, dict[str, Any]]) -> Strips |
     for model in models:
         for one in found[model]["values"]:
             ctr = "" if one["ctr"] is None else f"CTR {rate(one['ctr'])}, "
-            below = f"{ctr}{one['conversions']:,} of {one['rows']:,} clicks"
+            below = f"{ctr}{one['conversions']:,} of {counted(one['rows'], 'click')}"
             ends = Ends(one["pcoc"], one["low"], one["high"], view.colour(model), shortened(model))
             rows.setdefault(one["value"], (below, []))[1].append(ends)
     return ratio_strips(
@@ -102,7 +104,7 @@ def _tests(found: dict[str, dict[str, Any]]) -> Table | None:
     return Table("Tests for an unseen cause", kept, cut)
 
 
-def _by_value(name: str, model: str, found: dict[str, Any]) -> Table:
+def _by_value(name: str, model: str, found: dict[str, Any], note: str) -> Table:
     columns = (
         Column(shortened(name, 40), numeric=False),
         Column("CTR", hint="of all impressions with this value"),
@@ -125,7 +127,7 @@ def _by_value(name: str, model: str, found: dict[str, Any]) -> Table:
         for one in found["values"]
     )
     title = f"Clicked impressions by {shortened(name)}: {shortened(model)}"
-    return Table(title, columns, rows)
+    return Table(title, columns, rows, note)
 
 
 def _p(p: float) -> str:

@@ -6,6 +6,7 @@ from postclick.judgements.page.table import Cell, Column, Table, named
 from postclick.judgements.page.words import definition, ends, number, shortened, title_of
 from postclick.judging.predicted.result import Figure, JudgedLog
 from postclick.metrics.catalogue import METRICS
+from postclick.spelling import counted
 
 # What models are judged by first; what is not listed comes before the known truth.
 FIRST = (("cvr", "clicked"), ("ctr", "entire"), ("ctcvr", "entire"))
@@ -62,7 +63,11 @@ def cell(one: Figure | None) -> Cell:
     if one.value is None:
         return Cell("undefined", hint=one.undefined or "")
     metric = METRICS[one.metric].metric
-    hint = "" if one.groups is None else f"within {one.groups:,} groups that have both classes"
+    hint = (
+        ""
+        if one.groups is None
+        else f"within {counted(one.groups, 'group')} that have both classes"
+    )
     if metric.as_percent:
         low, high = (None if v is None else 100 * v for v in (one.low, one.high))
         return Cell(f"{number(100 * one.value, 2)} %", ends(low, high, 2), hint)
@@ -82,9 +87,13 @@ def _rests_on(found: list[Figure]) -> str:
     """What the figures of a space rest on."""
     one = found[0]
     figure = METRICS[one.metric]
-    rests = f"{one.rows:,} rows, {one.positives:,.0f} {figure.labels}"
+    labels = counted(round(one.positives), figure.labels.removesuffix("s"))
+    rests = f"{counted(one.rows, 'row')}, {labels}"
     if one.weight is not None:
-        rests += f"; they stand for {one.weight:,.0f} impressions"
+        rests = (
+            f"{counted(one.rows, 'row')}, by weight {counted(round(one.weight), 'impression')} and "
+            f"{labels}"
+        )
     return f"{rests}. Intervals stand below the values."
 
 

@@ -21,6 +21,7 @@ from postclick.judgements.page.view import TOGETHER, View
 from postclick.judgements.page.whole_space import balance_part, whole_part
 from postclick.judgements.page.words import shortened, ticked
 from postclick.judging.predicted.result import JudgedLog
+from postclick.spelling import counted
 
 
 def render(judged: JudgedLog) -> str:
@@ -38,7 +39,7 @@ def render(judged: JudgedLog) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"ticked": ticked, "shortened": shortened}
+    environment.filters |= {"ticked": ticked, "shortened": shortened, "counted": counted}
     view = View(judged)
     part = judged.randomised
     return environment.get_template("page.html.j2").render(

@@ -21,9 +21,18 @@ from postclick.judgements.page.drawing import (
 )
 from postclick.judgements.page.table import Cell, Column, Table, count, measured, named
 from postclick.judgements.page.view import View
-from postclick.judgements.page.words import QUANTITIES, RATES, definition, listed, rate, shortened
-from postclick.judging.predicted.features import MISSING
+from postclick.judgements.page.words import (
+    QUANTITIES,
+    RATES,
+    UNWEIGHTED,
+    definition,
+    listed,
+    rate,
+    shortened,
+)
 from postclick.judging.predicted.result import SegmentFigure
+from postclick.judging.value_names import MISSING
+from postclick.spelling import counted
 
 ByValue = dict[str, dict[str, SegmentFigure]]
 # Labels of a time axis; more do not fit beside each other on a phone.
@@ -60,13 +69,14 @@ def feature_parts(view: View) -> list[FeaturePart]:
 
 def _part(view: View, feature: str, kind: str) -> FeaturePart | None:
     tables, first = [], None
+    note = UNWEIGHTED if view.judged.weighted else ""
     for quantity in QUANTITIES:
         by_value = view.segments(feature, quantity)
         if not by_value:
             continue
         chunks = view.chunks({model for found in by_value.values() for model in found})
         first = first or (quantity, by_value, chunks[0])
-        tables += [_table(feature, quantity, by_value, models) for models in chunks]
+        tables += [_table(feature, quantity, by_value, models, note) for models in chunks]
     if first is None:
         return None
     quantity, by_value, models = first
@@ -78,7 +88,9 @@ def _part(view: View, feature: str, kind: str) -> FeaturePart | None:
     return FeaturePart(feature, kind, strips, charts, tables[0], tuple(tables[1:]))
 
 
-def _table(feature: str, quantity: str, by_value: ByValue, models: tuple[str, ...]) -> Table:
+def _table(
+    feature: str, quantity: str, by_value: ByValue, models: tuple[str, ...], note: str
+) -> Table:
     columns = [
         Column(shortened(feature, 40), numeric=False),
         Column("rows"),
@@ -112,7 +124,7 @@ def _table(feature: str, quantity: str, by_value: ByValue, models: tuple[str, ..
         rows.append(tuple(cells))
     whose = listed([shortened(model) for model in models])
     title = f"{QUANTITIES[quantity]}, by {shortened(feature)}: {whose}"
-    return Table(title, tuple(columns), tuple(rows))
+    return Table(title, tuple(columns), tuple(rows), note)
 
 
 def _cells(one: SegmentFigure | None, ranked: bool) -> list[Cell]:
@@ -134,9 +146,9 @@ def _pcoc_strips(
     rows = []
     for value, found in by_value.items():
         one = next(iter(found.values()))
-        below = f"{one.conversions:,} of {one.clicks:,} clicks"
+        below = f"{one.conversions:,} of {counted(one.clicks, 'click')}"
         if quantity == "ctr":
-            below = f"{one.clicks:,} clicks of {one.rows:,}"
+            below = f"{counted(one.clicks, 'click')} of {one.rows:,}"
         elif quantity == "ctcvr":
             below = f"{one.conversions:,} of {one.rows:,}"
         marks = [_ends(view, found[model]) for model in models if model in found]
@@ -183,7 +195,8 @@ def _pcoc_by_time(
                 # Beside each other, so that intervals of several models can be told apart.
                 x = _place(n, len(by_value), (k - (len(models) - 1) / 2) * 0.22)
                 ends = told(one.pcoc, one.low, one.high, 2)
-                hint = f"{value}, {shortened(model)}: PCOC {ends}, {one.conversions:,} conversions"
+                clicked = counted(one.conversions, "conversion")
+                hint = f"{value}, {shortened(model)}: PCOC {ends}, {clicked}"
                 points.append(point(x, axis, one.pcoc, one.low, one.high, hint))
         curves.append(Curve(shortened(model), view.colour(model), tuple(points)))
     return Chart(
@@ -210,7 +223,7 @@ def _rate_by_time(
         one = next(iter(found.values()))
         if one.observed is not None:
             x = _place(n, len(by_value))
-            hint = f"{value}: observed {rate(one.observed)}, {one.rows:,} rows"
+            hint = f"{value}: observed {rate(one.observed)}, {counted(one.rows, 'row')}"
             observed.append(Point(x, from_top(axis, one.observed), None, None, hint))
     curves = [Curve("observed", INK, tuple(observed))]
     for model in models:

@@ -16,7 +16,6 @@ METRICS = {
     "nll": ("NLL", "estimated mean cross-entropy of pCVR over all impressions; lower is better"),
     "auc": ("AUC", "estimated AUC of pCVR over all impressions; higher is better"),
 }
-ESTIMATORS = {"snipw": "weighted", "dr": "doubly robust"}
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,7 @@ def whole_part(view: View) -> WholePart | None:
     return WholePart(
         entire["propensity"],
         tuple(
-            (_called(name), one["summary"], one["assumption"])
-            for name, one in first["estimators"].items()
+            (name, one["summary"], one["assumption"]) for name, one in first["estimators"].items()
         ),
         _strips(view, models),
         _estimates(models),
@@ -64,12 +62,12 @@ def _estimates(models: dict[str, dict[str, Any]]) -> Table:
     rows, reasons = [], dict[str, None]()
     for model, found in models.items():
         for name in found["estimators"]:
-            cells = [named(model), Cell(_called(name)), Cell(number(found["mean_pcvr"]))]
+            cells = [named(model), Cell(name), Cell(number(found["mean_pcvr"]))]
             for metric, (title, _) in METRICS.items():
                 one = found["estimates"][metric][name]
                 if one["value"] is None:
                     cells.append(Cell("undefined", hint=one["undefined"]))
-                    told = f"{title}, {_called(name)} ({shortened(model)}): {one['undefined']}."
+                    told = f"{title}, {name} ({shortened(model)}): {one['undefined']}."
                     reasons[told] = None
                 else:
                     digits = 3 if metric == "pcoc" else 4
@@ -120,13 +118,9 @@ def _strips(view: View, models: dict[str, dict[str, Any]]) -> Strips | None:
         for name in found["estimators"]:
             one = found["estimates"]["pcoc"][name]
             ends = Ends(one["value"], one["low"], one["high"], colour)
-            rows.append((shortened(model), f"all impressions, {_called(name)}", (ends,)))
+            rows.append((shortened(model), f"all impressions, {name}", (ends,)))
     title = "PCOC of pCVR: on clicks, and estimated over all impressions"
     return ratio_strips(title, rows, wide=True)
-
-
-def _called(estimator: str) -> str:
-    return ESTIMATORS.get(estimator, estimator)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ SPACES = {
     "unclicked": "impressions that nobody clicked",
     "entire": "all impressions",
 }
+# Below tables that have both, where rows have weights.
+UNWEIGHTED = "Rows, clicks and conversions are counted as recorded; rates and PCOC are by weight."
 # Values of features are a user's own: of longer ones the middle is left out.
 LONGEST = 80
 

@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike
 
 from postclick.errors import InputError
 from postclick.judging.entire.balance import Balance, Difference, feature_balance
-from postclick.judging.entire.feature_sums import OTHERS, LevelSums, NumberSums
+from postclick.judging.entire.feature_sums import LevelSums, NumberSums
 from postclick.judging.entire.kinds import Kinds, feature_kinds, typed_features
 from postclick.judging.entire.weights import CLIP
+from postclick.judging.value_names import OTHERS
 from postclick.metrics.inputs import as_labels, in_range
 
 # A level is compared from this share of all impressions on.

@@ -1,6 +1,7 @@
 """What the weights themselves tell against an estimate, in words."""
 
 from postclick.judging.entire.weights import InverseWeights
+from postclick.spelling import counted
 
 # Share of weight that the clip may cut, conversions that an interval needs, and how far from 1 the
 # weight of an impression may be.
@@ -30,7 +31,7 @@ def cautions(weights: InverseWeights, weight_per_impression: float, ctr: float) 
         )
     if 0 < weights.effective_conversions < CONVERSIONS:
         found.append(
-            f"{weights.conversions:,} conversions count like "
+            f"{counted(weights.conversions, 'conversion counts', 'conversions count')} like "
             f"{weights.effective_conversions:.0f}: intervals are a rough guide"
         )
     if weights.conversions and abs(weight_per_impression - 1.0) > OFF:

@@ -11,8 +11,8 @@ import numpy as np
 from postclick.errors import InputError
 from postclick.judging.entire.assumptions import ASSUMPTIONS, Estimator
 from postclick.judging.entire.inputs import Floats
-from postclick.judging.entire.student import t_quantile
 from postclick.metrics.propensity import effective_sample_size
+from postclick.stats.student import t_quantile
 
 # On which scale an estimate is taken to be normal: ratios on that of their logarithm, so that
 # their intervals stay positive and lean to the side that few conversions lean to.

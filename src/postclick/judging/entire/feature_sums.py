@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 
 from postclick.judging.entire.inputs import Floats
+from postclick.judging.value_names import MISSING, OTHERS, RESERVED
 
 # More levels are not kept: the rarest join the others.
 MOST = 4_096
-OTHERS, MISSING = "(others)", "(missing)"
 
 
 class LevelSums:
@@ -34,9 +34,11 @@ class LevelSums:
 
     def add(self, frame: pl.DataFrame, name: str) -> None:
         """Add rows: a frame with the category and the columns."""
-        level = pl.col(name).cast(pl.String).fill_null(MISSING).alias("level")
+        text = pl.col(name).cast(pl.String)
+        quoted = pl.concat_str(pl.lit('"'), text, pl.lit('"'))
+        level = pl.when(text.is_in(RESERVED)).then(quoted).otherwise(text).fill_null(MISSING)
         summed = frame.group_by(name, maintain_order=True).agg(pl.col(self._columns).sum())
-        self._take(summed.select(level, *self._columns))
+        self._take(summed.select(level.alias("level"), *self._columns))
 
     def merge(self, other: LevelSums) -> None:
         """Add the sums of `other`, which stays as it is."""

@@ -1,13 +1,15 @@
 """The two tests on the scores of exposure levels, their verdict and what they can see."""
 
+from statistics import NormalDist
+
 import numpy as np
 
 from postclick.judging.exposure.hidden_world import expected_shift
 from postclick.judging.exposure.levels import Levels
 from postclick.judging.exposure.result import Omnibus, Trend, Verdict
 from postclick.judging.exposure.score import Floats, Scores
-from postclick.judging.exposure.tails import NORMAL, chi_square_tail, two_sided
 from postclick.stats.interval import normal_quantile
+from postclick.stats.tails import chi_square_tail, normal_p
 
 # Expected conversions, each times the chance of none, of a level in the omnibus test: with fewer
 # the variance over units is too rough, and at 5 % there are 6 to 17 % of false alarms.
@@ -21,7 +23,8 @@ def power(strength: float, standard_error: float, level: float = 0.95) -> float:
     (0.8, 0.05)
     """
     z, shift = normal_quantile(level), abs(strength) / standard_error
-    return NORMAL.cdf(shift - z) + NORMAL.cdf(-shift - z)
+    normal = NormalDist()
+    return normal.cdf(shift - z) + normal.cdf(-shift - z)
 
 
 def ordering(cut: Levels, rates: Floats | None, cvr: float) -> Floats | None:
@@ -56,10 +59,10 @@ def trend(scores: Scores, order: Floats, by_ctr: bool, z: float) -> Trend | None
     total = float(order @ scores.total)
     statistic = total / float(np.sqrt(variance))
     if not by_ctr:
-        return Trend("rank", statistic, two_sided(statistic), None, None, None, None)
+        return Trend("rank", statistic, normal_p(statistic), None, None, None, None)
     strength, error = total / information, float(np.sqrt(variance)) / information
     low, high = strength - z * error, strength + z * error
-    return Trend("ctr", statistic, two_sided(statistic), strength, error, low, high)
+    return Trend("ctr", statistic, normal_p(statistic), strength, error, low, high)
 
 
 def omnibus(scores: Scores) -> Omnibus | None:

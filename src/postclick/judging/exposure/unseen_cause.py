@@ -19,10 +19,11 @@ from postclick.judging.exposure.hypotheses import (
 from postclick.judging.exposure.levels import Kind, Levels, ctr_of_levels, ctr_of_rows, levels
 from postclick.judging.exposure.result import ExposureTest, Omnibus, Trend
 from postclick.judging.exposure.score import level_scores, nuisance
-from postclick.judging.exposure.tails import NORMAL
 from postclick.judging.exposure.words import assumption, sentence
 from postclick.metrics.inputs import vector
+from postclick.spelling import counted
 from postclick.stats.interval import normal_quantile
+from postclick.stats.power import detectable_difference
 
 # Fewer conversions, or clicked rows without one, or units, leave a normal z too rough.
 LEAST = 10
@@ -124,7 +125,7 @@ def exposure_test(
         omnibus=tests.omnibus,
         verdict=verdict(tests.trend, tests.omnibus, 1.0 - level),
         power=None if error is None else power(1.0, error, level),
-        detectable=None if error is None else (z + NORMAL.inv_cdf(0.8)) * error,
+        detectable=None if error is None else detectable_difference(error, level),
         undefined=tests.undefined,
         assumption=assumption(name, rates is not None, randomised),
     )
@@ -172,12 +173,12 @@ def _untestable(rows: ClickedRows, values: int, name: str, reads_exposure: bool)
             "that does not read it"
         )
     if values < 2:
-        return f"clicked rows have {values} value{'' if values == 1 else 's'} of {name}"
+        return f"clicked rows have {counted(values, 'value')} of {name}"
     converted, others = rows.conversions, rows.pcvr.size - rows.conversions
     if min(converted, others) < LEAST:
         return (
-            f"there are {converted:,} conversions and {others:,} clicks without one, and {LEAST} "
-            "of each are needed"
+            f"clicked rows have {counted(converted, 'conversion')} and {counted(others, 'click')} "
+            f"without one, and {LEAST} of each are needed"
         )
     if rows.units < LEAST:
         return f"clicked rows are of {rows.units} units, and {LEAST} are needed"

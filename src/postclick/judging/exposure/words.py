@@ -1,6 +1,7 @@
 """The exposure test in words: what was found, and what has to hold for it."""
 
 from postclick.judging.exposure.result import ExposureTest, ExposureValue
+from postclick.spelling import counted
 
 
 def sentence(found: ExposureTest) -> str:
@@ -98,8 +99,9 @@ def _power(found: ExposureTest) -> str:
     if found.power is None:
         return ""
     return (
-        f" With {found.conversions:,} conversions and these click rates, a cause as strong as in "
-        f"the simulated world `hidden` would be found in {100 * found.power:.0f} % of cases."
+        f" With {counted(found.conversions, 'conversion')} and these click rates, a cause as "
+        f"strong as in the simulated world `hidden` would be found in {100 * found.power:.0f} % of "
+        "cases."
     )
 
 

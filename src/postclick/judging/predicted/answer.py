@@ -11,6 +11,7 @@ from postclick.judging.predicted.result import (
     JudgedLog,
     SegmentFigure,
 )
+from postclick.spelling import counted
 
 # What models are compared by: the first of these that two or more of them have.
 PRIMARY = (("cvr_auc", "clicked"), ("ctcvr_auc", "entire"), ("ctr_auc", "entire"))
@@ -143,11 +144,10 @@ def _calibration(judged: JudgedLog, name: str) -> str:
             f"{whose} is {_percent(off)} % too {side} (PCOC {found.value:.2f}{_ends(found)}): "
             "calibrate."
         )
-    conversions = judged.conversions
     return (
-        f"There {'is' if conversions == 1 else 'are'} {conversions:,} "
-        f"conversion{'' if conversions == 1 else 's'} and {judged.clicks:,} clicks: no level can "
-        "be judged."
+        f"There {'is' if judged.conversions == 1 else 'are'} "
+        f"{counted(judged.conversions, 'conversion')} and {counted(judged.clicks, 'click')}: no "
+        "level can be judged."
     )
 
 
@@ -164,7 +164,7 @@ def _details(
             for name, one in shown[:NAMED_AT_MOST]
         )
         if len(shown) > NAMED_AT_MOST:
-            listed += f", and {len(shown) - NAMED_AT_MOST} others below them"
+            listed += f", and {counted(len(shown) - NAMED_AT_MOST, 'other')} below them"
         if over:
             seen = ", ".join(f"{_short(o.detectable)} for `{m}`" for m, o in shown[:NAMED_AT_MOST])
             found.append(
@@ -177,7 +177,7 @@ def _details(
             f"Where `{ship}` is farthest off: "
             + "; ".join(
                 f"{one.feature} = {one.value}, PCOC {one.pcoc:.2f} ({one.low:.2f} to "
-                f"{one.high:.2f}, {one.conversions:,} conversions)"
+                f"{one.high:.2f}, {counted(one.conversions, 'conversion')})"
                 for one in worst
             )
             + "."
@@ -185,8 +185,9 @@ def _details(
     found.append(
         f"Intervals of {100 * judged.level:.0f} % over "
         + ("groups of rows" if judged.unit == "group" else "rows, taken as independent")
-        + f": {judged.rows:,} impressions, {judged.clicks:,} clicks, "
-        f"{judged.conversions:,} conversions."
+        + f": {counted(judged.rows, 'row' if judged.weighted else 'impression')}, "
+        f"{counted(judged.clicks, 'click')}, {counted(judged.conversions, 'conversion')}"
+        + (", whatever rows weigh." if judged.weighted else ".")
     )
     return found
 
@@ -241,8 +242,8 @@ def _ends(found: Figure) -> str:
 
 def _count(judged: JudgedLog, metric: str) -> str:
     if metric == "ctr_auc":
-        return f"{judged.clicks:,} click{'' if judged.clicks == 1 else 's'}"
-    return f"{judged.conversions:,} test conversion{'' if judged.conversions == 1 else 's'}"
+        return counted(judged.clicks, "click")
+    return counted(judged.conversions, "test conversion")
 
 
 def _short(value: float) -> str:

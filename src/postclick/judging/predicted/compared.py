@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from postclick.metrics.ratio import RatioMetric
 from postclick.stats.interval import normal_quantile
 from postclick.stats.paired import holm
 from postclick.stats.power import detectable_difference
+from postclick.stats.tails import normal_p
 
 Floats = NDArray[np.float64]
 # With fewer rows of either class, or fewer units, no interval or test of a difference holds.
@@ -223,4 +223,4 @@ def two_sided(value: float, error: float) -> float:
     """
     if error <= 0:
         return 1.0 if value == 0 else 0.0
-    return 2.0 * NormalDist().cdf(-abs(value) / error)
+    return normal_p(value / error)

@@ -16,8 +16,10 @@ from postclick.judging.entire import CLIP
 from postclick.judging.exposure import exposure_test
 from postclick.judging.predicted.answer import answer_of
 from postclick.judging.predicted.clicked import ClickedCollector, ClickedRows
+from postclick.judging.predicted.columns import KINDS
 from postclick.judging.predicted.compared import Compared
-from postclick.judging.predicted.features import Feature, Segments, Time, feature_for
+from postclick.judging.predicted.feature_for import feature_for
+from postclick.judging.predicted.features import Feature, Segments
 from postclick.judging.predicted.measure import ModelMeasure
 from postclick.judging.predicted.prediction_buckets import PredictionBuckets
 from postclick.judging.predicted.quantities import Labels, asked_for
@@ -25,12 +27,12 @@ from postclick.judging.predicted.result import Bucket, JudgedLog, SegmentFigure
 from postclick.judging.predicted.rows import JudgedRows, Predicted
 from postclick.judging.predicted.segment_totals import SegmentTotals
 from postclick.judging.predicted.spool import Columns, Spool
+from postclick.judging.predicted.time_feature import Time
 from postclick.judging.predicted.units import UNITS
 from postclick.judging.predicted.whole_space import WholeSpace, by_exposure
 from postclick.metrics.catalogue import METRICS
 from postclick.metrics.gauc import NO_GROUP
 
-KINDS = ("pctr", "pcvr", "pctcvr")
 EXPOSURE = "exposure"
 
 
@@ -72,6 +74,7 @@ class Engine:
         self._clicked = ClickedCollector()
         self._buckets = {name: PredictionBuckets() for name in models}
         self._measures: list[ModelMeasure] = []
+        self._on_clicks: dict[str, frozenset[str]] = dict.fromkeys(models, frozenset())
         self._present = np.zeros(UNITS, np.bool_)
         self.rows = self.clicks = self.conversions = 0
         self.grouped = False
@@ -96,6 +99,8 @@ class Engine:
             if role in self._features
         }
         models = {name: one.complete() for name, one in rows.models.items()}
+        for name, model in models.items():
+            self._on_clicks[name] |= model.on_clicks
         labels = _labels(rows)
         for measure in self._measures:
             model = models[measure.name]
@@ -139,7 +144,7 @@ class Engine:
             measure.ready()
             self._buckets[measure.name].settle()
         with ThreadPoolExecutor(self._threads) as pool:
-            pieces = (_of_columns(piece, self._names) for piece in self._spool)
+            pieces = (_of_columns(piece, self._on_clicks) for piece in self._spool)
             for piece in read_ahead(pieces):
                 self._add_piece(piece, totals, pool)
         for measure in self._measures:
@@ -168,6 +173,7 @@ class Engine:
             differences=tuple(compared.differences()),
             segments=tuple(self._segment_figures(totals, segments, clicked)),
             buckets=tuple(self._all_buckets(clicked)),
+            findings=tuple(note for one in self._features.values() for note in one.notes()),
             entire=None if self._whole is None else self._whole.estimates(clicked),
             balance=None if self._whole is None else self._whole.balance(),
             exposure=self._exposure(totals, segments, clicked),
@@ -278,7 +284,7 @@ class Piece:
     values: Columns
 
 
-def _of_columns(piece: Columns, names: Sequence[str]) -> Piece:
+def _of_columns(piece: Columns, on_clicks: Mapping[str, frozenset[str]]) -> Piece:
     """What `_columns` put away."""
     label, truth = piece["label"], piece.get("truth")
     if truth is not None and truth.dtype == np.uint8:
@@ -291,8 +297,8 @@ def _of_columns(piece: Columns, names: Sequence[str]) -> Piece:
         (label & 1).astype(np.bool_), label > 1, truth, group, piece.get("weight"), dense
     )
     models = {
-        name: Predicted(*(piece.get(f"{kind} {name}") for kind in KINDS)).complete()
-        for name in names
+        name: Predicted(*(piece.get(f"{kind} {name}") for kind in KINDS), on_clicks=part).complete()
+        for name, part in on_clicks.items()
     }
     values = {name: column for name, column in piece.items() if name.startswith("value ")}
     return Piece(labels, models, piece["unit"], values)

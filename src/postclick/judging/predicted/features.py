@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,23 +13,19 @@ from numpy.typing import NDArray
 
 from postclick.data.read.values.canonical_text import to_text
 from postclick.data.read.values.numbers import to_number
-from postclick.data.read.values.times import KINDS as TIME_KINDS
-from postclick.data.read.values.times import to_time
 from postclick.data.read.values.value_rules import ValueRules
 from postclick.errors import InputError
 from postclick.judging.predicted.even_sample import EvenSample
+from postclick.judging.value_names import MISSING, OTHERS, are_dates, told_apart
 from postclick.metrics.buckets import bucket_starts
 from postclick.spelling import option
 
-MISSING, OTHERS = "(missing)", "(others)"
 TOP = 20
 # A number with at most DISTINCT values is cut by value, others into BUCKETS of equal frequency.
 DISTINCT, BUCKETS = 20, 10
 MOST_VALUES = 100_000
 # Numbers that are kept to find the buckets by.
 SAMPLE = 200_000
-HOUR = 3_600_000_000  # microseconds
-DAY, WEEK = 24 * HOUR, 7 * 24 * HOUR
 Kind = Literal["categorical", "numeric", "time"]
 Arrays = NDArray[Any]
 
@@ -66,6 +63,10 @@ class Feature(ABC):
     def of(self, read: Arrays) -> NDArray[np.int64]:
         """The segment of each row, from what `read` gave."""
 
+    def notes(self) -> list[str]:
+        """What a reader should know of how it was read, once it is settled."""
+        return []
+
 
 class Category(Feature):
     """Values by their canonical text; the most frequent have a segment each."""
@@ -85,10 +86,7 @@ class Category(Feature):
         for value in values:
             self._codes.setdefault(value, len(self._codes))
         if len(self._codes) > MOST_VALUES:
-            raise InputError(
-                f"feature {self.name!r} has more than {MOST_VALUES:,} values: give "
-                f"{option(self._asked)} one with fewer, such as a category of them"
-            )
+            raise too_many(self.name, self._asked)
         codes = pl.DataFrame({"value": values, "code": [self._codes[one] for one in values]})
         codes = codes.with_columns(pl.col("value").cast(pl.String))
         found = (
@@ -102,22 +100,51 @@ class Category(Feature):
         return found.astype(np.int32)
 
     def settle(self) -> Segments:
-        named = [MISSING if value is None else value for value in self._codes]
-        numbers = pl.Series(named, dtype=pl.String).cast(pl.Float64, strict=False)
-        # Of equally frequent values those first by name, whatever the order of rows.
-        order = np.array(sorted(range(len(named)), key=lambda k: (-self._rows[k], named[k])), int)
-        shown, rest = order[: self._top], order[self._top :]
-        if numbers.null_count() <= (None in self._codes) and not rest.size:
-            shown = np.lexsort((numbers.fill_null(np.inf).to_numpy(),))  # numbers by size
-        self._place = np.full(len(named), shown.size, np.int64)
-        self._place[shown] = np.arange(shown.size)
-        names, values = [named[k] for k in shown], [1] * int(shown.size)
-        if rest.size:
-            names, values = [*names, OTHERS], [*values, int(rest.size)]
-        return Segments(tuple(names), tuple(values))
+        self._place, segments = in_segments(list(self._codes), self._rows, self._top)
+        return segments
 
     def of(self, read: Arrays) -> NDArray[np.int64]:
         return self._place[read]
+
+
+def in_segments(
+    values: Sequence[str | None], rows: NDArray[np.int64], top: int
+) -> tuple[NDArray[np.int64], Segments]:
+    """The segment of each value of a category, `(k,)`, and what the segments are.
+
+    The most frequent have one each, dates in their order, and so have whole numbers if they are
+    few; all others share one.
+
+    >>> place, segments = in_segments(["2026-01-07", None, "2026-01-05"], np.array([3, 1, 2]), 20)
+    >>> segments.names, place.tolist()
+    (('2026-01-05', '2026-01-07', '(missing)'), [1, 2, 0])
+    """
+    named = [MISSING if value is None else told_apart(value) for value in values]
+    there = [k for k in range(len(named)) if rows[k]]
+    # Of equally frequent values those first by name, whatever the order of rows.
+    order = sorted(there, key=lambda k: (-rows[k], named[k]))
+    shown, rest = order[:top], order[top:]
+    known = [values[k] for k in there]
+    numbers = pl.Series(known, dtype=pl.String).cast(pl.Float64, strict=False)
+    if numbers.null_count() <= (None in known) and not rest:
+        of = dict(zip(there, numbers.fill_null(np.inf).to_list(), strict=True))
+        shown = sorted(there, key=lambda k: (of[k], named[k]))
+    elif are_dates(known):
+        shown = sorted(shown, key=lambda k: (values[k] is None, values[k] or ""))
+    place = np.full(len(named), len(shown), np.int64)
+    place[shown] = np.arange(len(shown))
+    names, sizes = [named[k] for k in shown], [1] * len(shown)
+    if rest:
+        names, sizes = [*names, OTHERS], [*sizes, len(rest)]
+    return place, Segments(tuple(names), tuple(sizes))
+
+
+def too_many(name: str, asked: str) -> InputError:
+    """More values than a category may have; `asked` is the option that named it."""
+    return InputError(
+        f"feature {name!r} has more than {MOST_VALUES:,} values: give {option(asked)} one with "
+        "fewer, such as a category of them"
+    )
 
 
 class Number(Feature):
@@ -134,14 +161,18 @@ class Number(Feature):
         number, unreadable, _ = to_number(column, self.rules)
         if unreadable.rows:
             raise InputError(
-                f"feature {self.name!r} is numbers at first, and then {unreadable.examples[0]}: "
-                "list it under categorical in a schema, or leave it out"
+                f"feature {self.name!r} is numeric by the schema, and holds "
+                f"{unreadable.examples[0]}: list it under categorical there, or leave it out"
             )
         values = number.fill_null(np.nan).to_numpy()
         known = values[~np.isnan(values)]
-        self._missing |= known.size < values.size
-        self._sample.add(known)
+        self.take(known, missing=known.size < values.size)
         return values
+
+    def take(self, known: NDArray[np.float64], *, missing: bool) -> None:
+        """See some numbers, `(k,)`, and whether rows have none."""
+        self._missing |= missing
+        self._sample.add(known)
 
     def settle(self) -> Segments:
         ordered = np.sort(self._sample.values())
@@ -174,103 +205,3 @@ class Number(Feature):
         number = np.searchsorted(self._edges, read, side="right")
         number[np.isnan(read)] = self._known
         return number.astype(np.int64)
-
-
-class Time(Feature):
-    """Moments by hour, day or week, whichever gives at most some forty; ordinals as numbers."""
-
-    kind: Kind = "time"
-
-    def __init__(self, name: str, rules: ValueRules) -> None:
-        super().__init__(name, rules)
-        self._first, self._last, self._missing = np.inf, -np.inf, False
-        self._ordinals = False
-        self._width = float(DAY)
-
-    def read(self, column: pl.Series) -> NDArray[np.float64]:
-        times = to_time(column, self.rules)
-        if times.unreadable.rows:
-            raise InputError(
-                f"time column {self.name!r} holds {times.unreadable.examples[0]}, which is no "
-                f"moment: write 2026-01-05 or 2026-01-05T10:30, or leave out {option('time')}"
-            )
-        kinds = set(times.kind.unique().to_list())
-        self._ordinals |= TIME_KINDS.index("ordinals") in kinds
-        values = times.time.fill_null(np.nan).to_numpy()
-        known = values[~np.isnan(values)]
-        self._missing |= known.size < values.size
-        if known.size:
-            self._first = min(self._first, float(known.min()))
-            self._last = max(self._last, float(known.max()))
-        return values
-
-    def settle(self) -> Segments:
-        if self._last < self._first:
-            return Segments((MISSING,), (1,))
-        span = self._last - self._first
-        if self._ordinals:
-            self._width = max(1.0, np.ceil((span + 1) / 40))
-        else:
-            widths = (HOUR, DAY, WEEK)
-            fitting = (w for w in widths if span // w < 40)
-            self._width = float(next(fitting, WEEK * max(1.0, np.ceil(span / WEEK / 40))))
-        # 1970-01-05 was the first Monday.
-        offset = 4 * DAY if self._width % WEEK == 0 and not self._ordinals else 0
-        self._first = np.floor((self._first - offset) / self._width) * self._width + offset
-        count = int((self._last - self._first) // self._width) + 1
-        names = [self._called(self._first + k * self._width) for k in range(count)]
-        names += [MISSING] if self._missing else []
-        return Segments(tuple(names), (1,) * len(names))
-
-    def _called(self, start: float) -> str:
-        if self._ordinals:
-            return f"from {start:.0f}" if self._width > 1 else f"{start:.0f}"
-        at = pl.Series([int(start)]).cast(pl.Datetime("us"))
-        if self._width < DAY:
-            return str(at.dt.strftime("%Y-%m-%d %Hh")[0])
-        day = str(at.dt.strftime("%Y-%m-%d")[0])
-        return day if self._width == DAY else f"week(s) from {day}"
-
-    def of(self, read: Arrays) -> NDArray[np.int64]:
-        missing = np.isnan(read)
-        if not np.isfinite(self._first):
-            return np.zeros(read.size, np.int64)
-        count = int((self._last - self._first) // self._width) + 1
-        found = np.where(missing, count, (np.where(missing, 0, read) - self._first) // self._width)
-        return found.astype(np.int64)
-
-
-def feature_for(
-    name: str,
-    column: pl.Series,
-    rules: ValueRules,
-    *,
-    numeric: bool | None = None,
-    top: int = TOP,
-    asked: str = "by",
-) -> Feature:
-    """How a feature is read, told from its first rows: decimals are numbers, all else categories.
-
-    Args:
-        numeric: what a schema says of it, None where there is none.
-        asked: the option that names it.
-
-    Raises:
-        InputError: it holds several values for each row.
-
-    >>> rules = ValueRules()
-    >>> [feature_for("x", pl.Series(v), rules).kind for v in ([1, 2], [0.5, 2.0], ["1.5", "2"])]
-    ['categorical', 'numeric', 'numeric']
-    """
-    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
-        raise InputError(
-            f"feature {name!r} holds {column.dtype}, not one value per row: give "
-            f"{option(asked)} another"
-        )
-    if numeric is None:
-        numeric = column.dtype.is_float() or column.dtype.is_decimal()
-        if numeric or column.dtype == pl.String:
-            found, unreadable, _ = to_number(column, rules)
-            whole = found.drop_nulls().drop_nans()
-            numeric = len(whole) > 0 and not unreadable.rows and bool((whole % 1 != 0).any())
-    return Number(name, rules) if numeric else Category(name, rules, top, asked)

@@ -73,6 +73,8 @@ def rows_of(
 ) -> tuple[Rows, Bools | None] | None:
     """The rows of a quantity on a space, and which rows they are; None where it is not predicted.
 
+    A prediction that some rows without a click lack is one of the clicked rows alone.
+
     Args:
         logits: whether scores have to be logits, as metrics from elsewhere expect; ranks and
             losses of our own are taken from the probabilities as they came.
@@ -86,6 +88,8 @@ def rows_of(
     }[asked.quantity]
     if p is None or label is None:
         return None
+    if asked.space != "clicked" and asked.prediction in model.on_clicks:
+        return None  # it is not known of every row
     chosen = labels.on(asked.space)
     group, weight = labels.group, labels.weight
     if chosen is not None:

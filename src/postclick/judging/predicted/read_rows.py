@@ -15,10 +15,12 @@ from postclick.data.read.values.sample_weight import LARGEST_WEIGHT, to_weight
 from postclick.data.read.values.value_rules import ValueRules
 from postclick.errors import InputError
 from postclick.judging.entire import FittedPropensity
-from postclick.judging.predicted.columns import ModelColumns, Roles
+from postclick.judging.predicted.agreement import Agreement
+from postclick.judging.predicted.columns import KINDS, ModelColumns, Roles
 from postclick.judging.predicted.rows import JudgedRows, Predicted
 from postclick.judging.predicted.units import group_hash, units_of
 from postclick.judging.scorer import Scorer
+from postclick.metrics.gauc import NO_GROUP
 from postclick.spelling import option
 
 OnBadRows = Literal["error", "drop"]
@@ -31,6 +33,9 @@ class LogOfPredictions:
 
     Attributes:
         dropped: rows that were left out so far, by what was wrong with them.
+        lacking: rows without a click that lack a prediction so far, by model and kind.
+        agreement: of pCTCVR with pCTR x pCVR so far, by model.
+        groupless: rows without a group so far.
 
     Raises:
         InputError: a column that a role or a model names is not there.
@@ -51,6 +56,9 @@ class LogOfPredictions:
         self.source, self.roles, self.models = source, roles, models
         self._fitted = fitted
         self.dropped: dict[str, int] = {}
+        self.lacking: dict[tuple[str, str], int] = {}
+        self.agreement = {name: Agreement() for name in models}
+        self.groupless = 0
         self._rules = rules or ValueRules(decimal="," if source.decimal == "," else ".")
         self._drop = on_bad_rows == "drop"
         read = [c for model in models.values() for c in columns_of(model)]
@@ -79,6 +87,7 @@ class LogOfPredictions:
             frame, numbers = frame.filter(pl.Series(good)), numbers[good]
             click, conversion = click[good], conversion[good]
         group = None if roles.group is None else group_hash(frame[roles.group], self._rules)
+        self.groupless += 0 if group is None else int(np.count_nonzero(group == NO_GROUP))
         values = [(f"by {name}", name) for name in roles.by]
         values += [(f"feature {name}", name) for name in roles.features if name not in roles.by]
         values += [(role, getattr(roles, role) or "") for role in ("time", "exposure")]
@@ -90,7 +99,10 @@ class LogOfPredictions:
         return JudgedRows(
             click,
             conversion,
-            {name: self._predicted(name, one, frame, numbers) for name, one in self.models.items()},
+            {
+                name: self._predicted(name, one, frame, numbers, click)
+                for name, one in self.models.items()
+            },
             unit,
             group,
             self._weight(frame, numbers),
@@ -157,14 +169,30 @@ class LogOfPredictions:
         model: ModelColumns | Scorer,
         frame: pl.DataFrame,
         numbers: NDArray[np.int64],
+        click: Bools,
     ) -> Predicted:
-        names: tuple[str | None, ...] = ("pctr", "pcvr", "pctcvr")
-        if isinstance(model, ModelColumns):
-            names = (model.pctr, model.pcvr, model.pctcvr)
-        else:
-            frame = model.score(frame)
+        """What a model predicts; what depends on a click may be missing where there is none."""
         of = f"model {name!r}"
-        return Predicted(*(self._probability(frame, column, numbers, of) for column in names))
+        if not isinstance(model, ModelColumns):
+            frame = model.score(frame)
+            return Predicted(*(self._probability(frame, kind, numbers, of) for kind in KINDS))
+        found: dict[str, NDArray[Any] | None] = {}
+        for kind in KINDS:
+            # pCTCVR alone has no figure on clicked rows.
+            may_lack = kind == "pcvr" or (kind == "pctcvr" and len(model.columns) > 1)
+            column = getattr(model, kind)
+            optional = ~click if may_lack else None
+            found[kind] = self._probability(frame, column, numbers, of, optional=optional)
+        lacking = {
+            kind: rows
+            for kind in KINDS[1:]
+            if (p := found[kind]) is not None and (rows := int(np.isnan(p).sum()))
+        }
+        for kind, rows in lacking.items():
+            self.lacking[name, kind] = self.lacking.get((name, kind), 0) + rows
+        predicted = Predicted(**found, on_clicks=frozenset(lacking))
+        self.agreement[name].add(predicted)
+        return predicted
 
     def _probability(
         self,
@@ -174,8 +202,14 @@ class LogOfPredictions:
         of: str,
         *,
         missing: float | None = None,
+        optional: Bools | None = None,
     ) -> NDArray[Any] | None:
-        """The column as floats in [0, 1], in the precision that it has."""
+        """The column as floats in [0, 1], in the precision that it has.
+
+        Args:
+            missing: what stands for a value that is missing; without it, that is an error.
+            optional: rows at which a value may be missing, `(n,)`: it is NaN there.
+        """
         if column is None:
             return None
         raw = frame[column]
@@ -183,6 +217,11 @@ class LogOfPredictions:
         filled = series.fill_null(np.nan if missing is None else missing)
         values = np.asarray(filled.to_numpy())
         wrong = ~((values >= 0) & (values <= 1))
+        if optional is not None and wrong.any():
+            absent = np.isnan(values)
+            if raw.dtype == pl.String:  # but what is no number either
+                absent &= self._rules.is_no_number(raw).fill_null(True).to_numpy()
+            wrong &= ~(optional & absent)
         if wrong.any():
             row = int(np.flatnonzero(wrong)[0])
             mend = "fill it in, or leave such rows out of the log"

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from postclick.judging.predicted.notebook import notebook_html
 from postclick.metrics.metric import Space
 
 
@@ -13,7 +14,8 @@ class Figure:
     Attributes:
         value: None where it is undefined, and `undefined` says why.
         low, high: ends of the interval at the judgement's level; None where there is none.
-        rows, positives: of the space; `weight` the impressions that the rows stand for.
+        rows: of the space; `weight` the impressions that they stand for where that is another
+            number, and `positives` those of them with a positive label.
         groups: that a metric within groups rests on.
     """
 
@@ -62,7 +64,8 @@ class SegmentFigure:
     Attributes:
         kind: `categorical`, `numeric`, `time` or `bucket` (of the predictions themselves).
         quantity: `ctr`, `ctcvr` or `cvr`; the last is of clicked rows.
-        predicted, observed: means; pcoc their ratio, with its interval.
+        rows, clicks, conversions: as recorded, whatever rows weigh.
+        predicted, observed: means, by weight; pcoc their ratio, with its interval.
     """
 
     feature: str
@@ -87,6 +90,7 @@ class Bucket:
 
     Attributes:
         quantity: `ctr` (all rows) or `cvr` (clicked rows).
+        rows: as recorded; positives, predicted, observed: by weight.
         low, high: interval of the observed rate, over groups or rows.
     """
 
@@ -125,6 +129,7 @@ class JudgedLog:
     Attributes:
         log: what was judged.
         models: in the order given, the simplest (the reference) first.
+        rows, clicks, conversions: as recorded, whatever rows weigh.
         units: how many independent units intervals rest on, and `unit` what they are.
         findings: what a reader should know, one sentence each.
         entire: estimates over all impressions without truth, by model; None without a propensity.
@@ -154,6 +159,15 @@ class JudgedLog:
     randomised: "JudgedLog | None" = None
     command: str = ""
     seconds: float = 0.0
+
+    def _repr_html_(self) -> str:
+        """The answer and the main figures, in a notebook."""
+        return notebook_html(self)
+
+    @property
+    def weighted(self) -> bool:
+        """Whether rows stand for other numbers of impressions than one each."""
+        return any(one.weight is not None for one in self.figures)
 
     def as_dict(self) -> dict[str, Any]:
         """As written to summary.json."""

@@ -10,6 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from postclick.judging.predicted.columns import KINDS
+
 Floats = NDArray[Any]
 
 
@@ -19,6 +21,9 @@ class Predicted:
 
     Numbers keep the precision that they came in: rounding would tie rows that a model ranks apart.
 
+    Attributes:
+        on_clicks: of pcvr and pctcvr those that are missing (NaN) on some rows without a click.
+
     >>> Predicted(np.array([0.5]), np.array([0.25]), None).complete().pctcvr
     array([0.125])
     """
@@ -26,22 +31,29 @@ class Predicted:
     pctr: Floats | None
     pcvr: Floats | None
     pctcvr: Floats | None
+    on_clicks: frozenset[str] = field(default=frozenset(), kw_only=True)
 
     def complete(self) -> Predicted:
-        """With the third probability where pCTR and one of the others are there."""
-        if self.pctcvr is None and self.pctr is not None and self.pcvr is not None:
-            product = np.multiply(self.pctr, self.pcvr, dtype=np.float64)
-            return Predicted(self.pctr, self.pcvr, product)
-        if self.pcvr is None and self.pctr is not None and self.pctcvr is not None:
-            ratio = np.zeros(self.pctr.size)
-            np.divide(self.pctcvr, self.pctr, out=ratio, where=self.pctr > 0, dtype=np.float64)
-            return Predicted(self.pctr, np.minimum(ratio, 1.0), self.pctcvr)
-        return self
+        """With the third probability where pCTR and one of the others are there.
+
+        A pCTCVR that some rows lack is left out, for its figures are of all rows.
+        """
+        pctr, pcvr, pctcvr, on_clicks = self.pctr, self.pcvr, self.pctcvr, self.on_clicks
+        if pctcvr is None and pctr is not None and pcvr is not None and not on_clicks:
+            pctcvr = np.multiply(pctr, pcvr, dtype=np.float64)
+        elif pcvr is None and pctr is not None and pctcvr is not None:
+            ratio = np.zeros(pctr.size)
+            np.divide(pctcvr, pctr, out=ratio, where=pctr > 0, dtype=np.float64)
+            pcvr = np.minimum(ratio, 1.0)
+            on_clicks = on_clicks | {"pcvr"} if on_clicks else on_clicks
+        pctcvr = None if "pctcvr" in on_clicks else pctcvr
+        return Predicted(pctr, pcvr, pctcvr, on_clicks=on_clicks)
 
     def where(self, chosen: NDArray[np.bool_]) -> Predicted:
         """The rows at which `chosen` is true."""
-        parts = (self.pctr, self.pcvr, self.pctcvr)
-        return Predicted(*(None if one is None else one[chosen] for one in parts))
+        of = {k: p if (p := getattr(self, k)) is None else p[chosen] for k in KINDS}
+        lacking = (k for k in self.on_clicks if (p := of[k]) is not None and np.isnan(p).any())
+        return Predicted(**of, on_clicks=frozenset(lacking))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from postclick.metrics.metric import Space
 from postclick.metrics.ratio import RatioMetric
 from postclick.metrics.rows import Rows
+from postclick.stats.interval import percentile_interval
 from postclick.stats.resampling import resampled_totals
 
 Floats = NDArray[np.float64]
@@ -149,9 +150,8 @@ def interval(drawn: Floats, level: float) -> tuple[float, float, float] | None:
     defined = drawn[np.isfinite(drawn)]
     if defined.size < max(20, 0.9 * drawn.size):
         return None
-    below = (1.0 - level) / 2.0
-    low, high = np.quantile(defined, [below, 1.0 - below])
-    return float(defined.std(ddof=1)), float(low), float(high)
+    found = percentile_interval(np.nan, defined, level)
+    return found.standard_error, found.low, found.high
 
 
 def ratio_metrics(metrics: Iterable[Any]) -> list[RatioMetric]:

@@ -16,9 +16,9 @@ from postclick.judging.entire import (
     estimate_entire,
 )
 from postclick.judging.predicted import clicked as seen
-from postclick.judging.predicted.features import MISSING
 from postclick.judging.predicted.rows import JudgedRows, Predicted
 from postclick.judging.predicted.units import UNITS
+from postclick.judging.value_names import MISSING
 
 # Whose propensities clicked rows are weighed by: a column or a fit, or each model's own pCTR.
 OWN = "pctr"
@@ -34,13 +34,16 @@ class WholeSpace:
         """`source` says where propensities come from, in words."""
         self._models, self._source, self._clip, self._level = models, source, clip, level
         self._totals = {name: UnitTotals(UNITS) for name in models}
+        self._partly: set[str] = set()
         self._balance = BalanceSums(clip=clip)
         self._compared = False
 
     def add(self, rows: JudgedRows, models: Mapping[str, Predicted]) -> None:
         """Add some rows, with their raw features."""
         for name, model in models.items():
-            if model.pcvr is not None:
+            if "pcvr" in model.on_clicks:
+                self._partly.add(name)
+            elif model.pcvr is not None:
                 self._totals[name].add(model.pcvr, rows.unit, rows.weight)
         propensity = rows.propensity
         if propensity is None:
@@ -57,13 +60,16 @@ class WholeSpace:
             self._balance.add(frame, rows.click, propensity, rows.weight)
 
     def estimates(self, clicked: seen.ClickedRows) -> dict[str, Any] | None:
-        """By model, and what the propensities are; None where no model can be estimated."""
+        """By model, and what the propensities are; None where no model can be estimated.
+
+        Models whose pCVR is not known of every row are left out.
+        """
         found = {}
         for name in self._models:
             propensity = clicked.propensity
             if propensity is None:
                 propensity = clicked.pctr.get(name)
-            if propensity is None or name not in clicked.pcvr:
+            if propensity is None or name not in clicked.pcvr or name in self._partly:
                 continue
             rows = ClickedRows.of(
                 clicked.pcvr[name],

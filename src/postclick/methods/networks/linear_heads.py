@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 # Numerics are in standard deviations; one beyond this adds no more than one at it.
 LIMIT = 4.0
+# Starts of a factorisation machine, whose mean is served.
+STARTS = 4
 
 
 class LinearHeads(nn.Module):
@@ -42,6 +44,20 @@ class LinearHeads(nn.Module):
         first, size = self.columns * self.outputs, self.slopes.shape[0]
         numbers = torch.narrow(x, 1, first, size)
         return clipped(numbers, self.numerics)
+
+    def products(self, x: Tensor, first: int, size: int) -> Tensor:
+        """What pairs of columns add, by outputs from `first` on as factors, [n].
+
+        The mean over starts of a factorisation machine with `size` factors.
+        """
+        embedded = self.embedded(x)[:, :, first:]
+        total, squares = embedded.sum(1), embedded.square().sum(1)
+        if self.slopes.shape[0]:
+            slopes, numbers = self.slopes[:, first:], self.numbers(x)
+            total = total + numbers @ slopes
+            squares = squares + numbers.square() @ slopes.square()
+        starts = (self.outputs - first) // size
+        return 0.5 * (total.square() - squares).sum(1) / starts
 
     def forward(self, x: Tensor) -> Tensor:
         found: Tensor = self.embedded(x).sum(1) + self.intercepts

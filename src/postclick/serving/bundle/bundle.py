@@ -14,6 +14,7 @@ from postclick.data.lookup.encoder import ServingEncoder
 from postclick.data.lookup.raw_rows import RawRows
 from postclick.data.manifest import VOCABULARIES
 from postclick.data.read.tables.in_memory import FrameLike, frame_with
+from postclick.data.read.values.exposure_value import exposure_text
 from postclick.data.schema import LogSchema
 from postclick.errors import InputError
 from postclick.serving.bundle.bundle_files import BUNDLE, MODEL, read_info, verify_files
@@ -76,6 +77,25 @@ class Bundle:
         other = copy(self)
         other._encoder = self._encoder_for(schema.model_copy(update={"read": read}))
         return other
+
+    def predicting_at(self, exposure_at: str | int) -> "Bundle":
+        """This bundle, if it serves pCTR at that value of the exposure, or at "average".
+
+        Raises:
+            InputError: it serves pCTR elsewhere, as was settled when it was exported, or its run
+                was trained without an exposure.
+        """
+        given, served = f"{option('exposure_at')} is {exposure_at}", self.info.exposure
+        if served is None:
+            raise InputError(
+                f"{given}: {self.folder} is a bundle of a run without an exposure: leave it out"
+            )
+        if exposure_text(self.info.log_schema, str(exposure_at)) != served.at:
+            raise InputError(
+                f"{given}: {self.folder} is a bundle with pCTR at {served.column} = {served.at}: "
+                f"give that, or the run, or a bundle that was exported at {exposure_at}"
+            )
+        return self
 
     def _encoder_for(self, schema: LogSchema) -> ServingEncoder:
         """An encoder of rows that are written as `schema` says."""

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from postclick.data.check.findings import Finding, Severity, share
 from postclick.data.check.splits.overlap import KeySketch
 from postclick.data.read.values.group_hash import MISSING
-from postclick.spelling import option
+from postclick.spelling import counted, option
 
 
 class GroupCounts:
@@ -72,13 +72,18 @@ def group_findings(column: str, split: str, counts: GroupCounts) -> list[Finding
         text = f"{share(counts.missing, counts.rows)} have no group ({column!r}): fill them in, or "
         find("missing-group", counts.missing, text + "metrics within groups leave them out")
     if groups == 1 and not counts.missing:
-        text = f"group {column!r} is the same in all {known:,} rows, so that a metric within "
+        text = (
+            f"group {column!r} is the same in all {counted(known, 'row')}, so that a metric within "
+        )
         find("constant-group", known, text + f"groups is the plain one: {name_another}")
     elif groups and counts.largest() == 1:
-        text = f"group {column!r} has a value of its own in each of {known:,} rows, so that "
+        text = (
+            f"group {column!r} has a value of its own in each of {counted(known, 'row')}, so that "
+        )
         find("single-row-groups", known, text + f"metrics within groups are empty: {name_another}")
     if groups:
-        text = f"{groups:,} groups by {column!r}, {known / groups:.3g} rows in each on average"
+        each = f"{known / groups:.3g} rows in each on average"
+        text = f"{counted(groups, 'group')} by {column!r}, {each}"
         find("groups", known, text)
     return found
 

@@ -13,7 +13,7 @@ from postclick.data.read.values.bad_values import NOT_BINARY
 from postclick.data.schema import Label, LogSchema
 from postclick.data.schema.label import is_number
 from postclick.errors import InputError
-from postclick.spelling import option
+from postclick.spelling import counted, option
 from postclick.suggest import meant
 
 # Fewer clicks or conversions than this in a split: figures on it are mostly noise.
@@ -187,17 +187,17 @@ def volume_findings(schema: LogSchema, split: str, funnel: Funnel) -> list[Findi
     )
     for word, column, count, few in problems:
         if count == 0:
-            message = f"{split}: no {word} ({column!r}) in {funnel.rows:,} rows: {mend}"
+            message = f"{split}: no {word} ({column!r}) in {counted(funnel.rows, 'row')}: {mend}"
             found.append(Finding(f"no-{word}s", hard, column, funnel.rows, message))
         elif count < few:
             message = (
-                f"{split}: only {count:,} {word}s ({column!r}) in {funnel.rows:,} rows, fewer than "
-                f"{few}: figures on it are mostly noise: use more rows"
+                f"{split}: only {count:,} {word}s ({column!r}) in {counted(funnel.rows, 'row')}, "
+                f"fewer than {few}: figures on it are mostly noise: use more rows"
             )
             found.append(Finding(f"few-{word}s", "warning", column, count, message))
     if 0 < funnel.clicks == funnel.conversions:
         message = (
-            f"{split}: every one of {funnel.clicks:,} clicks has a conversion "
+            f"{split}: every one of {counted(funnel.clicks, 'click')} has a conversion "
             f"({schema.conversion.column!r}): there is no rate to learn or to judge: correct the "
             "labels, or the rule for them"
         )
@@ -205,8 +205,8 @@ def volume_findings(schema: LogSchema, split: str, funnel: Funnel) -> list[Findi
         found.append(Finding("no-unconverted-clicks", hard, column, funnel.clicks, message))
     if funnel.clicks == funnel.rows:
         message = (
-            f"{split}: every one of {funnel.rows:,} rows is clicked ({schema.click.column!r}): "
-            "the entire space needs impressions without a click too"
+            f"{split}: every one of {counted(funnel.rows, 'row')} is clicked "
+            f"({schema.click.column!r}): the entire space needs impressions without a click too"
         )
         found.append(Finding("no-unclicked-rows", hard, schema.click.column, funnel.rows, message))
     return found

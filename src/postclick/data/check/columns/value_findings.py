@@ -8,6 +8,7 @@ from postclick.data.read.values import bad_values as v
 from postclick.data.read.values.number_spellings import NumberSpellings
 from postclick.data.read.values.rounded_ids import RoundedIds
 from postclick.data.schema import LogSchema
+from postclick.spelling import counted
 
 _ISSUES: dict[str, tuple[str, Severity, str]] = {
     v.UNREADABLE: (
@@ -89,10 +90,11 @@ def _columns(schema: LogSchema) -> Iterator[str]:
 
 def _same_number(split: str, column: str, spellings: NumberSpellings) -> Finding:
     such = ", ".join(map(repr, spellings.examples))
+    alike = ("value is a number that", "values are numbers that")
     message = (
-        f"{split}: column {column!r}: {spellings.rows:,} values are numbers that other rows write "
-        f"in another way, and count as the same (such as {such}): set verbatim: true for the "
-        "column if they are names, such as versions or codes"
+        f"{split}: column {column!r}: {counted(spellings.rows, *alike)} other rows write in "
+        f"another way, and {'counts' if spellings.rows == 1 else 'count'} as the same (such as "
+        f"{such}): set verbatim: true for the column if they are names, such as versions or codes"
     )
     return Finding("same-number", "warning", column, spellings.rows, message)
 
@@ -102,9 +104,13 @@ def _like_missing(split: str, column: str, tokens: dict[str, int], rows: int) ->
     named = ", ".join(f"{token!r} in {count:,}" for token, count in most[:TOKENS])
     more = f" and {len(most) - TOKENS} more" if len(most) > TOKENS else ""
     count = sum(tokens.values())
+    look = (
+        "value looks like a missing one and counts",
+        "values look like a missing one and count",
+    )
     message = (
-        f"{split}: column {column!r}: {count:,} values look like a missing one and count as "
-        f"a category ({named}{more}): list what is missing under missing in the schema"
+        f"{split}: column {column!r}: {counted(count, *look)} as a category ({named}{more}): list "
+        "what is missing under missing in the schema"
     )
     return Finding("like-missing", "warning", column, count, message)
 
@@ -116,8 +122,9 @@ def _rounded(split: str, column: str, ids: RoundedIds, rows: int) -> Finding:
         if ids.merged
         else "ids that lie close together would become one"
     )
+    whole = ("value is a whole number", "values are whole numbers")
     message = (
-        f"{split}: column {column!r}: {ids.rows:,} values are whole numbers in floating point "
+        f"{split}: column {column!r}: {counted(ids.rows, *whole)} in floating point "
         f"from {ids.steps:,.0f} on, which has lost their last digits (such as {ids.example}): "
         f"{what}: write the column as integers or text"
     )

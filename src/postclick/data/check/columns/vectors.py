@@ -6,6 +6,7 @@ from postclick.data.check.findings import Finding, share
 from postclick.data.read.canonical import Issues
 from postclick.data.read.values.vectors import GAPS, LENGTH, TEXT
 from postclick.data.schema import LogSchema
+from postclick.spelling import counted
 
 LENGTHS_NAMED = 5
 
@@ -49,7 +50,8 @@ def vector_findings(
         if count := issues.rows[TEXT, name]:
             such = ", ".join(issues.examples[TEXT, name])
             what = "separator and brackets" if vector.separator or vector.brackets else "elements"
-            text = f"{count:,} values are no numbers (such as {such}): mend them, or correct {what}"
+            text = counted(count, "value is no number", "values are no numbers")
+            text += f" (such as {such}): mend them, or correct {what}"
             find("unreadable-vector", name, count, text)
         if count := issues.rows[GAPS, name]:
             text = f"{share(count, rows)} have elements that are missing, NaN or infinite and count"

@@ -8,6 +8,7 @@ from postclick.data.check.findings import Finding, Severity, share
 from postclick.data.manifest import CLICK, CONVERSION, WEIGHT
 from postclick.data.read.canonical import Issues
 from postclick.data.read.values.sample_weight import BAD_WEIGHT, LARGEST_WEIGHT
+from postclick.spelling import counted
 
 Floats = npt.NDArray[np.float64]
 
@@ -87,8 +88,8 @@ def weight_findings(column: str, split: str, counts: WeightCounts) -> list[Findi
             )
             return [Finding("no-weight", hard, column, counts.rows, message)]
     message = (
-        f"{split}: {counts.rows:,} rows stand for {counts.total:,.6g} impressions (weight "
-        f"{column!r}, {counts.low:.4g} to {counts.high:.4g}), with a CTR of "
+        f"{split}: {counted(counts.rows, 'row stands', 'rows stand')} for {counts.total:,.6g} "
+        f"impressions (weight {column!r}, {counts.low:.4g} to {counts.high:.4g}), with a CTR of "
         f"{counts.clicks / counts.total:.4f} and a CVR of "
         f"{counts.conversions / counts.clicks:.4f}; they tell as much as "
         f"{counts.effective_rows:,.0f} rows of equal weight"

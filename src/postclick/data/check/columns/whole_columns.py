@@ -10,6 +10,7 @@ import polars as pl
 from postclick.data.check.findings import Finding, share
 from postclick.data.read.reader import LogReader
 from postclick.data.schema import LogSchema
+from postclick.spelling import counted
 from postclick.suggest import meant
 
 MOSTLY_MISSING = 0.95
@@ -76,8 +77,8 @@ class ColumnChecks:
         for name, value in self.constant.items():
             if value is not None and self.rows > 1:
                 message = (
-                    f"train: column {name!r} is {value!r} in all {self.rows:,} rows and teaches "
-                    f"nothing: {self._mend(name)}"
+                    f"train: column {name!r} is {value!r} in all {counted(self.rows, 'row')} and "
+                    f"teaches nothing: {self._mend(name)}"
                 )
                 found.append(Finding("constant-column", "warning", name, self.rows, message))
         pairs = {
@@ -88,13 +89,14 @@ class ColumnChecks:
         for a, b in sorted(pairs):
             if self.rows and a not in self.constant:
                 message = (
-                    f"train: columns {a!r} and {b!r} are equal in all {self.rows:,} rows: "
+                    f"train: columns {a!r} and {b!r} are equal in all {counted(self.rows, 'row')}: "
                     "put one under ignore"
                 )
                 if b == self._exposure:
                     message = (
-                        f"train: the exposure {b!r} is equal to {a!r} in all {self.rows:,} rows, "
-                        f"so that pCVR reads it: put {a!r} under ignore"
+                        f"train: the exposure {b!r} is equal to {a!r} in all "
+                        f"{counted(self.rows, 'row')}, so that pCVR reads it: put {a!r} under "
+                        "ignore"
                     )
                 found.append(Finding("duplicated-column", "warning", b, self.rows, message))
         return found

@@ -17,6 +17,7 @@ from postclick.data.check.propose.names import (
 from postclick.data.read.log_source import LogSource
 from postclick.data.schema import ReadSettings
 from postclick.errors import InputError
+from postclick.spelling import counted
 
 NAMED = 5  # candidates for each label
 SPARSE = 0.5  # of the rows, from which a column without a value may say that nothing happened
@@ -84,7 +85,7 @@ def _ranked(facts: Sequence[ColumnFacts], words: frozenset[str]) -> list[tuple[s
             continue
         # Clicks are many and conversions few.
         order = (not named, not binary, count if conversion else -count)
-        found.append((order, f.name, f"{how} {count:,} of {f.rows:,} rows"))
+        found.append((order, f.name, f"{how} {count:,} of {counted(f.rows, 'row')}"))
     return [(name, how) for _, name, how in sorted(found)]
 
 

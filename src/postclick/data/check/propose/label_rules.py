@@ -14,6 +14,7 @@ from postclick.data.read.values.labels import to_label
 from postclick.data.read.values.value_rules import ValueRules
 from postclick.data.schema import Label
 from postclick.errors import InputError
+from postclick.spelling import counted
 
 _RULE = re.compile(r"(.+?)\s*(>=|<=|==|!=|>|<)\s*(\S.*)")
 NO_WORDS = frozenset(
@@ -114,13 +115,13 @@ def draft_label(
     if unreadable.rows:
         such = ", ".join(unreadable.examples)
         raise InputError(
-            f"{where}: {unreadable.rows:,} values are no numbers (such as {such}): mend them, or "
-            "write another rule"
+            f"{where}: {counted(unreadable.rows, 'value is no number', 'values are no numbers')} "
+            f"(such as {such}): mend them, or write another rule"
         )
     if values.min() == 1:
         raise InputError(
-            f"{where}, read as {positive}, is 1 in all {len(values):,} rows: name a column that "
-            "is 0/1, a count, an amount or a time, or say when it is 1, as in "
+            f"{where}, read as {positive}, is 1 in all {counted(len(values), 'row')}: name a "
+            "column that is 0/1, a count, an amount or a time, or say when it is 1, as in "
             f"'{asked.column} > 0'"
         )
     return LabelDraft(label, values, meaning or f"1 where {asked.column} {positive}")

@@ -19,7 +19,7 @@ from postclick.data.read.values.numbers import to_truth
 from postclick.data.read.values.value_rules import ValueRules
 from postclick.data.schema import LogSchema, ReadSettings
 from postclick.errors import InputError
-from postclick.spelling import option
+from postclick.spelling import counted, option
 
 
 def propose_schema(
@@ -106,7 +106,7 @@ def _is_truth(column: pl.Series) -> bool:
 
 def _header(source: LogSource, sample: RowSample, labels: Labels) -> Iterator[str]:
     name = " ".join(source.name.split())
-    yield f"# Drafted from {sample.frame.height:,} rows of {name}."
+    yield f"# Drafted from {counted(sample.frame.height, 'row')} of {name}."
     yield "# Check every line: a feature must be known before the impression is shown."
     notes = list(source.notes)
     if labels.why != "named":
@@ -126,7 +126,8 @@ def _label_lines(labels: Labels, rows: int) -> Iterator[str]:
         said += f", {labels.clickless:,} without a click: correct them, or prepare with "
         said += f"{option('on_bad_rows', 'keep')}, which records no conversion in them"
     if labels.conversion.absent:
-        said += f", missing in {labels.conversion.absent:,} rows without a click, where it is 0"
+        absent = counted(labels.conversion.absent, "row")
+        said += f", missing in {absent} without a click, where it is 0"
     yield f"conversion: {label_text(conversion.label)}  # {said}"
 
 

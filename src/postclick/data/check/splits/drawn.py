@@ -7,7 +7,7 @@ from postclick.data.read.splitting.boundaries import Boundaries
 from postclick.data.read.splitting.draw import Draw
 from postclick.data.read.splitting.durations import duration_text
 from postclick.data.schema import LogSchema
-from postclick.spelling import option
+from postclick.spelling import counted, option
 
 
 def drawn_findings(schema: LogSchema, draw: Draw, rows: Mapping[str, int]) -> list[Finding]:
@@ -48,8 +48,8 @@ def purge_findings(
         for split, following in zip(("train", *times.starts), times.starts, strict=False):
             funnel = purged[split]
             message = (
-                f"{split}: {funnel.rows:,} rows ({funnel.clicks:,} clicks) are left out, those of "
-                f"the {duration_text(times.purge)} before {following} begins "
+                f"{split}: {counted(funnel.rows, 'row')} ({counted(funnel.clicks, 'click')}) left "
+                f"out, those of the {duration_text(times.purge)} before {following} begins "
                 f"({times.text(following)})"
             )
             found.append(Finding("purged", "info", schema.time, funnel.rows, message))

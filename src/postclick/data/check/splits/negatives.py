@@ -2,7 +2,7 @@
 
 from postclick.data.check.findings import Finding, Funnel, share
 from postclick.errors import InputError
-from postclick.spelling import option
+from postclick.spelling import counted, option
 
 
 def require_some(whole: Funnel, kept: Funnel, rate: float) -> None:
@@ -20,7 +20,7 @@ def sampling_finding(whole: Funnel, kept: Funnel, rate: float) -> Finding:
     unclicked = whole.rows - whole.clicks
     message = (
         f"train: {share(kept.rows - kept.clicks, unclicked)} without a click were kept "
-        f"(negative rate {rate:g}); before, it had {whole.rows:,} rows and a CTR of "
+        f"(negative rate {rate:g}); before, it had {counted(whole.rows, 'row')} and a CTR of "
         f"{whole.ctr:.4f}, now {kept.rows:,} and {kept.ctr:.4f}; predictions are corrected to "
         "the log as it was"
     )

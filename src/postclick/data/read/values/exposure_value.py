@@ -27,8 +27,7 @@ def exposure_id(schema: LogSchema, at: str | None, known: pl.Series) -> int | No
     """
     if at is None or at == AVERAGE:
         return None
-    verbatim = schema.exposure is not None and schema.exposure.verbatim
-    text = read_text(pl.Series([at]), ValueRules.of(schema), verbatim=verbatim).text[0]
+    text = exposure_text(schema, at)
     values: list[str] = known.to_list()
     if text not in values:
         column = "" if schema.exposure is None else f" of {schema.exposure.column!r}"
@@ -38,3 +37,18 @@ def exposure_id(schema: LogSchema, at: str | None, known: pl.Series) -> int | No
             f"give one of {', '.join(values[:SHOWN])}{more}, or {AVERAGE}"
         )
     return values.index(text) + 1
+
+
+def exposure_text(schema: LogSchema, at: str | None) -> str | None:
+    """A value as the exposure's vocabulary has it, or "average"; None where it is a missing one.
+
+    >>> schema = LogSchema.parse(
+    ...     {"click": "c", "conversion": "v", "categorical": ["shop"], "exposure": "slot"})
+    >>> exposure_text(schema, "2.0"), exposure_text(schema, None)
+    ('2', 'average')
+    """
+    if at is None or at == AVERAGE:
+        return AVERAGE
+    verbatim = schema.exposure is not None and schema.exposure.verbatim
+    found: str | None = read_text(pl.Series([at]), ValueRules.of(schema), verbatim=verbatim).text[0]
+    return found

@@ -14,6 +14,7 @@ from postclick.data.read.files.text.byte_stream import Utf8Stream, is_utf8
 from postclick.data.read.files.text.text_format import TextFormat
 from postclick.data.read.places.listing import Place
 from postclick.errors import InputError
+from postclick.spelling import counted
 
 PIECE_BYTES = 1 << 20
 LONGEST_FIELD = 1 << 30
@@ -137,7 +138,4 @@ def _ragged(lines: range, cells: list[str], form: TextFormat) -> str:
     one = f"line {lines[0]}"
     if len(lines) > 1:
         one = f"the row of lines {lines[0]} to {lines[-1]}, where a quote opens,"
-    return (
-        f"{one} has {count} column{'' if count == 1 else 's'}{end}, {where} {width}: "
-        "mend or remove it"
-    )
+    return f"{one} has {counted(count, 'column')}{end}, {where} {width}: mend or remove it"

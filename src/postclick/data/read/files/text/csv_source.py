@@ -38,6 +38,8 @@ class CsvSource(FileSource):
         InputError: the file is empty, in another encoding, or its header is not to be told.
     """
 
+    heeds = ("separator", "decimal", "header", "encoding")
+
     def __init__(self, path: Place, read: ReadSettings | None = None) -> None:
         super().__init__(path)
         self._settings = read or ReadSettings()

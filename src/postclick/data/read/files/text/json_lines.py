@@ -47,6 +47,8 @@ class JsonLinesSource(FileSource):
         InputError: the file is empty, a JSON array, or not JSON.
     """
 
+    heeds = ("encoding",)
+
     def __init__(self, path: Place, read: ReadSettings | None = None) -> None:
         super().__init__(path)
         self._compression = compression_of(path)

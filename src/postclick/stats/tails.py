@@ -1,15 +1,12 @@
 """Tail probabilities of the normal and the chi-square distribution, without SciPy."""
 
 from math import erfc, exp, gamma, sqrt
-from statistics import NormalDist
-
-NORMAL = NormalDist()
 
 
-def two_sided(z: float) -> float:
-    """P(|Z| >= |z|) of a standard normal Z.
+def normal_p(z: float) -> float:
+    """The two-sided p-value of z: P(|Z| >= |z|) of a standard normal Z.
 
-    >>> round(two_sided(1.96), 4)
+    >>> round(normal_p(1.96), 4)
     0.05
     """
     return erfc(abs(z) / sqrt(2.0))

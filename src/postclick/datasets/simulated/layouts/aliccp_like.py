@@ -13,7 +13,8 @@ import polars as pl
 from postclick.datasets.aliccp.dataset import schema
 from postclick.datasets.aliccp.fields import POSITION
 from postclick.datasets.aliccp.spill import list_series
-from postclick.datasets.simulated.histories import History, past_items
+from postclick.datasets.simulated.layouts.histories import History, past_items
+from postclick.datasets.simulated.layouts.shop import TRUTH
 from postclick.datasets.simulated.population import (
     Ints,
     Layout,
@@ -26,7 +27,6 @@ from postclick.datasets.simulated.population import (
     standardized,
     zipf,
 )
-from postclick.datasets.simulated.shop import TRUTH
 
 # The user's profile fields, with as many values as the published log has.
 PROFILE = {"121": 97, "122": 13, "124": 2, "125": 7, "126": 3, "127": 3, "128": 2, "129": 4}

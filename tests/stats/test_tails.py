@@ -3,7 +3,7 @@
 import pytest
 from scipy import stats  # type: ignore[import-untyped]
 
-from postclick.judging.exposure.tails import chi_square_tail, two_sided
+from postclick.stats.tails import chi_square_tail, normal_p
 
 
 @pytest.mark.parametrize("df", [1, 2, 3, 4, 9, 10, 19, 20, 101, 400])
@@ -14,4 +14,4 @@ def test_chi_square(x: float, df: int) -> None:
 
 @pytest.mark.parametrize("z", [0.0, 0.1, -1.96, 3.0, -8.0, 30.0])
 def test_normal(z: float) -> None:
-    assert two_sided(z) == pytest.approx(2 * stats.norm.sf(abs(z)), rel=1e-12)
+    assert normal_p(z) == pytest.approx(2 * stats.norm.sf(abs(z)), rel=1e-12)

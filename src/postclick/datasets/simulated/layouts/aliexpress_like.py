@@ -6,6 +6,7 @@ from scipy.special import ndtri
 
 from postclick.datasets.aliexpress.columns import NUMERICAL
 from postclick.datasets.aliexpress.dataset import schema
+from postclick.datasets.simulated.layouts.shop import TRUTH
 from postclick.datasets.simulated.population import (
     FACTORS,
     Floats,
@@ -18,7 +19,6 @@ from postclick.datasets.simulated.population import (
     standardized,
     zipf,
 )
-from postclick.datasets.simulated.shop import TRUTH
 
 # Values of each categorical column, about as many as a sample of the published log shows.
 USER_LEVELS = dict(

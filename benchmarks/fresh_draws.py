@@ -1,0 +1,115 @@
+"""Methods trained and judged on fresh draws of worlds; results are kept as they come."""
+
+import json
+import multiprocessing
+import shutil
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+FIRST_SEED = 100
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A log of a world: settings as `simulate` takes them, `number` is its seed."""
+
+    world: str
+    number: int
+    settings: tuple[tuple[str, Any], ...]
+
+    @property
+    def key(self) -> str:
+        told = " ".join(f"{name}={value}" for name, value in self.settings)
+        return f"{self.world} {self.number} {told}"
+
+
+def draw_of(world: str, number: int, **settings: Any) -> Draw:
+    return Draw(world, number, tuple(sorted(settings.items())))
+
+
+def judged(folder: Path, draw: Draw, methods: Sequence[str]) -> list[Record]:
+    """Train methods, `NAME,key=value,...` each, on one draw, and judge them on its test split."""
+    from postclick import train
+    from postclick.data.write.prepare import prepare
+    from postclick.datasets.opening import open_splits
+    from postclick.datasets.simulated import write_simulated
+    from postclick.methods import find_method
+    from postclick.runs.settings import RunSettings, read_by
+
+    shutil.rmtree(folder, ignore_errors=True)
+    raw = folder / "log"
+    write_simulated(raw, draw.world, seed=FIRST_SEED + draw.number, **dict(draw.settings))
+    splits = open_splits(raw / "schema.yaml", raw / "train.parquet", raw / "test.parquet")
+    log = prepare(splits, folder / "data")
+    found = []
+    for number, method in enumerate(methods):
+        name, *options = method.split(",")
+        common = read_by(find_method(name)[0], ["training.threads=1"])
+        settings = RunSettings.make(name, overrides=[*common, *options], seed=draw.number)
+        began = time.process_time()
+        run = train(log, settings, folder / f"run-{number}")
+        seconds = time.process_time() - began
+        figures = run.evaluate(log)
+        found.append(
+            {
+                "key": draw.key,
+                "world": draw.world,
+                "method": method,
+                "auc": figures.value("true_cvr_auc", "entire"),
+                "nll": figures.value("true_cvr_nll", "entire"),
+                "bias": figures.value("cvr_relative_bias", "entire"),
+                "cvr_auc": figures.value("cvr_auc"),
+                "ctr_auc": figures.value("ctr_auc"),
+                "conversions": log.split("train").conversions,
+                "seconds": seconds,
+            }
+        )
+    shutil.rmtree(folder)
+    return found
+
+
+def measured(
+    out: Path, draws: Iterable[Draw], methods: Sequence[str], workers: int
+) -> dict[tuple[str, str], Record]:
+    """Results by key of the draw and method; those that `out` has already are taken from it."""
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "results.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
+    found = {(r["key"], r["method"]): r for r in map(json.loads, lines)}
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        waiting = []
+        for number, draw in enumerate(draws):
+            left = [method for method in methods if (draw.key, method) not in found]
+            if left:
+                waiting.append(pool.submit(judged, out / f"draw-{number}", draw, left))
+        for one in as_completed(waiting):
+            with path.open("a") as file:
+                file.writelines(json.dumps(record) + "\n" for record in one.result())
+            found |= {(r["key"], r["method"]): r for r in one.result()}
+            print(f"{one.result()[0]['key']} done", flush=True)
+    return found
+
+
+def with_error(values: Sequence[float], form: str) -> str:
+    """Mean and standard error.
+
+    >>> with_error([1.0, 3.0], ".1f")
+    '+2.0 ±1.0'
+    """
+    error = stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
+    return f"{fmean(values):+{form}} ±{error:{form}}"
+
+
+def print_markdown(rows: Sequence[Mapping[str, str]]) -> None:
+    """Rows of one set of columns as a table."""
+    print("| " + " | ".join(rows[0]) + " |")
+    print("|" + "---|" * len(rows[0]))
+    for row in rows:
+        print("| " + " | ".join(row.values()) + " |")

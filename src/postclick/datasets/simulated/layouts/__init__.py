@@ -1,0 +1,1 @@
+"""The columns of worlds, and how users and items with such columns are drawn."""
