@@ -35,6 +35,7 @@ _PUBLIC = {
     "reproduce": "postclick.papers",
     "propose_schema": "postclick.data.check.propose",
     "score": "postclick.serving.score_log",
+    "sensitivity": "postclick.runs.sensitivity",
     "simulate": "postclick.datasets.simulated",
     "train": "postclick.training.train",
     "tune": "postclick.experiments.tuning.tune",
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from postclick.runs.calibrate import calibrate
     from postclick.runs.evaluate import evaluate
     from postclick.runs.run import Run
+    from postclick.runs.sensitivity import sensitivity
     from postclick.runs.settings import RunSettings
     from postclick.serving.bundle.bundle import Bundle
     from postclick.serving.bundle.export import export
@@ -90,6 +92,7 @@ __all__ = [
     "report",
     "reproduce",
     "score",
+    "sensitivity",
     "simulate",
     "train",
     "tune",

@@ -110,3 +110,34 @@ def test_the_loss_without_ctcvr_is_audited_wherever_that_leaves_one_for_pcvr():
     assert left_out == {
         "ctnocvr", "escm2_ipw", "escm2_dr", "ips_v2", "dr_v2", "dcmt", "ddpo", "evi", "choruscvr"
     }  # fmt: skip
+
+
+def test_with_an_exposure_selection_alone_is_right_about_a_hidden_cause():
+    for method in ("naive", "escm2_ipw"):
+        assert entry(method, "exposed").entire > 1.4
+    found = entry("selection", "exposed")
+    assert found.verdict == "consistent"
+    assert found.entire == pytest.approx(1.0, abs=1e-3)
+    assert found.unclicked > 1 > found.clicked  # one rate by cell: who clicks converts more
+    fixed = entry("selection/no_dependence", "exposed")
+    assert fixed.entire == pytest.approx(entry("naive", "exposed").entire, abs=0.02)
+
+
+def test_a_wrong_latent_leaves_a_bias_and_the_right_one_little():
+    population = POPULATIONS["exposed_skewed"]()
+    method, _ = find_method("selection")
+    off = {}
+    for latent in ("normal", "skewed"):
+        config = method.Config.parse("selection", {"latent": latent})
+        found = solve(method, config, population)
+        off[latent] = abs(float(found.pcvr.mean() / population.cell_cvr.mean()) - 1)
+    assert off["skewed"] < 0.05  # 15 nodes of a gamma distribution are coarse
+    assert 0.15 < off["normal"] < entry("naive", "exposed_skewed").entire - 1
+
+
+def test_exposures_change_no_verdict_where_nothing_reads_more_of_them():
+    """Merged rows, free exposures: naive is right about clicks at every position."""
+    found = entry("naive", "exposed")
+    assert found.ctr_ratio == pytest.approx(1.0, abs=1e-4)
+    assert found.ctr_logit_error < 1e-3
+    assert found.residual < 1e-3

@@ -49,3 +49,27 @@ def test_expectation_ends_with_its_block():
     with expectation(torch.tensor([3.0, 1.0])):
         assert float(mean_entire(values)) == 1.5
     assert float(mean_entire(values)) == 2.0
+
+
+def test_merged_rows_are_the_same_population():
+    population = POPULATIONS["exposed"]()
+    rows, merged = population.rows(), population.rows().merged()
+    assert len(merged.cell) == 3 * population.cells * population.exposures
+    assert float(merged.counts.sum()) == pytest.approx(float(rows.counts.sum()))
+    for cell, exposure in ((0, 0), (7, 3), (39, 1)):
+        of = [(r.cell == cell) & (r.exposure == exposure) for r in (rows, merged)]
+        for label in ("click", "conversion"):
+            whole, parts = (
+                float((r.counts * getattr(r, label))[mask].sum())
+                for r, mask in zip((rows, merged), of, strict=True)
+            )
+            assert parts == pytest.approx(whole)
+
+
+def test_an_exposure_moves_clicks_alone_and_is_the_same_in_every_cell():
+    population = POPULATIONS["exposed"]()
+    shares = [population.mass[:, population.exposure == k].sum(axis=1) for k in range(4)]
+    assert np.allclose(shares, 1 / (4 * population.cells))
+    first, last = (population.exposure == k for k in (0, 3))
+    assert np.array_equal(population.cvr[:, first], population.cvr[:, last])
+    assert (population.ctr[:, first] > population.ctr[:, last]).all()

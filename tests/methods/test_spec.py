@@ -148,7 +148,7 @@ def test_16_4_ipw_at_the_true_propensity_is_stationary_at_the_truth(norm: str) -
 @pytest.mark.parametrize("click", [0.0, 1.0])
 @pytest.mark.parametrize("name", METHODS)
 def test_16_10_an_empty_subset_gives_zero_and_a_gradient(name: str, click: float) -> None:
-    z, _ = random_batch(2, HEADS)
+    z, _ = random_batch(2, (*HEADS, "dependence"))
     n = len(z["ctr"])
     terms, leaves = terms_of(name, z, (np.full(n, click), np.zeros(n)))
     empty = "_unclicked" if click else "_clicked"

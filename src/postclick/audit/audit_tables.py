@@ -20,7 +20,7 @@ COLUMNS = (
     "verdict",
 )
 # Where the features explain the selection, a method can be right.
-HIDDEN = "hidden"
+HIDDEN = ("hidden", "exposed", "exposed_skewed")
 
 
 def table_row(entry: AuditEntry) -> tuple[str, ...]:
@@ -56,7 +56,7 @@ def markdown_table(entries: Sequence[AuditEntry]) -> str:
     lines = [f"| {' | '.join(header)} |", "|" + "---|" * len(header)]
     for method, full in dict.fromkeys((entry.method, entry.full) for entry in entries):
         mine = [e for e in entries if (e.method, e.full) == (method, full)]
-        seen = [e for e in mine if e.population != HIDDEN] or mine
+        seen = [e for e in mine if e.population not in HIDDEN] or mine
         worst = max((d for e in seen for d in e.deciles), key=abs)
         by_population = {e.population: e for e in mine}
         figures = [_spaces(by_population[name]) for name in populations]

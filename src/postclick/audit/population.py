@@ -11,13 +11,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.special import expit, ndtri
+from numpy.polynomial.hermite_e import hermegauss
+from scipy.special import expit, ndtri, roots_genlaguerre
 from torch import Tensor
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 CELLS = 201
 SIDE = 14
 HIDDEN_CELLS, HIDDEN = 40, 9
+# Effects of positions on the logit of a click, and what u does to that of a conversion.
+POSITIONS = (1.3, 0.4, -0.4, -1.3)
+EXPOSED_DEPENDENCE = 0.8
+# Nodes of the latent, of which the model has 15.
+FINE = 41
 # Impressions that a population stands for; only ratios matter, but it has to be many.
 IMPRESSIONS = 1e9
 
@@ -30,6 +37,8 @@ class Population:
         name, summary: as printed.
         ctr, cvr: probabilities [cells, sub-cells].
         mass: share of all impressions [cells, sub-cells]; sums to 1.
+        exposure: the exposure that a sub-cell is shown at [sub-cells], numbered from 0; None where
+            there is none. It is known, and moves clicks alone.
     """
 
     name: str
@@ -37,6 +46,12 @@ class Population:
     ctr: Floats
     cvr: Floats
     mass: Floats
+    exposure: Ints | None = None
+
+    @property
+    def exposures(self) -> int:
+        """How many values the exposure has, 0 without one."""
+        return 0 if self.exposure is None else int(self.exposure.max()) + 1
 
     @property
     def cells(self) -> int:
@@ -55,6 +70,10 @@ class Population:
     def rows(self) -> "PopulationRows":
         """One row for each sub-cell and each outcome: no click, click alone, conversion."""
         cell = np.broadcast_to(np.arange(self.cells)[:, None], self.ctr.shape)
+        exposed = None
+        if self.exposure is not None:
+            each = np.broadcast_to(self.exposure, self.ctr.shape)
+            exposed = torch.from_numpy(np.concatenate([each.ravel()] * 3))
         outcomes = (
             (0.0, 0.0, self.mass * (1 - self.ctr)),
             (1.0, 0.0, self.mass * self.ctr * (1 - self.cvr)),
@@ -65,17 +84,29 @@ class Population:
             torch.from_numpy(np.repeat([c for c, _, _ in outcomes], cell.size)),
             torch.from_numpy(np.repeat([v for _, v, _ in outcomes], cell.size)),
             torch.from_numpy(IMPRESSIONS * np.concatenate([m.ravel() for _, _, m in outcomes])),
+            exposed,
         )
 
 
 @dataclass(frozen=True)
 class PopulationRows:
-    """The population as a batch: cell of each row, labels, and how often the row occurs."""
+    """The population as a batch: cell of each row, labels, how often the row occurs, exposures."""
 
     cell: Tensor
     click: Tensor
     conversion: Tensor
     counts: Tensor
+    exposure: Tensor | None = None
+
+    def merged(self) -> "PopulationRows":
+        """Rows that no feature, exposure or label tells apart as one."""
+        exposure = torch.zeros_like(self.cell) if self.exposure is None else self.exposure
+        told = torch.stack([self.cell, exposure, self.click.long(), self.conversion.long()], dim=1)
+        kinds, of = torch.unique(told, dim=0, return_inverse=True)
+        counts = torch.zeros(len(kinds), dtype=self.counts.dtype).index_add_(0, of, self.counts)
+        click, conversion = kinds[:, 2:].to(self.click.dtype).unbind(1)
+        kept = None if self.exposure is None else kinds[:, 1]
+        return PopulationRows(kinds[:, 0], click, conversion, counts, kept)
 
 
 def _mean(values: Floats, mass: Floats) -> Floats:
@@ -112,6 +143,34 @@ def _hidden() -> Population:
     return Population(name, summary, ctr, cvr, np.full_like(ctr, 1 / ctr.size))
 
 
+def _exposed(name: str, summary: str, u: Floats, weight: Floats) -> Population:
+    """u drives click and conversion and is in no feature; the position is random, moves clicks."""
+    x = _normal_grid(HIDDEN_CELLS)[:, None, None]
+    position = np.array(POSITIONS)[None, :, None]
+    ctr = expit(-3.4 + x + position + u)
+    cvr = np.broadcast_to(expit(-2.6 + 0.6 * x + EXPOSED_DEPENDENCE * u), ctr.shape)
+    mass = np.broadcast_to(weight / (HIDDEN_CELLS * len(POSITIONS)), ctr.shape)
+    exposure = np.repeat(np.arange(len(POSITIONS)), u.size)
+    flat = (HIDDEN_CELLS, -1)
+    return Population(
+        name, summary, ctr.reshape(flat), cvr.reshape(flat), mass.reshape(flat), exposure
+    )
+
+
+def _exposed_normal() -> Population:
+    nodes, weights = hermegauss(FINE)
+    summary = "unobserved normal confounder, and a position that is random and known"
+    return _exposed("exposed", summary, nodes, weights / weights.sum())
+
+
+def _exposed_skewed() -> Population:
+    shape = 2.0
+    nodes, weights = roots_genlaguerre(FINE, shape - 1)
+    summary = "the same with a skewed confounder (gamma of shape 2), which no normal one is"
+    u = (nodes - shape) / np.sqrt(shape)
+    return _exposed("exposed_skewed", summary, u, weights / weights.sum())
+
+
 POPULATIONS: dict[str, Callable[[], Population]] = {
     "none": _independent,
     "positive": lambda: _observed(
@@ -121,4 +180,8 @@ POPULATIONS: dict[str, Callable[[], Population]] = {
         "negative", "observed confounding: lower CTR, higher CVR", -1.0, -2.5
     ),
     "hidden": _hidden,
+    "exposed": _exposed_normal,
+    "exposed_skewed": _exposed_skewed,
 }
+# Those without an exposure, on which every method is taken to its limit by default.
+USUAL = ("none", "positive", "negative", "hidden")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from postclick.audit.fixed_point import FixedPoint, solve
-from postclick.audit.population import POPULATIONS, Floats, Population
+from postclick.audit.population import POPULATIONS, USUAL, Floats, Population
 from postclick.errors import InputError
 from postclick.methods import REGISTRY, Method, find_method, title_of
 from postclick.progress import Reporter, Silent
@@ -57,7 +57,7 @@ class AuditEntry:
 
 def audit(
     methods: "Sequence[str | type[Method[Any]]] | None" = None,
-    populations: Iterable[str] = tuple(POPULATIONS),
+    populations: Iterable[str] = USUAL,
     *,
     full: Sequence[bool] = (True, False),
     workers: int = 1,
@@ -69,6 +69,7 @@ def audit(
 
     Args:
         methods: names, variants, places or classes; by default all with all their variants.
+        populations: names; by default those without an exposure.
         full: whole losses, losses without CTCVR, or both.
         workers: processes.
 

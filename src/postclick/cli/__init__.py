@@ -12,6 +12,7 @@ from postclick.cli import runs  # noqa: F401
 from postclick.cli import explain  # noqa: F401
 from postclick.cli import calibration  # noqa: F401
 from postclick.cli import distillation  # noqa: F401
+from postclick.cli import sensitivity  # noqa: F401
 from postclick.cli import experiments  # noqa: F401
 from postclick.cli import serving  # noqa: F401
 from postclick.cli import server  # noqa: F401

@@ -195,7 +195,7 @@ def audit(
         str, typer.Option(help="Names or variants, comma separated, or all with variants.")
     ] = "all",
     populations: Annotated[
-        str, typer.Option(help="none, positive, negative, hidden; comma separated.")
+        str, typer.Option(help="Comma separated; exposed and exposed_skewed besides.")
     ] = "none,positive,negative,hidden",
     workers: Workers = None,
     json: Json = False,

@@ -42,6 +42,7 @@ from postclick.methods.mrdr_gpl import MrdrGpl
 from postclick.methods.multi import MultiDr, MultiIpw
 from postclick.methods.naive import Naive
 from postclick.methods.nise import Nise
+from postclick.methods.selection import Selection
 from postclick.methods.snips import Snips
 from postclick.methods.stable_dr import StableDr
 from postclick.methods.tempered_ips import TemperedIps
@@ -78,6 +79,7 @@ _OURS: tuple[type[Method[Any]], ...] = (
     Evi,
     ChorusCvr,
     ClickPrior,
+    Selection,
     Logistic,
     Gbdt,
     MeanOf,
@@ -128,6 +130,7 @@ __all__ = [
     "Outputs",
     "Phase",
     "Prediction",
+    "Selection",
     "Snips",
     "StableDr",
     "Step",

@@ -183,6 +183,16 @@ class Method(Declaration, nn.Module, Generic[C]):
         """The effect of the exposure, and of a mean those of its members; none without one."""
         return [module for module in self.modules() if isinstance(module, ExposureEffect)]
 
+    def given_click(self, batch: Batch) -> Tensor:
+        """Logit [n] of P(conversion | click): pCVR, unless a method knows of a hidden cause."""
+        return self.predict(batch).cvr
+
+    @property
+    def dependence_found(self) -> tuple[float, float, float] | None:
+        """How much a hidden cause of clicks also moves conversions, with an interval; None for
+        methods that do not estimate it."""
+        return None
+
     @property
     def clip(self) -> Clip | None:
         """The propensity clip, `None` for methods that use no propensity."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, NamedTuple
+
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -10,7 +12,7 @@ from postclick.data.manifest import Manifest
 from postclick.data.prepared import BaseRates
 from postclick.methods.contract import Contract
 from postclick.methods.explanation import Explanation, field_effects, group_names
-from postclick.methods.fitted import Fitting
+from postclick.methods.fitted import Fitting, Tensors
 from postclick.methods.linear import CTR, CVR, LinearMethod
 from postclick.methods.linear_columns import Columns
 from postclick.methods.networks.linear_heads import STARTS
@@ -46,6 +48,19 @@ class ClickPriorConfig(MethodConfig):
     factors: int = Field(default=4, ge=0, le=32)
 
 
+class Stages(NamedTuple):
+    """What the three regressions found, see `LinearFit`.
+
+    Attributes:
+        score: `scores`, CTR scores of the clicked rows from other folds; None where they have no
+            part in conversions.
+    """
+
+    clicks: Tensors
+    score: Tensors | None
+    conversions: Tensors
+
+
 class ClickPrior(LinearMethod[ClickPriorConfig]):
     r"""Logistic regressions of clicks and conversions whose priors the data choose.
 
@@ -77,7 +92,7 @@ class ClickPrior(LinearMethod[ClickPriorConfig]):
         "combinations of values that no field shows alone; like naive, it is biased where an "
         "unseen cause drives both clicks and conversions."
     )
-    Config = ClickPriorConfig
+    Config: ClassVar[type[MethodConfig]] = ClickPriorConfig
     variants = {
         "no_ctr": {"score_variance": 0.0},
         "one_variance": {"variance": 0.1},
@@ -114,6 +129,10 @@ class ClickPrior(LinearMethod[ClickPriorConfig]):
         return Outputs({"ctr": ctr, "cvr": cvr})
 
     def fit(self, fitting: Fitting) -> None:
+        self.fit_stages(fitting)
+
+    def fit_stages(self, fitting: Fitting) -> Stages:
+        """Set all weights, and say from what."""
         # Here, for it loads SciPy, which nothing else of a method needs.
         from postclick.methods.linear_fit import LinearFit
 
@@ -123,7 +142,7 @@ class ClickPrior(LinearMethod[ClickPriorConfig]):
         )
         told("clicks on all impressions")
         clicks = fitting.stage("clicks", fit.clicks)
-        score = None
+        held_out = score = None
         if config.score_variance:
             told(f"clicks, without one of {config.folds} folds each")
             held_out = fitting.stage("held_out", lambda: fit.held_out(clicks, config.folds))
@@ -133,11 +152,16 @@ class ClickPrior(LinearMethod[ClickPriorConfig]):
             "conversions",
             lambda: fit.conversions(score, config.score_variance, config.factors, fitting.seed),
         )
-        self.take(CTR, fit.columns(exposed=True), clicks["coefficients"])
-        further = 0 if score is None else 1
-        self.take(CVR, fit.columns(exposed=False, further=further), conversions["coefficients"])
-        if config.factors:
-            columns = fit.columns(exposed=False, further=further)
+        stages = Stages(clicks, held_out, conversions)
+        self._take_stages(stages)
+        return stages
+
+    def _take_stages(self, stages: Stages) -> None:
+        clicks, score, conversions = stages
+        columns = Columns.of(self.inputs, exposed=False, further=0 if score is None else 1)
+        self.take(CTR, Columns.of(self.inputs, exposed=True), clicks["coefficients"])
+        self.take(CVR, columns, conversions["coefficients"])
+        if self.config.factors:
             for number, one in enumerate(conversions["factors"].T.contiguous()):
                 self.take(2 + number, columns, one)
             self.get_buffer("factor_variance").copy_(conversions["factor_variance"])
@@ -145,6 +169,11 @@ class ClickPrior(LinearMethod[ClickPriorConfig]):
             for name in ("variances", "spreads"):
                 self.get_buffer(f"{head}_{name}").copy_(found[name])
         self.get_buffer("score_effect").copy_(conversions["score_effect"])
+
+    @property
+    def explained_effect(self) -> Tensor:
+        """The CTR score's coefficient, its standard error and the score's mean, [3]."""
+        return self.get_buffer("score_effect")
 
     def explain(self, manifest: Manifest) -> Explanation:
         """Which fields carry clicks and conversions, and the coefficient of the CTR score."""
@@ -156,6 +185,6 @@ class ClickPrior(LinearMethod[ClickPriorConfig]):
         products = float(self.get_buffer("factor_variance"))
         if not self.config.score_variance:
             return Explanation(tuple(fields), None, None, None, products)
-        effect, error, _ = self.get_buffer("score_effect").tolist()
+        effect, error, _ = self.explained_effect.tolist()
         low, high = effect - NORMAL_95 * error, effect + NORMAL_95 * error
         return Explanation(tuple(fields), effect, low, high, products)

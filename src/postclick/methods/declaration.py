@@ -32,6 +32,8 @@ class Declaration(ABC):
         Config: the options.
         variants: named sets of options (ablations, other readings), `name/variant`.
         propensity_head: the head whose probability is the propensity in weights.
+        shared_heads: heads that say the same of all impressions.
+        rate_by_exposure: whether `given_click` differs by the exposure of a row.
         contract: what `postclick.testing.check_method` has to know of the method to check it.
     """
 
@@ -44,6 +46,8 @@ class Declaration(ABC):
     Config: ClassVar[type[MethodConfig]]
     variants: ClassVar[dict[str, dict[str, Any]]] = {}
     propensity_head: ClassVar[str] = "ctr"
+    shared_heads: ClassVar[tuple[str, ...]] = ()
+    rate_by_exposure: ClassVar[bool] = False
     contract: ClassVar[Contract] = Contract()
 
     @staticmethod

@@ -1,6 +1,6 @@
 """The exposure's part in what a method's network says: added where logits leave it."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,7 +16,16 @@ JOINT = "ctcvr"
 LARGEST = -1e-6
 
 
-def exposed_outputs(effect: ExposureEffect, outputs: Outputs, ids: Tensor | None) -> Outputs:
+class Effect(Protocol):
+    """What adds an exposure to the logits of some heads."""
+
+    @property
+    def heads(self) -> tuple[str, ...]: ...
+
+    def __call__(self, head: str, logit: Tensor, ids: Tensor | None) -> Tensor: ...
+
+
+def exposed_outputs(effect: Effect, outputs: Outputs, ids: Tensor | None) -> Outputs:
     """Head logits with the exposure: of the click heads, and of pCTCVR, which has pCTR in it.
 
     Where the exposure makes pCTR so many times larger, it makes pCTCVR as many times larger, for

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -53,25 +53,58 @@ class ClickBlocks:
                 at += end - start
 
 
-def conversion_blocks(clicked: RowArrays, columns: Columns, further: Floats) -> list[Block]:
+def conversion_blocks(
+    clicked: RowArrays,
+    columns: Columns,
+    further: Floats,
+    fold: NDArray[np.integer[Any]] | None = None,
+) -> list[Block]:
     """Blocks of clicked rows, labelled by conversions, with further columns `(n, k)`."""
     return [
         block_of(
             clicked,
-            rows := slice(start, min(start + BLOCK_ROWS, len(clicked))),
+            rows,
             clicked.conversion,
             columns,
             further=further[rows],
+            fold=None if fold is None else fold[rows],
         )
-        for start in range(0, len(clicked), BLOCK_ROWS)
+        for rows in parts(len(clicked))
     ]
+
+
+def click_blocks(
+    rows: RowArrays, columns: Columns, fold: NDArray[np.integer[Any]] | None = None
+) -> list[Block]:
+    """Blocks of rows in memory, labelled by clicks."""
+    return [
+        block_of(rows, part, rows.click, columns, fold=None if fold is None else fold[part])
+        for part in parts(len(rows))
+    ]
+
+
+def parts(rows: int) -> Iterator[slice]:
+    """Rows block by block."""
+    for start in range(0, rows, BLOCK_ROWS):
+        yield slice(start, min(start + BLOCK_ROWS, rows))
 
 
 def clicked_rows(log: PreparedLog) -> tuple[RowArrays, NDArray[np.int64]]:
     """The clicked rows of the training split in memory, and their numbers in it."""
+    return rows_where(log, lambda click: click > 0)
+
+
+def rows_where(
+    log: PreparedLog, chosen_of: Callable[[torch.Tensor], torch.Tensor]
+) -> tuple[RowArrays, NDArray[np.int64]]:
+    """Some rows of the training split in memory, and their numbers in it.
+
+    Args:
+        chosen_of: which rows, from their clicks; called once for each part of the split.
+    """
     batches, numbers, at = [], [], 0
     for window in log.windows("train"):
-        chosen = torch.nonzero(window.click > 0).squeeze(1)
+        chosen = torch.nonzero(chosen_of(window.click)).squeeze(1)
         batches.append(window.take(chosen))
         numbers.append(chosen.numpy() + at)
         at += len(window)

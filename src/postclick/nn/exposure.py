@@ -1,6 +1,6 @@
 """What each value of an exposure, such as a position, adds to logits of a click."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -55,17 +55,27 @@ class ExposureEffect(nn.Module):
     def heads(self) -> tuple[str, ...]:
         return tuple(self.tables.keys())
 
-    def forward(self, head: str, logit: Tensor, ids: Tensor | None) -> Tensor:
+    def forward(
+        self,
+        head: str,
+        logit: Tensor,
+        ids: Tensor | None,
+        link: Callable[[Tensor], Tensor] | None = None,
+    ) -> Tensor:
         """The head's logit with the exposure.
+
+        Args:
+            link: what the logit of a probability is of what exposures are added to, element by
+                element; None where it is the same.
 
         Shape: logit [n], ids int64 [n], None where they are not known -> [n]
         """
+        link = link or _same
         if ids is not None and self.recorded:
-            return logit + self._added(head, ids)
+            return link(logit + self._added(head, ids))
         if self.at is not None:
-            added: Tensor = GAIN * self.tables[head][self.at, 0]
-            return logit + added
-        return self._averaged(head, logit)
+            return link(logit + GAIN * self.tables[head][self.at, 0])
+        return self._averaged(head, logit, link)
 
     def _added(self, head: str, ids: Tensor) -> Tensor:
         table = self.tables[head]
@@ -75,11 +85,15 @@ class ExposureEffect(nn.Module):
             added = torch.where(ids == 0, mean, added)
         return GAIN * added
 
-    def _averaged(self, head: str, logit: Tensor) -> Tensor:
+    def _averaged(self, head: str, logit: Tensor, link: Callable[[Tensor], Tensor]) -> Tensor:
         """Logit of the mean probability over the values, from ln of it and of its complement."""
         added = GAIN * self.tables[head][self._seen, 0]
         share = self.get_buffer("shares")[self._seen].log()
-        each = logit.unsqueeze(1) + added
+        each = link(logit.unsqueeze(1) + added)
         yes = torch.logsumexp(share + F.logsigmoid(each), dim=1)
         no = torch.logsumexp(share + F.logsigmoid(-each), dim=1)
         return yes - no
+
+
+def _same(logit: Tensor) -> Tensor:
+    return logit

@@ -69,7 +69,7 @@ def predicts_probabilities(case: Case, **network: Any) -> int:
     varied = any(_spread(case.make(seed=seed, **network)) > 0 for seed in SEEDS)
     assert varied, f"{case}: pCTR is constant"
     # Serving runs fewer heads, and those say what they say in training.
-    torch.testing.assert_close(prediction.ctr, outputs.logits["ctr"])
+    torch.testing.assert_close(prediction.ctr, method.serve(method.config, outputs).ctr)
     return 3 * ROWS
 
 
