@@ -7,6 +7,8 @@ page. The last of an option given twice counts, and of two settings of the same 
 
 from shlex import quote
 
+from postclick.methods import BATCH_METHODS, METHODS
+
 REPLACED = {
     # Two stand for all methods, one of which has heads of its own.
     "--methods all": "--methods naive,choruscvr",
@@ -48,5 +50,11 @@ def script(commands: str) -> str:
     for written, replaced in REPLACED.items():
         commands = commands.replace(written, replaced)
     cases = "\n".join(f'    {name}) set -- "$@" {more} ;;' for name, more in GIVEN_LAST.items())
-    function = f'postclick() {{\n  case "$1" in\n{cases}\n  esac\n  command postclick "$@"\n}}'
+    # Methods that fit themselves have no network that could be smaller.
+    fitted = "|".join(name for name in METHODS if name not in BATCH_METHODS)
+    whole = (
+        f'if [[ " $* " =~ " --method "({fitted})["/ "] ]]; then command postclick "$@"; return; fi'
+    )
+    given = f'  case "$1" in\n{cases}\n  esac\n  command postclick "$@"'
+    function = f"postclick() {{\n  {whole}\n{given}\n}}"
     return f"set -euo pipefail\n{function}\n{commands}"
