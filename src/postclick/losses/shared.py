@@ -80,7 +80,7 @@ def listwise_ranking_loss(cvr_logit: Tensor, click: Tensor, conversion: Tensor) 
     >>> import torch
     >>> z, click = torch.tensor([1.0, 1.0, 0.0, 9.0]), torch.tensor([1.0, 1.0, 1.0, 0.0])
     >>> listwise_ranking_loss(z, click, torch.tensor([1.0, 0.0, 0.0, 0.0]))
-    tensor(-0.2370)
+    tensor(-0.2366)
     """
     converted, clicked = click * conversion, click > 0
     top = cvr_logit[clicked].max().detach() if clicked.any() else cvr_logit.new_zeros(())

@@ -45,7 +45,8 @@ def tuned(unseen: PreparedLog, tmp_path_factory: pytest.TempPathFactory) -> Tuni
 def test_the_frame_has_all_trials(tuned: Tuning) -> None:
     frame = pl.read_parquet(tuned.folder / "trials.parquet")
     assert frame.equals(tuned.trials)
-    names = ["training.lr", "network.dropout", "options.reduction", "options.cvr_weight"]
+    names = ["training.lr", "network.dropout"]
+    names += [f"options.{name}" for name in ("reduction", "cvr_weight", "rank_weight")]
     assert frame.columns == ["number", "state", "value", "epochs", "seconds", "reason", *names]
     assert frame["number"].to_list() == list(range(TRIALS))
     assert set(frame["state"]) <= {"complete", "pruned", "failed"}
