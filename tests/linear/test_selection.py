@@ -12,12 +12,12 @@ from scipy.sparse import csr_matrix
 from postclick.latent import latent
 from postclick.linear.groups import Prior
 from postclick.linear.likelihood_ratio import CUT
+from postclick.linear.mode import mode
 from postclick.linear.posterior import fit_mode
 from postclick.linear.profile import profile
 from postclick.linear.rows import Block
 from postclick.linear.selection import (
     SelectionRows,
-    mode,
     only,
     outcome_likelihood,
     outcome_units,

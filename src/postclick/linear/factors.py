@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from postclick.linear.groups import Prior
+from postclick.linear.logistic_loss import loss_and_residual, weighted
+from postclick.linear.mode import descend
 from postclick.linear.posterior import TOLERANCE, curvature
 from postclick.linear.rows import Block, Floats
 
@@ -34,9 +35,8 @@ class Factored:
         """`w [ln(1 + e^z) - y z]` of each row, `(n,)`."""
         found = []
         for block in blocks:
-            z = self.logits(block)
-            losses = np.logaddexp(0.0, z) - block.label * z
-            found.append(losses if block.weight is None else losses * block.weight)
+            losses, _ = loss_and_residual(self.logits(block), block.label)
+            found.append(weighted(block, losses))
         return np.concatenate(found)
 
 
@@ -94,11 +94,7 @@ def fit_factors(
             both = block.times(np.column_stack([b, v]))
             added = both[:, 1:]
             z = both[:, 0] + 0.5 * (np.square(added).sum(1) - square.times((v * v).sum(1)))
-            small = np.exp(-np.abs(z))
-            losses = np.log(1.0 + small) + np.maximum(z, 0.0) - block.label * z
-            residual = np.where(z >= 0.0, 1.0, small) / (1.0 + small) - block.label
-            if block.weight is not None:
-                losses, residual = losses * block.weight, residual * block.weight
+            losses, residual = (weighted(block, x) for x in loss_and_residual(z, block.label))
             loss += float(losses.sum())
             both[:, 0], both[:, 1:] = residual, residual[:, None] * added
             along = block.transposed_times(both)
@@ -109,12 +105,4 @@ def fit_factors(
         return loss, np.concatenate([scale * slope, factor_slope])
 
     at = np.concatenate([begin, first.ravel()])
-    whole = abs(objective(at)[0])
-    found = minimize(
-        objective,
-        at,
-        jac=True,
-        method="L-BFGS-B",
-        options={"ftol": tolerance / max(whole, 1.0), "gtol": 0.0, "maxiter": iterations},
-    )
-    return Factored(*parts(found.x))
+    return Factored(*parts(descend(objective, at, tolerance=tolerance, iterations=iterations)))

@@ -7,16 +7,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
-from scipy.optimize import minimize
 
 from postclick.linear.groups import Prior
+from postclick.linear.logistic_loss import loss_and_residual, weighted
+from postclick.linear.mode import mode
 from postclick.linear.rows import Block, Blocks, Floats
 from postclick.logits import sigmoid
 
 TOLERANCE = 1e-2
 Result = TypeVar("Result")
-# Corrections that L-BFGS remembers: more cost memory, not time, on problems of this kind.
-MEMORY = 10
 
 
 def fit_mode(
@@ -24,6 +23,7 @@ def fit_mode(
     prior: Prior,
     start: Floats,
     *,
+    told: Floats | None = None,
     folds: int = 0,
     tolerance: float = TOLERANCE,
     iterations: int = 300,
@@ -36,6 +36,7 @@ def fit_mode(
 
     Args:
         start: `(p,)`, where to begin, of all folds too.
+        told: `curvature` there, if it is known already.
         tolerance: stop once an iteration lowers the sum by less than this, in nats: far less than
             what a coefficient can be off by, see `standard_error`, changes it by, which is 1/2.
 
@@ -49,36 +50,19 @@ def fit_mode(
     >>> fit_mode([block], Prior(np.ones(2)), np.zeros(2)).round(3).tolist()
     [0.401, -0.401]
     """
-    precision = prior.precision
-    scale = prior.scale(curvature(blocks, start, threads=threads))
-    shape = (start.size, folds) if folds else (start.size,)
-    unit, penalty = (scale[:, None], precision[:, None]) if folds else (scale, precision)
-    begin = np.divide(start, scale, out=np.zeros(start.size), where=scale > 0)
-    if folds:
-        begin = np.repeat(begin[:, None], folds, axis=1)
+    known = curvature(blocks, start, threads=threads) if told is None else told
 
-    def objective(flat: Floats) -> tuple[float, Floats]:
-        found = unit * flat.reshape(shape)
-        loss, slope = loss_and_slope(blocks, found, folds=folds, threads=threads)
-        loss += 0.5 * float((penalty * found * found).sum())
-        slope += penalty * found
-        return loss, (unit * slope).ravel()
+    def likelihood(coefficients: Floats) -> tuple[float, Floats]:
+        return loss_and_slope(blocks, coefficients, folds=folds, threads=threads)
 
-    size = abs(objective(begin.ravel())[0])
-    solved = minimize(
-        objective,
-        begin.ravel(),
-        jac=True,
-        method="L-BFGS-B",
-        options={
-            "maxcor": MEMORY,
-            "ftol": tolerance / max(size, 1.0),
-            "gtol": 0.0,
-            "maxiter": iterations,
-            "maxfun": 4 * iterations,
-        },
+    return mode(
+        likelihood,
+        prior,
+        np.repeat(start[:, None], folds, axis=1) if folds else start,
+        units=prior.scale(known),
+        tolerance=tolerance,
+        iterations=iterations,
     )
-    return np.asarray(unit * solved.x.reshape(shape), np.float64)
 
 
 def loss_and_slope(
@@ -90,10 +74,7 @@ def loss_and_slope(
         z = block.times(coefficients)
         weight = _weights(block, folds)
         y = block.label if not folds else block.label[:, None]
-        small = np.exp(-np.abs(z))
-        # Not log1p, which is slow and no more exact where a sum is all that counts.
-        losses = np.log(1.0 + small) + np.maximum(z, 0.0) - y * z
-        residual = np.where(z >= 0.0, 1.0, small) / (1.0 + small) - y
+        losses, residual = loss_and_residual(z, y)
         if weight is not None:
             losses *= weight
             residual *= weight
@@ -112,7 +93,7 @@ def curvature(blocks: Blocks, coefficients: Floats, *, threads: int = 1) -> Floa
     def of(block: Block) -> Floats:
         p = sigmoid(block.times(coefficients))
         v = p * (1 - p)
-        return block.squared().transposed_times(v if block.weight is None else v * block.weight)
+        return block.squared().transposed_times(weighted(block, v))
 
     total = np.zeros(coefficients.size)
     for one in _in_order(of, blocks, threads):

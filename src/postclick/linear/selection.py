@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize
 
 from postclick.latent import Latent
 from postclick.linear.groups import Prior
-from postclick.linear.posterior import MEMORY, curvature
+from postclick.linear.logistic_loss import weighted
+from postclick.linear.posterior import curvature
 from postclick.linear.rows import Block, Floats
 from postclick.linear.selection_likelihood import outcome_loss, selection_loss
-
-# A sum over rows and its slope, of coefficients.
-Objective = Callable[[Floats], tuple[float, Floats]]
 
 
 class SelectionRows(NamedTuple):
@@ -57,7 +54,7 @@ def selection_likelihood(
         for block in blocks:
             found = selection_loss(block.times(coefficients), selected, over, rows.log_kept)
             loss += _sum(block, found.loss)
-            slope += block.transposed_times(_weighted(block, found.slope))
+            slope += block.transposed_times(weighted(block, found.slope))
     return loss, slope
 
 
@@ -79,7 +76,7 @@ def outcome_likelihood(
         part = a[at : at + len(block)]
         found = outcome_loss(part, block.times(coefficients), dependence, block.label, over)
         loss += _sum(block, found.loss)
-        slope += block.transposed_times(_weighted(block, found.by_outcome))
+        slope += block.transposed_times(weighted(block, found.by_outcome))
         at += len(block)
     return loss, slope
 
@@ -94,58 +91,6 @@ def outcome_units(blocks: Sequence[Block], prior: Prior, coefficients: Floats) -
     return prior.scale(curvature(blocks, coefficients))
 
 
-def mode(
-    likelihood: Objective,
-    prior: Prior,
-    start: Floats,
-    *,
-    units: Floats | None = None,
-    tolerance: float = 1e-4,
-    iterations: int = 500,
-) -> Floats:
-    """Minimise minus a log-likelihood plus `1/2 sum_j b_j^2 / variance_j`, `(p,)`.
-
-    Args:
-        start: where to begin, e.g. the mode at a dependence that is near.
-        units: in which the sum is about equally curved; None for those of the prior.
-        tolerance: stop once an iteration lowers the sum by less than this.
-
-    Source: L-BFGS (Liu and Nocedal, 1989), on b in these units.
-
-    >>> prior = Prior(np.full(2, 4.0))
-    >>> mode(lambda b: (float((b - 5) @ (b - 5)), 2 * (b - 5)), prior, np.zeros(2)).round(3)
-    array([4.444, 4.444])
-    """
-    scale = (
-        prior.scale(np.zeros(start.size))
-        if units is None
-        else np.where(prior.variance == 0, 0.0, units)
-    )
-    precision = prior.precision
-    begin = np.divide(start, scale, out=np.zeros(start.size), where=scale > 0)
-
-    def objective(unit: Floats) -> tuple[float, Floats]:
-        found = scale * unit
-        loss, slope = likelihood(found)
-        penalty = 0.5 * float(precision @ np.square(found))
-        return loss + penalty, scale * (slope + precision * found)
-
-    solved = minimize(
-        objective,
-        begin,
-        jac=True,
-        method="L-BFGS-B",
-        options={
-            "maxcor": MEMORY,
-            "ftol": tolerance / max(objective(begin)[0], 1.0),
-            "gtol": 0.0,
-            "maxiter": iterations,
-            "maxfun": 4 * iterations,
-        },
-    )
-    return np.asarray(scale * solved.x, np.float64)
-
-
 def _in_fold(blocks: Sequence[Block], fold: int, *, inside: bool) -> tuple[Block, ...]:
     def of(block: Block) -> Block:
         assert block.fold is not None
@@ -153,10 +98,6 @@ def _in_fold(blocks: Sequence[Block], fold: int, *, inside: bool) -> tuple[Block
         return replace(block, weight=used if block.weight is None else used * block.weight)
 
     return tuple(map(of, blocks))
-
-
-def _weighted(block: Block, values: Floats) -> Floats:
-    return values if block.weight is None else np.asarray(block.weight * values)
 
 
 def _sum(block: Block, values: Floats) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, cg
 
 from postclick.linear.groups import Prior
+from postclick.linear.logistic_loss import weighted
 from postclick.linear.posterior import curvature
 from postclick.linear.rows import Blocks, Floats
 from postclick.logits import sigmoid
@@ -35,8 +36,7 @@ def standard_error(
     weights = []
     for block in blocks:
         p = sigmoid(block.times(coefficients))
-        v = p * (1 - p)
-        weights.append(v if block.weight is None else v * block.weight)
+        weights.append(weighted(block, p * (1 - p)))
 
     def hessian(direction: Floats) -> Floats:
         direction = scale * direction.ravel()

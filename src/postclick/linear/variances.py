@@ -47,10 +47,12 @@ def estimate_variances(
         variances: of the groups to begin with; by default 0.1 each.
     """
     found = np.full(groups.number, START) if variances is None else variances.copy()
-    coefficients = start
+    coefficients, told = start, None
     for _ in range(ROUNDS):
         prior = groups.prior(found)
-        coefficients = fit_mode(blocks, prior, coefficients, tolerance=tolerance, threads=threads)
+        coefficients = fit_mode(
+            blocks, prior, coefficients, told=told, tolerance=tolerance, threads=threads
+        )
         told = curvature(blocks, coefficients, threads=threads)
         moved = _step(groups, found, coefficients, told)
         apart = np.abs(np.log(moved) - np.log(found))

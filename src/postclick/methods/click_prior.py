@@ -19,9 +19,7 @@ from postclick.methods.networks.linear_heads import STARTS
 from postclick.methods.options import MethodConfig
 from postclick.methods.outputs import Outputs
 from postclick.ranges import Choice
-
-# Of a standard normal, within which 95 % lie.
-NORMAL_95 = 1.959964
+from postclick.stats.interval import normal_quantile
 
 
 class ClickPriorConfig(MethodConfig):
@@ -186,5 +184,5 @@ class ClickPrior(LinearMethod[ClickPriorConfig]):
         if not self.config.score_variance:
             return Explanation(tuple(fields), None, None, None, products)
         effect, error, _ = self.explained_effect.tolist()
-        low, high = effect - NORMAL_95 * error, effect + NORMAL_95 * error
-        return Explanation(tuple(fields), effect, low, high, products)
+        reach = normal_quantile(0.95) * error
+        return Explanation(tuple(fields), effect, effect - reach, effect + reach, products)

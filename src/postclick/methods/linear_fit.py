@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from postclick.data.arrays import RowArrays
 from postclick.data.prepared import BaseRates, InputSpec, PreparedLog
@@ -47,17 +49,23 @@ class LinearFit:
         """The columns of a regression; `exposed` ones read the exposure, if there is one."""
         return Columns.of(self.inputs, exposed=exposed, further=further)
 
+    @cached_property
+    def _clicked(self) -> tuple[RowArrays, NDArray[np.int64]]:
+        """The clicked training rows and their numbers, for which the whole split is read."""
+        return clicked_rows(self.log)
+
     def clicks(self) -> Tensors:
         """Clicks on all impressions.
 
         Coefficients `(columns,)`, variances and spreads of what they add `(groups,)`.
         """
         columns = self.columns(exposed=True)
+        few = self.log.split("train").rows <= SAMPLE_ROWS
         return self._fitted(
             self._click_blocks(columns),
             columns.groups(0.0),
             _start(columns, self.rates.ctr),
-            sample=self._click_blocks(columns, rows=SAMPLE_ROWS),
+            sample=None if few else self._click_blocks(columns, rows=SAMPLE_ROWS),
         )
 
     def held_out(self, clicks: Tensors, folds: int) -> Tensors:
@@ -75,7 +83,7 @@ class LinearFit:
             threads=self.threads,
         )
         kept = np.delete(coefficients, np.s_[columns.values : columns.sparse], axis=0)
-        rows, number = clicked_rows(self.log)
+        rows, number = self._clicked
         blocks = conversion_blocks(rows, self.columns(exposed=False), np.zeros((len(rows), 0)))
         scores = np.concatenate([block.times(kept) for block in blocks])
         return {"scores": torch.from_numpy(scores[np.arange(len(rows)), number % folds])}
@@ -90,7 +98,7 @@ class LinearFit:
         each column if cross-validation finds that they help, `factors` are those of all starts,
         `(columns, starts * factors)`, the coefficients their mean, and `factor_variance` theirs.
         """
-        rows, _ = clicked_rows(self.log)
+        rows, _ = self._clicked
         centre, further = 0.0, np.zeros((len(rows), 0))
         if score is not None:
             centre = _mean(score, rows)

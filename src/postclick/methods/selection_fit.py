@@ -16,11 +16,11 @@ from torch import Tensor
 from postclick.data.prepared import PreparedLog
 from postclick.latent import Latent
 from postclick.linear.groups import Groups, Prior
+from postclick.linear.mode import mode
 from postclick.linear.profile import Profile, profile
 from postclick.linear.rows import Block, Floats
 from postclick.linear.selection import (
     SelectionRows,
-    mode,
     only,
     outcome_likelihood,
     outcome_units,
