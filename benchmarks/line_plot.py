@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from postclick.reporting.ticks import even_ticks
+
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 400, 70, 210, 20, 50
 COLOURS = ("#0b62a4", "#c8553d", "#3a7d44", "#7a4f9e", "#8a6d1f", "#444444")
 
@@ -36,11 +38,9 @@ def write_svg(path: Path, series: Sequence[Series], x_name: str, y_name: str) ->
         )
 
     parts = []
-    step = 10 ** math.floor(math.log10((high - low) / 2))
-    ticks = [k * step for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
-    for tick in ticks[:: max(1, len(ticks) // 6)]:
+    for tick in even_ticks(low, high, 7):
         _, y = place(10 ** min(xs), tick)
-        ink = "#222" if abs(tick) < step / 2 else "#ddd"
+        ink = "#222" if tick == 0 else "#ddd"
         parts.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="{ink}"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{tick:+.3f}</text>')
     for size in sorted({x for one in series for x in one.sizes}):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from html import escape
 
 from postclick.reporting.figure import COLOURS, GUIDE
+from postclick.reporting.ticks import even_ticks
 from postclick.runs.sensitivity import Sensitivity
 
 WIDTH, HEIGHT = 640, 360
@@ -82,11 +82,11 @@ def _axes(
         f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{floor}" y2="{floor}"/>',
         f'<line class="axis" x1="{LEFT}" x2="{LEFT}" y1="{TOP}" y2="{floor}"/>',
     ]
-    for tick in ticks(s[0], s[-1]):
+    for tick in even_ticks(s[0], s[-1], MOST_TICKS):
         parts.append(
             f'<text x="{x(tick):.1f}" y="{floor + 18}" text-anchor="middle">{tick:g}</text>'
         )
-    for tick in ticks(0.0, most):
+    for tick in even_ticks(0.0, most, MOST_TICKS):
         up = y(tick)
         parts.append(_line(LEFT, WIDTH - RIGHT, up, up))
         parts.append(f'<text x="{LEFT - 8}" y="{up + 4:.1f}" text-anchor="end">{tick:g}</text>')
@@ -101,19 +101,3 @@ def _line(x1: float, x2: float, y1: float, y2: float) -> str:
         f'<line x1="{x1:.1f}" x2="{x2:.1f}" y1="{y1:.1f}" y2="{y2:.1f}" '
         f'stroke="{GUIDE["color"]}" stroke-width="0.6" stroke-dasharray="2 3"/>'
     )
-
-
-def ticks(low: float, high: float) -> list[float]:
-    """At most six multiples of 1, 2 or 5 times a power of ten.
-
-    >>> ticks(-1.0, 2.0), ticks(0.0, 0.37)
-    ([-1.0, 0.0, 1.0, 2.0], [0.0, 0.1, 0.2, 0.3])
-    """
-    size = 10.0 ** math.floor(math.log10((high - low) / MOST_TICKS))
-    step = next(
-        k * size
-        for k in (1, 2, 5, 10, 20)
-        if math.floor(high / (k * size)) - math.ceil(low / (k * size)) < MOST_TICKS
-    )
-    first, last = math.ceil(low / step), math.floor(high / step)
-    return [float(f"{k * step:.10g}") + 0.0 for k in range(first, last + 1)]

@@ -93,6 +93,11 @@ class RunSettings(BaseModel):
         return method.Config.parse(self.method, self.options)
 
     @property
+    def fits_itself(self) -> bool:
+        """Whether the method is one that is not trained by batches."""
+        return issubclass(find_method(self.method)[0], FittedMethod)
+
+    @property
     def epochs(self) -> int:
         """Of the whole run at the most, preparing phases included."""
         method, _ = find_method(self.method)

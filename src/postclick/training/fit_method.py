@@ -18,10 +18,11 @@ from postclick.losses import weighted_sum
 from postclick.methods.base import Labels
 from postclick.methods.fitted import FittedMethod, Fitting, Tensors
 from postclick.progress import Reporter
-from postclick.runs.folder import STAGES
+from postclick.runs.folder import EXPLANATION, STAGES
 from postclick.runs.settings import RunSettings
 from postclick.runs.tensor_file import check_tensors, write_tensors
 from postclick.runs.training_config import Monitor
+from postclick.system.files import write_json
 from postclick.training.divergence import diverged_weights
 from postclick.training.members import MemberTrainer, Train
 from postclick.training.meter import EpochMeter
@@ -39,7 +40,8 @@ def fit_method(
     """Fit `method` to the training split and judge it on the validation split, once.
 
     Args:
-        folder: of the unfinished run; stages that are done are kept in it.
+        folder: of the unfinished run; stages that are done are kept in it, and what the method
+            says of itself is written there.
         record: called with the one history record.
         train: trains members of the method, if it has some.
 
@@ -66,6 +68,9 @@ def fit_method(
     if diverged_weights(method) is not None:
         raise RunFailedError(f"{method.name}: a weight is not finite after fitting")
     seconds = time.monotonic() - began
+    said = method.explain(log.manifest)
+    if said is not None:
+        write_json(folder / EXPLANATION, said.as_dict())
     judgement = judge(method, log, "valid", batch_size=settings.training.eval_batch_size)
     record(
         {

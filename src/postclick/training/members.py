@@ -10,6 +10,7 @@ from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.methods.base import Method
 from postclick.progress import Reporter
+from postclick.runs.kept_epoch import kept_record
 from postclick.runs.members import member_settings
 from postclick.runs.run import Run
 from postclick.runs.settings import RunSettings
@@ -57,13 +58,6 @@ class MemberTrainer:
                     run = self.train(self.log, settings, folder, reporter=self.reporter)
             except InputError as error:
                 raise type(error)(f"{place}: {error}") from None
-        self.records.append({"method": settings.method, "seed": settings.seed, **_kept(run)})
+        told = {"epochs": len(run.history), "valid": kept_record(run)["valid"]}
+        self.records.append({"method": settings.method, "seed": settings.seed, **told})
         return run.load()
-
-
-def _kept(run: Run) -> dict[str, Any]:
-    """How long a run was, and what it reached."""
-    history, last = run.history, run.settings.training.keep == "last"
-    best = [record for record in history if record["best"] and record["judged"]]
-    kept = history[-1] if last or not best else best[-1]
-    return {"epochs": len(history), "valid": kept["valid"]}

@@ -18,7 +18,6 @@ from postclick.progress import Reporter, Silent
 from postclick.runs.build import build_method
 from postclick.runs.folder import (
     CHECKPOINT,
-    EXPLANATION,
     MODEL,
     RUN_INFO,
     has_progress,
@@ -32,7 +31,7 @@ from postclick.runs.run import Run
 from postclick.runs.settings import RunSettings
 from postclick.runs.tensor_file import write_tensors
 from postclick.spelling import option
-from postclick.system.files import locked, write_json
+from postclick.system.files import locked
 from postclick.system.process import training_process
 from postclick.tracking.destination import Track, trackers_of
 from postclick.tracking.tracker import Watch
@@ -111,8 +110,6 @@ def train(
                 fit_method(net, log, settings, partial, reporter, note, train)
             else:
                 _descend(net, log, settings, partial, history, watch, note, reporter)
-        if isinstance(net, FittedMethod) and (found := net.explain(log.manifest)) is not None:
-            write_json(partial / EXPLANATION, found.as_dict())
         write_tensors(partial / MODEL, net.state_dict())
         partial.rename(out)
         # Last: a kill before it costs disk space, a kill after an earlier removal all epochs.

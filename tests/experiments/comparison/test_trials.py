@@ -19,8 +19,8 @@ from postclick.experiments.comparison.trials import (
     trial_jobs,
     tuned_jobs,
 )
-from postclick.experiments.kept_epoch import best_value, passes
 from postclick.reporting.compare import compare
+from postclick.runs.kept_epoch import best_value, passes
 from postclick.runs.run import Run
 from postclick.runs.settings import RunSettings
 

@@ -13,10 +13,10 @@ from helpers.commands import run, succeed
 from helpers.searches import FAST, Lines
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
-from postclick.experiments.kept_epoch import best_value
 from postclick.experiments.tuning.result import Tuning
 from postclick.experiments.tuning.search_space import SearchSpace
 from postclick.experiments.tuning.tune import tune
+from postclick.runs.kept_epoch import best_value
 from postclick.runs.run import Run
 from postclick.runs.settings import RunSettings, load_config
 from postclick.training.train import train

@@ -8,13 +8,13 @@ import pytest
 from postclick.judgements.page.axis import (
     MOST_TICKS,
     Axis,
-    even_ticks,
     gain_axis,
     log_ticks,
     rate_axis,
     ratio_axis,
 )
 from postclick.judgements.page.drawing import Ends, gain_strips, ratio_strips
+from postclick.reporting.ticks import even_ticks
 
 
 def value_at(axis: Axis, percent: float) -> float:
@@ -53,7 +53,11 @@ def test_ticks_are_few_round_and_between_the_ends(seed: int) -> None:
     rng = np.random.default_rng(seed)
     low = float(10 ** rng.uniform(-6, 3))
     high = low * float(10 ** rng.uniform(0.01, 5))
-    for ticks in (log_ticks(low, high), even_ticks(-low, high), even_ticks(low, high)):
+    for ticks in (
+        log_ticks(low, high),
+        even_ticks(-low, high, MOST_TICKS),
+        even_ticks(low, high, MOST_TICKS),
+    ):
         assert 1 <= len(ticks) <= MOST_TICKS
         assert all(-low - 1e-12 <= t <= high * (1 + 1e-12) for t in ticks)
         for tick in ticks:  # at most three digits that count

@@ -20,10 +20,10 @@ from postclick.experiments.comparison.trials import (
     trial_jobs,
     tuned_jobs,
 )
-from postclick.experiments.kept_epoch import passes
 from postclick.judging.labels import split_labels
 from postclick.judging.oracle import oracle_metrics
 from postclick.metrics.metric import MetricValue
+from postclick.runs.kept_epoch import passes
 from postclick.runs.run import Run
 
 RESULTS, SUMMARY = "results.parquet", "summary.json"

@@ -8,10 +8,9 @@ import numpy as np
 
 from postclick.errors import InputError
 from postclick.experiments.comparison.plan import Job, Plan
-from postclick.experiments.kept_epoch import best_value
 from postclick.experiments.tuning.shared_ranges import COMPARED, LONGER, PATIENCE
-from postclick.methods import FittedMethod, find_method
 from postclick.metrics.catalogue import better
+from postclick.runs.kept_epoch import best_value
 from postclick.runs.run import Run
 from postclick.runs.settings import RunSettings, value_of, with_values
 
@@ -46,7 +45,7 @@ def draw_settings(settings: RunSettings, trial: int) -> RunSettings:
     >>> draw_settings(a, 3).training == draw_settings(b, 3).training
     True
     """
-    if is_fitted(settings):
+    if settings.fits_itself:
         return _draw_options(settings, trial)
     training: dict[str, Any] = {
         "epochs": LONGER * settings.training.epochs,
@@ -69,14 +68,9 @@ def draw_settings(settings: RunSettings, trial: int) -> RunSettings:
 
 def drawn_for(settings: RunSettings) -> tuple[str, ...]:
     """What trials vary of a method: `COMPARED`, or the options of one that fits itself."""
-    if is_fitted(settings):
+    if settings.fits_itself:
         return tuple(f"options.{name}" for name in settings.method_config.search)
     return tuple(COMPARED)
-
-
-def is_fitted(settings: RunSettings) -> bool:
-    """Whether the method fits itself."""
-    return issubclass(find_method(settings.method)[0], FittedMethod)
 
 
 def _draw_options(settings: RunSettings, trial: int) -> RunSettings:

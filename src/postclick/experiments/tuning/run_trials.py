@@ -12,7 +12,6 @@ import optuna
 from optuna.trial import TrialState
 
 from postclick.errors import RunFailedError, RunStoppedError
-from postclick.experiments.kept_epoch import best_value
 from postclick.experiments.opened_log import open_log_once
 from postclick.experiments.tuning.optuna_study import (
     distribution,
@@ -26,6 +25,7 @@ from postclick.experiments.tuning.pruning import Pruning
 from postclick.experiments.tuning.search_space import SearchSpace
 from postclick.experiments.worker_pool import ForwardingReporter, LabelledReporter, worker_pool
 from postclick.progress import Reporter
+from postclick.runs.kept_epoch import best_value
 from postclick.runs.run import finished
 from postclick.tracking.destination import Destination, trackers_of
 from postclick.training.train import train

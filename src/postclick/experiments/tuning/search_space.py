@@ -8,7 +8,7 @@ from typing import Any, Self
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.experiments.tuning.shared_ranges import LONGER, PATIENCE, SHARED
-from postclick.methods import FittedMethod, Method, find_method
+from postclick.methods import Method, find_method
 from postclick.ranges import Interval, Space, Values
 from postclick.runs.settings import RunSettings, value_of, with_values
 
@@ -74,10 +74,10 @@ def declared(given: RunSettings) -> dict[str, Space]:
     >>> "training.lr" in spaces, spaces["options.cvr_weight"]
     (False, Factor(low=0.1, high=10.0))
     """
-    method, _ = find_method(given.method)
     options = {f"options.{name}": space for name, space in given.method_config.searched().items()}
-    if issubclass(method, FittedMethod):
+    if given.fits_itself:
         return options
+    method, _ = find_method(given.method)
     backbone = given.network.backbone_of(method.backbone)
     kept = {f"network.{name}" for name in given.network.model_fields_set}
     kept |= {f"training.{name}" for name in given.training.model_fields_set}
@@ -88,7 +88,7 @@ def declared(given: RunSettings) -> dict[str, Space]:
 
 def _completed(given: RunSettings, log: PreparedLog) -> RunSettings:
     """With the sizes that depend on the log, and the length on offer, where they are not set."""
-    if issubclass(find_method(given.method)[0], FittedMethod):
+    if given.fits_itself:
         return given
     longer = {
         "epochs": LONGER * given.training.epochs,

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from postclick.reporting.ticks import even_ticks
+
 # Steps within a decade, from few marks to many.
 STEPS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
 MOST_TICKS = 5
@@ -89,7 +91,7 @@ def gain_axis(values: Iterable[float | None], ends: Iterable[float | None] = ())
         low, high = -1.0, 1.0
     room = 0.06 * (high - low)
     low, high = low - room, high + room
-    return Axis(low, high, False, tuple(even_ticks(low, high)))
+    return Axis(low, high, False, tuple(even_ticks(low, high, MOST_TICKS)))
 
 
 def rate_axis(
@@ -114,23 +116,9 @@ def rate_axis(
     room = 0.08 * (high - low)
     if not from_zero and room > 0 and low > high / 2:
         low, high = low - room, high + room
-        return Axis(low, high, False, tuple(even_ticks(low, high)))
+        return Axis(low, high, False, tuple(even_ticks(low, high, MOST_TICKS)))
     high = 1.05 * high if high > 0 else 1.0
-    return Axis(0.0, high, False, tuple(even_ticks(0.0, high)))
-
-
-def even_ticks(low: float, high: float, most: int = MOST_TICKS) -> list[float]:
-    """Multiples of 1, 2 or 5 times a power of ten between two values.
-
-    >>> even_ticks(0.0, 0.37), even_ticks(-1.1, 1.1)
-    ([0.0, 0.1, 0.2, 0.3], [-1.0, -0.5, 0.0, 0.5, 1.0])
-    """
-    size = 10.0 ** math.floor(math.log10((high - low) / most))
-    for step in (1, 2, 5, 10, 20):
-        first, last = math.ceil(low / (step * size)), math.floor(high / (step * size))
-        if last - first + 1 <= most:
-            return [float(f"{k * step * size:.10g}") + 0.0 for k in range(first, last + 1)]
-    raise AssertionError("twenty times a fifth of the range")
+    return Axis(0.0, high, False, tuple(even_ticks(0.0, high, MOST_TICKS)))
 
 
 def log_ticks(low: float, high: float, most: int = MOST_TICKS) -> list[float]:
