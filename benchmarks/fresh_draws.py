@@ -40,7 +40,8 @@ def judged(folder: Path, draw: Draw, methods: Sequence[str]) -> list[Record]:
     from postclick.datasets.opening import open_splits
     from postclick.datasets.simulated import write_simulated
     from postclick.methods import find_method
-    from postclick.runs.settings import RunSettings, read_by
+    from postclick.runs.overrides import read_by
+    from postclick.runs.settings import RunSettings
 
     shutil.rmtree(folder, ignore_errors=True)
     raw = folder / "log"

@@ -7,7 +7,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from postclick.methods import find_method
-from postclick.runs.settings import RunSettings, read_by
+from postclick.runs.overrides import read_by
+from postclick.runs.settings import RunSettings
 
 SMALL = (
     "tower=[16,8]",

@@ -12,7 +12,8 @@ from postclick.methods import MeanOf
 from postclick.methods.base import Method
 from postclick.methods.members import Member
 from postclick.runs.members import member_settings
-from postclick.runs.settings import RunSettings, read_by
+from postclick.runs.overrides import read_by
+from postclick.runs.settings import RunSettings
 from postclick.testing.exposure_properties import EXPOSED, exposed_batch
 
 MEMBERS = ["naive*2", {"method": "esmm", "weight": 3}, "click_prior"]

@@ -10,7 +10,8 @@ from helpers.foreign_backbone import FOREIGN, Gated
 from postclick.errors import InputError
 from postclick.methods import METHODS, find_method
 from postclick.methods.base import MethodConfig
-from postclick.runs.settings import RunSettings, _override, load_config, read_by, value_of
+from postclick.runs.overrides import parse_override, read_by
+from postclick.runs.settings import RunSettings, load_config, value_of
 
 
 def test_overrides_find_their_section() -> None:
@@ -155,15 +156,15 @@ def test_a_key_in_two_sections_has_to_be_placed() -> None:
         dropout: float = 0.0
 
     with pytest.raises(InputError, match="is in options and network: put the section before it"):
-        _override("dropout=0.1", Options)
-    assert _override("network.dropout=0.1", Options) == ("network", "dropout", 0.1)
-    assert _override("options.dropout=1e-1", Options) == ("options", "dropout", "1e-1")
+        parse_override("dropout=0.1", Options)
+    assert parse_override("network.dropout=0.1", Options) == ("network", "dropout", 0.1)
+    assert parse_override("options.dropout=1e-1", Options) == ("options", "dropout", "1e-1")
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_no_method_has_an_option_that_has_to_be_placed(method: str) -> None:
     for key in METHODS[method].Config.model_fields:
-        assert _override(f"{key}=1", METHODS[method].Config) == ("options", key, 1)
+        assert parse_override(f"{key}=1", METHODS[method].Config) == ("options", key, 1)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from postclick.methods import METHODS
 from postclick.methods.exposed import table_name
 from postclick.nn.exposure import GAIN
 from postclick.runs.build import build_method
+from postclick.runs.overrides import read_by
 from postclick.runs.run import Run
-from postclick.runs.settings import read_by
 from postclick.runs.training_config import TrainingConfig
 from postclick.training.loop import TrainingLoop
 from postclick.training.optimizer import Optimizer

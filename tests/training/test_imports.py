@@ -13,7 +13,7 @@ import torch
 from postclick import PreparedLog, RunSettings, train
 from postclick.methods import METHODS
 from postclick.runs.build import build_method
-from postclick.runs.settings import read_by
+from postclick.runs.overrides import read_by
 
 log = PreparedLog(sys.argv[1])
 with torch.device("meta"):

@@ -7,7 +7,8 @@ from typing import Any
 from postclick.experiments.comparison.plan import FIXED_BACKBONE, FIXED_LENGTH
 from postclick.methods import Method, find_method
 from postclick.reporting.folder import ComparisonFolder
-from postclick.runs.settings import SECTIONS, RunSettings, has_say, read_by
+from postclick.runs.overrides import SECTIONS, has_say, read_by
+from postclick.runs.settings import RunSettings
 
 Changes = dict[str, Any]
 

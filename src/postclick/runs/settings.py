@@ -1,7 +1,7 @@
 """`RunSettings`: everything that decides a run besides the data, as it stands in config.yaml."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
@@ -27,13 +27,13 @@ from postclick.methods.fitted import FittedMethod
 from postclick.nn.backbones import TaskBackbone
 from postclick.nn.config import NetworkConfig
 from postclick.registry import asked_for
+from postclick.runs.overrides import SECTIONS, parse_override, require_say
 from postclick.runs.teacher import Teacher
 from postclick.runs.training_config import TrainingConfig
-from postclick.suggest import meant, nearest
+from postclick.suggest import meant
 
 # What learns from another run's predictions.
 TAUGHT = "naive"
-SECTIONS = ("options", "network", "training")
 _BACKBONE = re.compile(r"\s*(network\.)?backbone\s*=")
 
 
@@ -144,7 +144,7 @@ class RunSettings(BaseModel):
         # A backbone first: it says which other settings there are.
         for override in sorted(overrides, key=lambda text: not _BACKBONE.match(text)):
             backbone = data["network"].get("backbone", known.backbone)
-            section, key, value = _override(override, known.Config, backbone)
+            section, key, value = parse_override(override, known.Config, backbone)
             given.append((section, key, override))
             if (section, key) == ("network", "backbone") and isinstance(value, str):
                 value = asked_for(value)
@@ -169,59 +169,6 @@ class RunSettings(BaseModel):
         data["options"] = self.method_config.model_dump(mode="json")
         data["network"] = self.network.completed(self.backbone).model_dump(mode="json")
         return yaml.safe_dump(data, sort_keys=False)
-
-
-def has_say(
-    method: type[Method[Any]], section: str, key: str, options: Mapping[str, Any] | None = None
-) -> bool:
-    """Whether a setting changes anything about a run of a method with these options.
-
-    >>> from postclick.methods import ClickPrior, Esmm, MeanOf
-    >>> has_say(Esmm, "training", "lr"), has_say(ClickPrior, "training", "lr")
-    (True, False)
-    >>> [has_say(MeanOf, "training", "lr", {"members": one}) for one in ("esmm", "click_prior")]
-    [True, False]
-    """
-    if section == "options" or not issubclass(method, FittedMethod):
-        return True
-    config = method.Config.parse(method.name, dict(options or {}))
-    return method.reads(config, section, key)
-
-
-def read_by(
-    method: type[Method[Any]],
-    overrides: Sequence[str],
-    variant: Mapping[str, Any] | None = None,
-    own: Sequence[str] = (),
-) -> list[str]:
-    """Those of `key=value` settings for several methods that have a say in one of them.
-
-    Args:
-        variant, own: what the method is given beside: options of its variant, and overrides.
-
-    >>> from postclick.methods import ClickPrior
-    >>> read_by(ClickPrior, ["training.threads=1", "lr=0.01"])
-    ['training.threads=1']
-    """
-    parts = [_override(text, method.Config, method.backbone) for text in (*overrides, *own)]
-    options = {key: value for section, key, value in parts if section == "options"}
-    return [
-        text
-        for text, (section, key, _) in zip(overrides, parts, strict=False)
-        if has_say(method, section, key, {**(variant or {}), **options})
-    ]
-
-
-def require_say(
-    method: type[Method[Any]], section: str, key: str, given: str, options: Mapping[str, Any]
-) -> None:
-    """Raise `InputError` if a setting would be without effect."""
-    if not has_say(method, section, key, options) and issubclass(method, FittedMethod):
-        own = ", ".join((*method.Config.model_fields, *method.reads_training))
-        raise InputError(
-            f"--set {given!r}: {method.name} fits itself and does not read {section}.{key}: leave "
-            f"it out; it reads {own}"
-        )
 
 
 def value_of(settings: RunSettings, name: str) -> Any:
@@ -255,41 +202,6 @@ def with_values(settings: RunSettings, values: Mapping[str, Any]) -> RunSettings
     return RunSettings.make(
         config={"method": settings.method, "seed": settings.seed, **data},
     )
-
-
-def _override(
-    text: str, options: type[MethodConfig], backbone: object = None
-) -> tuple[str, str, Any]:
-    """'network.dropout=0.1' or 'dropout=0.1' -> section, key, value (YAML)."""
-    path, equals, raw = text.partition("=")
-    if not equals or not path.strip():
-        raise InputError(f"--set {text!r}: expected key=value, e.g. training.lr=0.001")
-    try:
-        value = yaml.safe_load(raw)
-    except yaml.YAMLError as error:
-        raise InputError(f"--set {text!r}: the value is not YAML: {error}") from None
-    fields: dict[str, Collection[str]] = {
-        "options": options.model_fields,
-        "network": NetworkConfig.names(backbone),
-        "training": TrainingConfig.model_fields,
-    }
-    section, dot, key = path.strip().partition(".")
-    if dot:
-        if section not in SECTIONS:
-            raise InputError(
-                f"--set {text!r}: no section {section!r}{meant(section, SECTIONS)}"
-                f"; {', '.join(SECTIONS)}"
-            )
-        return section, key, value
-    homes = [name for name in SECTIONS if section in fields[name]]
-    if len(homes) != 1:
-        problem = "is in " + " and ".join(homes) if homes else "is not a known setting"
-        near = nearest(section, [name for names in fields.values() for name in names])
-        see = f"did you mean {near!r}?" if near else "see 'postclick methods' and the docs"
-        mend = "put the section before it" if homes else see
-        raise InputError(f"--set {text!r}: {section!r} {problem}: {mend}")
-    # YAML reads 1e-3 as text; pydantic takes it as a number.
-    return homes[0], section, value
 
 
 def load_config(path: str | Path) -> dict[str, Any]:

@@ -22,7 +22,8 @@ from postclick.methods import REGISTRY, find_method, title_of
 from postclick.methods.base import Method
 from postclick.progress import Reporter, Silent
 from postclick.registry import require_importable
-from postclick.runs.settings import RunSettings, read_by
+from postclick.runs.overrides import read_by
+from postclick.runs.settings import RunSettings
 from postclick.system.threads import cores
 
 

@@ -12,7 +12,8 @@ from postclick.methods import REGISTRY, FittedMethod, find_method, title_of
 from postclick.methods.base import Method
 from postclick.nn.backbones import Backbone, name_of
 from postclick.registry import place_of
-from postclick.runs.settings import RunSettings, has_say, read_by
+from postclick.runs.overrides import has_say, read_by
+from postclick.runs.settings import RunSettings
 from postclick.spelling import option
 from postclick.system.files import read_json, write_json
 
