@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from postclick.data.read.read_ahead import read_ahead
 from postclick.data.read.values.value_rules import ValueRules
@@ -16,22 +15,21 @@ from postclick.judging.entire import CLIP
 from postclick.judging.exposure import exposure_test
 from postclick.judging.predicted.answer import answer_of
 from postclick.judging.predicted.clicked import ClickedCollector, ClickedRows
-from postclick.judging.predicted.columns import KINDS
 from postclick.judging.predicted.compared import Compared
 from postclick.judging.predicted.feature_for import feature_for
 from postclick.judging.predicted.features import Feature, Segments
 from postclick.judging.predicted.measure import ModelMeasure
+from postclick.judging.predicted.piece import Piece, labels_of, piece_of, put_away
 from postclick.judging.predicted.prediction_buckets import PredictionBuckets
-from postclick.judging.predicted.quantities import Labels, asked_for
+from postclick.judging.predicted.quantities import asked_for
 from postclick.judging.predicted.result import Bucket, JudgedLog, SegmentFigure
-from postclick.judging.predicted.rows import JudgedRows, Predicted
+from postclick.judging.predicted.rows import JudgedRows
 from postclick.judging.predicted.segment_totals import SegmentTotals
-from postclick.judging.predicted.spool import Columns, Spool
+from postclick.judging.predicted.spool import Spool
 from postclick.judging.predicted.time_feature import Time
 from postclick.judging.predicted.units import UNITS
 from postclick.judging.predicted.whole_space import WholeSpace, by_exposure
 from postclick.metrics.catalogue import METRICS
-from postclick.metrics.gauc import NO_GROUP
 
 EXPOSURE = "exposure"
 
@@ -101,7 +99,7 @@ class Engine:
         models = {name: one.complete() for name, one in rows.models.items()}
         for name, model in models.items():
             self._on_clicks[name] |= model.on_clicks
-        labels = _labels(rows)
+        labels = labels_of(rows)
         for measure in self._measures:
             model = models[measure.name]
             measure.collect(labels, model, rows.unit)
@@ -110,7 +108,7 @@ class Engine:
             self._whole.add(rows, models)
         asks_pctr = self._whole is not None or EXPOSURE in self._features
         self._clicked.add(rows, models, values, pctr=asks_pctr)
-        self._spool.add(_columns(rows, values), rows.group)
+        self._spool.add(put_away(rows, values), rows.group)
 
     def _begin(self, rows: JudgedRows) -> None:
         self.grouped = rows.group is not None
@@ -144,7 +142,7 @@ class Engine:
             measure.ready()
             self._buckets[measure.name].settle()
         with ThreadPoolExecutor(self._threads) as pool:
-            pieces = (_of_columns(piece, self._on_clicks) for piece in self._spool)
+            pieces = (piece_of(piece, self._on_clicks) for piece in self._spool)
             for piece in read_ahead(pieces):
                 self._add_piece(piece, totals, pool)
         for measure in self._measures:
@@ -250,55 +248,3 @@ class Engine:
             if name in clicked.pcvr:
                 found += clicked.reliability(name, self._level, self._seed)
         return found
-
-
-def _labels(rows: JudgedRows) -> Labels:
-    return Labels(rows.click, rows.conversion, rows.truth, rows.group, rows.weight)
-
-
-def _columns(rows: JudgedRows, values: Mapping[str, NDArray[Any]]) -> Columns:
-    """What is put away of some rows."""
-    found: Columns = {
-        "label": rows.click.astype(np.uint8) + 2 * rows.conversion.astype(np.uint8),
-        "unit": rows.unit,
-    }
-    for name in ("weight", "truth"):
-        column = getattr(rows, name)
-        if column is not None:
-            found[name] = column.view(np.uint8) if column.dtype.kind == "b" else column
-    for name, model in rows.models.items():
-        for kind in KINDS:
-            column = getattr(model, kind)
-            if column is not None:
-                found[f"{kind} {name}"] = column
-    return found | {f"value {role}": one for role, one in values.items()}
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Some rows, as they were put away; `values` holds features by `value ROLE`."""
-
-    labels: Labels
-    models: dict[str, Predicted]
-    unit: NDArray[np.uint16]
-    values: Columns
-
-
-def _of_columns(piece: Columns, on_clicks: Mapping[str, frozenset[str]]) -> Piece:
-    """What `_columns` put away."""
-    label, truth = piece["label"], piece.get("truth")
-    if truth is not None and truth.dtype == np.uint8:
-        truth = truth.view(np.bool_)
-    group, dense = piece.get("group"), None
-    if group is not None:
-        _, dense = np.unique(group, return_inverse=True)
-        dense = np.where(group == NO_GROUP, 0, dense + 1)
-    labels = Labels(
-        (label & 1).astype(np.bool_), label > 1, truth, group, piece.get("weight"), dense
-    )
-    models = {
-        name: Predicted(*(piece.get(f"{kind} {name}") for kind in KINDS), on_clicks=part).complete()
-        for name, part in on_clicks.items()
-    }
-    values = {name: column for name, column in piece.items() if name.startswith("value ")}
-    return Piece(labels, models, piece["unit"], values)

@@ -16,14 +16,13 @@ from postclick.data.read.values.numbers import to_number
 from postclick.data.read.values.value_rules import ValueRules
 from postclick.errors import InputError
 from postclick.judging.predicted.even_sample import EvenSample
+from postclick.judging.predicted.value_codes import codes_of
 from postclick.judging.value_names import MISSING, OTHERS, are_dates, told_apart
 from postclick.metrics.buckets import bucket_starts
-from postclick.spelling import option
 
 TOP = 20
 # A number with at most DISTINCT values is cut by value, others into BUCKETS of equal frequency.
 DISTINCT, BUCKETS = 20, 10
-MOST_VALUES = 100_000
 # Numbers that are kept to find the buckets by.
 SAMPLE = 200_000
 Kind = Literal["categorical", "numeric", "time"]
@@ -81,19 +80,7 @@ class Category(Feature):
         self._place = np.zeros(0, np.int64)
 
     def read(self, column: pl.Series) -> NDArray[np.int32]:
-        text = to_text(column, self.rules)
-        values = text.unique().to_list()
-        for value in values:
-            self._codes.setdefault(value, len(self._codes))
-        if len(self._codes) > MOST_VALUES:
-            raise too_many(self.name, self._asked)
-        codes = pl.DataFrame({"value": values, "code": [self._codes[one] for one in values]})
-        codes = codes.with_columns(pl.col("value").cast(pl.String))
-        found = (
-            text.to_frame("value")
-            .join(codes, on="value", how="left", nulls_equal=True, maintain_order="left")["code"]
-            .to_numpy()
-        )
+        found = codes_of(to_text(column, self.rules), self._codes, self.name, self._asked)
         counts = np.bincount(found, minlength=len(self._codes))
         counts[: self._rows.size] += self._rows
         self._rows = counts
@@ -137,14 +124,6 @@ def in_segments(
     if rest:
         names, sizes = [*names, OTHERS], [*sizes, len(rest)]
     return place, Segments(tuple(names), tuple(sizes))
-
-
-def too_many(name: str, asked: str) -> InputError:
-    """More values than a category may have; `asked` is the option that named it."""
-    return InputError(
-        f"feature {name!r} has more than {MOST_VALUES:,} values: give {option(asked)} one with "
-        "fewer, such as a category of them"
-    )
 
 
 class Number(Feature):

@@ -10,15 +10,14 @@ from postclick.data.read.values.canonical_text import to_text
 from postclick.data.read.values.numbers import to_number
 from postclick.data.read.values.value_rules import ValueRules
 from postclick.judging.predicted.features import (
-    MOST_VALUES,
     TOP,
     Arrays,
     Feature,
     Number,
     Segments,
     in_segments,
-    too_many,
 )
+from postclick.judging.predicted.value_codes import MOST_VALUES, codes_of, too_many
 
 # Text that as a category is another value than its number: 007, +1 and words.
 _OF_ITS_OWN = r"^\s*(\+|[+-]?0\d|(?i)true\s*$|(?i)false\s*$)"
@@ -76,13 +75,7 @@ class Undecided(Feature):
 
     def _code(self, column: pl.Series, number: NDArray[np.float64]) -> NDArray[np.int64]:
         text = to_text(column, self.rules)
-        values = text.unique().to_list()
-        for value in values:
-            self._codes.setdefault(value, len(self._codes))
-        if len(self._codes) > MOST_VALUES:
-            raise too_many(self.name, self._asked)
-        code = text.replace_strict(values, [self._codes[v] for v in values], return_dtype=pl.Int64)
-        found: NDArray[np.int64] = code.to_numpy()
+        found = codes_of(text, self._codes, self.name, self._asked)
         more = len(self._codes) - self._of_text.size
         self._of_text = np.append(self._of_text, np.full(more, np.nan))
         self._of_text[found] = number
