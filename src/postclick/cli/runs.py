@@ -82,7 +82,8 @@ def train(
     if json:
         return print_json({"run": str(out), "history": trained.history})
     command = command_for(trained.settings.method, trained.settings.network.backbone)
-    print(f"{out}: {len(trained.history)} epochs; judge it with '{command} evaluate {out} {data}'")
+    epochs = counted(len(trained.history), "epoch")
+    print(f"{out}: {epochs}; judge it with '{command} evaluate {out} {data}'")
     return None
 
 
