@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import re
 import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +14,8 @@ from typing import Any
 
 FIRST_SEED = 100
 Record = dict[str, Any]
+# Between settings; not within a list of members.
+COMMA = re.compile(r",(?![^\[]*\])")
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,19 @@ def draw_of(world: str, number: int, **settings: Any) -> Draw:
     return Draw(world, number, tuple(sorted(settings.items())))
 
 
-def judged(folder: Path, draw: Draw, methods: Sequence[str]) -> list[Record]:
-    """Train methods, `NAME,key=value,...` each, on one draw, and judge them on its test split."""
+def judged(
+    folder: Path, draw: Draw, methods: Sequence[str], common: Sequence[str] = ()
+) -> list[Record]:
+    """Train methods, `NAME,key=value,...` each, on one draw, and judge them on its test split.
+
+    Args:
+        common: settings of all methods that read them.
+    """
     from postclick import train
     from postclick.data.write.prepare import prepare
     from postclick.datasets.opening import open_splits
     from postclick.datasets.simulated import write_simulated
+    from postclick.judging.oracle import baseline_value, oracle_metrics
     from postclick.methods import find_method
     from postclick.runs.overrides import read_by
     from postclick.runs.settings import RunSettings
@@ -48,11 +58,14 @@ def judged(folder: Path, draw: Draw, methods: Sequence[str]) -> list[Record]:
     write_simulated(raw, draw.world, seed=FIRST_SEED + draw.number, **dict(draw.settings))
     splits = open_splits(raw / "schema.yaml", raw / "train.parquet", raw / "test.parquet")
     log = prepare(splits, folder / "data")
+    perfect = {
+        f"{m.metric} {m.space}": (m.value, baseline_value(m)) for m in oracle_metrics(log, "test")
+    }
     found = []
     for number, method in enumerate(methods):
-        name, *options = method.split(",")
-        common = read_by(find_method(name)[0], ["training.threads=1"])
-        settings = RunSettings.make(name, overrides=[*common, *options], seed=draw.number)
+        name, *options = COMMA.split(method)
+        shared = read_by(find_method(name)[0], ["training.threads=1", *common])
+        settings = RunSettings.make(name, overrides=[*shared, *options], seed=draw.number)
         began = time.process_time()
         run = train(log, settings, folder / f"run-{number}")
         seconds = time.process_time() - began
@@ -67,6 +80,8 @@ def judged(folder: Path, draw: Draw, methods: Sequence[str]) -> list[Record]:
                 "bias": figures.value("cvr_relative_bias", "entire"),
                 "cvr_auc": figures.value("cvr_auc"),
                 "ctr_auc": figures.value("ctr_auc"),
+                "figures": {f"{m.metric} {m.space}": m.value for m in figures.metrics},
+                "perfect": perfect,
                 "conversions": log.split("train").conversions,
                 "seconds": seconds,
             }
@@ -75,23 +90,33 @@ def judged(folder: Path, draw: Draw, methods: Sequence[str]) -> list[Record]:
     return found
 
 
+def kept_records(out: Path) -> dict[tuple[str, str], Record]:
+    """The results that `out` has, by key of the draw and method."""
+    path = out / "results.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return {(r["key"], r["method"]): r for r in map(json.loads, lines)}
+
+
 def measured(
-    out: Path, draws: Iterable[Draw], methods: Sequence[str], workers: int
+    out: Path,
+    draws: Iterable[Draw],
+    methods: Sequence[str],
+    workers: int,
+    common: Sequence[str] = (),
 ) -> dict[tuple[str, str], Record]:
     """Results by key of the draw and method; those that `out` has already are taken from it."""
     out.mkdir(parents=True, exist_ok=True)
-    path = out / "results.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else []
-    found = {(r["key"], r["method"]): r for r in map(json.loads, lines)}
+    found = kept_records(out)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         waiting = []
         for number, draw in enumerate(draws):
             left = [method for method in methods if (draw.key, method) not in found]
             if left:
-                waiting.append(pool.submit(judged, out / f"draw-{number}", draw, left))
+                folder = out / f"draw-{number}"
+                waiting.append(pool.submit(judged, folder, draw, left, common))
         for one in as_completed(waiting):
-            with path.open("a") as file:
+            with (out / "results.jsonl").open("a") as file:
                 file.writelines(json.dumps(record) + "\n" for record in one.result())
             found |= {(r["key"], r["method"]): r for r in one.result()}
             print(f"{one.result()[0]['key']} done", flush=True)

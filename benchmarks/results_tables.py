@@ -49,11 +49,13 @@ def table(summary: Summary) -> list[str]:
         and any(c.mean is not None for c in row.by_method.values())
     ]
     gain = next((row for row, _ in kept if row.metric == "true_cvr_nll" and row.perfect), None)
-    header = ["method", "passes", *(title for _, title in kept)] + (["share %"] if gain else [])
+    seconds = summary.protocol.get("seconds")
+    first = "CPU s" if seconds else "passes"
+    header = ["method", first, *(title for _, title in kept)] + (["share %"] if gain else [])
     lines = [f"| {' | '.join(header)} |", "|---" + "|---:" * (len(header) - 1) + "|"]
     for method in summary.methods:
         cells = [
-            f"{summary.protocol['passes'][method]:.3g}",
+            f"{seconds[method]:.1f}" if seconds else f"{summary.protocol['passes'][method]:.3g}",
             *(cell(row, method) for row, _ in kept),
         ]
         if gain:
@@ -76,11 +78,11 @@ def _perfect(row: Row) -> str:
 def across(found: Mapping[str, Summary], metric: str, space: str, *, share: bool) -> list[str]:
     """Methods by logs: means of one metric, or the share of the possible gain, the best in bold."""
     logs = {name: row for name, s in found.items() if (row := s.row(metric, space)) is not None}
-    methods = next(iter(found.values())).methods
+    methods = list(dict.fromkeys(m for summary in found.values() for m in summary.methods))
     values = {
         name: {
             m: value
-            for m in methods
+            for m in found[name].methods
             if (value := row.share(m) if share else row.by_method[m].mean) is not None
         }
         for name, row in logs.items()

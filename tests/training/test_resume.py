@@ -38,6 +38,7 @@ CASES = [
         id="evi-exact-mmoe-dropout",
         marks=pytest.mark.slow,
     ),
+    pytest.param("esmm", (LAZY, "epochs=2", "dropout=0.3", "average=0.9"), id="esmm-averaged"),
     # Methods with phases: a teacher first, rounds of two steps, steps that alternate.
     *(
         pytest.param(

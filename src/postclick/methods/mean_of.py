@@ -108,7 +108,10 @@ class MeanOf(FittedMethod[MeanOfConfig]):
         "together: postclick distill makes one network of it."
     )
     Config = MeanOfConfig
-    variants = {"starts": {"members": ("naive*4",)}}
+    variants = {
+        "starts": {"members": ("naive*4",)},
+        "anchored": {"members": ("click_prior", "anchor*3")},
+    }
 
     def __init__(
         self,

@@ -44,6 +44,7 @@ EVI = Paper(
         Setting("training.network_decay", "null", "authors' code"),
         Setting("training.batch_size", "8000", "authors' code"),
         Setting("training.epochs", "1", "authors' code"),
+        Setting("training.average", "0", "authors' code"),
         Setting("training.keep", "last", "authors' code"),
         Setting("training.patience", "null", "authors' code"),
     ),

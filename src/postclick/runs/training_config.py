@@ -43,6 +43,8 @@ class TrainingConfig(BaseModel):
             a decay which suits embeddings can hold the head at its start.
         warmup_steps: steps over which the learning rate rises linearly from 0.
         schedule: what happens after the warm-up, over all planned steps.
+        average: the last part of each epoch's steps over whose weights the mean is taken, 0 for
+            none. The mean is what is judged and kept; the next epoch goes on from the last step.
         clip_norm: largest norm of the whole gradient; none by default.
         monitor: validation metric for early stopping and for the weights that are kept.
         patience: epochs without improvement before stopping; `None` trains all epochs and
@@ -66,6 +68,7 @@ class TrainingConfig(BaseModel):
     eps: float = Field(default=1e-8, gt=0)
     warmup_steps: int = Field(default=0, ge=0)
     schedule: Literal["constant", "linear", "cosine"] = "constant"
+    average: float = Field(default=0.0, ge=0, le=1)
     clip_norm: float | None = Field(default=None, gt=0)
     monitor: Monitor = "cvr_nll"
     patience: int | None = Field(default=2, ge=1)

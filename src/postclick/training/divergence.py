@@ -5,6 +5,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from postclick.data.batch import Batch
+from postclick.data.manifest import Manifest
+from postclick.errors import RunFailedError
 from postclick.losses import Terms
 
 # Beyond these a run is lost even if it is not NaN yet: nothing sound comes near them.
@@ -81,3 +84,14 @@ def likely_cause(
         "weights and features are sound, so look for a propensity clip too close to 0, or lower "
         f"training.lr ({lr:g})"
     )
+
+
+def lost_run(
+    model: nn.Module, terms: Terms, where: str, lr: float, batch: Batch, manifest: Manifest
+) -> RunFailedError:
+    """What to raise when the loss of a batch has run away: the term, the place and the cause."""
+    name, value = worst_term(terms)
+    names = [column.name for column in manifest.numerics]
+    vectors = [vector.name for vector in manifest.vectors for _ in range(vector.size)]
+    cause = likely_cause(model, lr, batch.numeric, names, vectors)
+    return RunFailedError(f"loss term {name!r} is {value:.3g} at {where}; likely cause: {cause}")

@@ -2,7 +2,6 @@
 
 import gc
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -17,12 +16,11 @@ from postclick.errors import RunFailedError
 from postclick.judging.judge import Judgement, judge
 from postclick.losses import weighted_sum
 from postclick.methods.base import Labels, Method, Phase, Step
-from postclick.methods.exposed import table_name
 from postclick.metrics.catalogue import better
-from postclick.nn.embedding import FeatureEmbedding
 from postclick.progress import Reporter
 from postclick.runs.training_config import Monitor, TrainingConfig
 from postclick.spelling import option
+from postclick.training.averaging import WeightAverage, is_sampled
 from postclick.training.checkpoint import (
     Checkpoint,
     Position,
@@ -36,12 +34,12 @@ from postclick.training.divergence import (
     diverged,
     diverged_weights,
     likely_cause,
-    worst_term,
+    lost_run,
 )
 from postclick.training.meter import EpochMeter
-from postclick.training.optimizer import Optimizer
 from postclick.training.precision import Precision
 from postclick.training.schedule import lr_factor
+from postclick.training.step_optimizers import StepOptimizers
 
 Record = dict[str, Any]
 
@@ -71,18 +69,11 @@ class TrainingLoop:
         self.precision: Precision = "bf16" if config.precision == "bf16" else "fp32"
         self.parameters = list(method.parameters())
         self.best: dict[str, Tensor] = {}
+        self.average = WeightAverage()
         self.position = Position()
         self.steps_per_epoch = log.steps("train", config.rows_per_step)
         self.phases = method.schedule(config.epochs)
-        self.optimizers: dict[str, Optimizer] = {}
-        self.tables = {
-            f"{name}.table"
-            for name, module in method.named_modules()
-            if isinstance(module, FeatureEmbedding)
-        }
-        heads = () if method.exposure is None else method.exposure.heads
-        self.exposures = [table_name(head) for head in heads]
-        self.tables |= set(self.exposures)
+        self.optimizers = StepOptimizers(method, self.phases, config)
         if path.exists():
             self._resume()
         else:
@@ -119,12 +110,12 @@ class TrainingLoop:
         )
         rows_before = meter.rows
         self._train_epoch(meter)
-        for optimizer in self.optimizers.values():
-            optimizer.catch_up()
+        self.optimizers.catch_up()
         seconds = time.monotonic() - began
         if diverged_weights(self.method) is not None:
             cause = likely_cause(self.method, self.config.lr)
             raise RunFailedError(f"{self._where()}: {cause}")
+        descended = self._take_mean()
         judgement = judge(self.method, self.log, "valid", batch_size=self.config.eval_batch_size)
         improved = self._note_result(judgement)
         record: Record = {
@@ -151,7 +142,10 @@ class TrainingLoop:
                 f"warning: a mean loss of {record['loss']:.3g} means nothing: "
                 f"{likely_cause(self.method, self.config.lr)}"
             )
+        phase = position.phase
         self._next_epoch()
+        if descended is not None and phase == position.phase and not position.finished:
+            self.method.load_state_dict(descended)
         self._save()
         gc.collect()
 
@@ -168,30 +162,32 @@ class TrainingLoop:
         batches = self.log.shuffled("train", config.rows_per_step, seed, skip=position.step)
         for batch in on_device(batches, self.device):
             self.method.progress = position.phase_steps / self._planned()
-            self._bring_rows(batch)
+            self.optimizers.prepare(self.phase.steps, batch)
             total = sum(
                 self._step(batch, step, meter, again=k > 0)
                 for k, step in enumerate(self.phase.steps)
             )
             position.step += 1
             position.phase_steps += 1
+            if is_sampled(position.step, self.steps_per_epoch, config.average):
+                self.optimizers.catch_up()
+                self.average.add(self.method)
             self.reporter.advance(len(batch), f"loss {total:.4f}")
             if time.monotonic() - saved > 60 * config.checkpoint_minutes:
                 position.meter, position.meter_rows = meter.sums, meter.rows
                 self._save()
                 saved = time.monotonic()
 
-    def _bring_rows(self, batch: Batch) -> None:
-        """Embeddings that a batch reads have to be what they are by now."""
-        ids = torch.cat([batch.ids.flatten(), *(bag.values for bag in batch.bags)])
-        exposed = None
-        if batch.exposure is not None:
-            exposed = dict.fromkeys(self.exposures, batch.exposure)
-        for step in self.phase.steps:
-            self._optimizer(step).prepare(ids, exposed)
+    def _take_mean(self) -> dict[str, Tensor] | None:
+        """Have the mean of weights in the method, if there is one; returns those it had."""
+        if not self.average.count:
+            return None
+        had = {n: t.detach().clone() for n, t in self.method.state_dict().items()}
+        self.method.load_state_dict(self.average.weights(self.method))
+        return had
 
     def _step(self, batch: Batch, step: Step, meter: EpochMeter, *, again: bool) -> float:
-        optimizer = self._optimizer(step)
+        optimizer = self.optimizers.of(step)
         # Of all parameters: gradients that a step does not use would pile up.
         for parameter in self.parameters:
             parameter.grad = None
@@ -201,14 +197,8 @@ class TrainingLoop:
         loss = weighted_sum(terms)
         total = loss.item()
         if diverged(total):
-            name, value = worst_term(terms)
-            manifest = self.log.manifest
-            names = [column.name for column in manifest.numerics]
-            vectors = [vector.name for vector in manifest.vectors for _ in range(vector.size)]
-            cause = likely_cause(self.method, self.config.lr, batch.numeric, names, vectors)
-            raise RunFailedError(
-                f"loss term {name!r} is {value:.3g} at {self._where()}; likely cause: {cause}"
-            )
+            where, manifest = self._where(), self.log.manifest
+            raise lost_run(self.method, terms, where, self.config.lr, batch, manifest)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step(self._lr())
         meter.add(terms, total, outputs, Labels.of(batch), again=again, weight=batch.weight)
@@ -246,6 +236,7 @@ class TrainingLoop:
         position, patience = self.position, self.config.patience
         position.epoch += 1
         position.step, position.meter, position.meter_rows = 0, {}, 0
+        self.average = WeightAverage()
         out_of_patience = patience is not None and position.stale >= patience
         ended = position.epoch >= sum(p.epochs for p in self.phases[: position.phase + 1])
         if out_of_patience or (ended and position.phase + 1 == len(self.phases)):
@@ -255,17 +246,6 @@ class TrainingLoop:
             position.phase_steps = 0
             self.method.begin(self.phase)
 
-    def _optimizer(self, step: Step) -> Optimizer:
-        """The step's own optimizer; a step of the same name goes on with it."""
-        if step.name not in self.optimizers:
-            steps = {s.name: s for p in self.phases for s in p.steps}
-            trained = {n: list(self.method.trained(s)) for n, s in steps.items()}
-            owners = Counter(name for found in trained.values() for name, _ in found)
-            tables = {name for name in owners if name in self.tables}
-            shared = {name for name in tables if owners[name] > 1}
-            self.optimizers[step.name] = Optimizer(trained[step.name], tables, self.config, shared)
-        return self.optimizers[step.name]
-
     def _save(self) -> None:
         if self.position.finished:
             # What is left to do is to write the model: moments, twice its size, have no use.
@@ -274,10 +254,10 @@ class TrainingLoop:
             groups = {
                 "model": dict(self.method.state_dict()),
                 "best": self.best,
+                "average": self.average.tensors(),
                 "random": random_state(),
             }
-            for name, optimizer in self.optimizers.items():
-                groups[f"optimizer {name}"] = optimizer.tensors()
+            groups |= self.optimizers.tensors()
         save_checkpoint(self.path, Checkpoint(self.position, groups))
 
     def _resume(self) -> None:
@@ -285,10 +265,8 @@ class TrainingLoop:
         self.position = checkpoint.position
         self.method.load_state_dict(checkpoint.groups["model"])
         self.best = checkpoint.groups.get("best", {})
-        for step in (step for phase in self.phases for step in phase.steps):
-            state = checkpoint.groups.get(f"optimizer {step.name}")
-            if state is not None:
-                self._optimizer(step).load(state)
+        self.average.load(checkpoint.groups.get("average", {}))
+        self.optimizers.load(checkpoint.groups)
         set_random_state(checkpoint.groups["random"])
         where = f"epoch {self.position.epoch + 1}, step {self.position.step}"
         self.reporter.line(f"resuming from the checkpoint at {where}")
