@@ -7,13 +7,17 @@ from typing import Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from postclick.data.batch import Batch
+from postclick.data.manifest import Manifest
 from postclick.data.prepared import BaseRates, InputSpec
-from postclick.methods.fitted import FittedMethod, Fitting
+from postclick.methods.cross_fitting import cross_fitted, validated
+from postclick.methods.fitted import FittedMethod, Fitting, Tensors
+from postclick.methods.member_weights import MemberWeights, weights_of
 from postclick.methods.members import Member
+from postclick.methods.networks.member_shares import MemberShares
 from postclick.methods.options import MethodConfig
 from postclick.methods.outputs import Outputs
 from postclick.methods.phases import Step
@@ -37,13 +41,27 @@ class MeanOfConfig(MethodConfig):
             mappings with `method`, `starts`, `weight` (1 by default, all its starts together) and
             `options`, `network`, `training` of its own.
         mean: of probabilities, which keeps the level of predictions, or of logits.
+        weights: `given` with the members; or chosen, pCTR's and pCVR's each by itself, as those
+            under which held-out clicks and conversions are most likely: of `validation`, or
+            `cross_fitted`, of each fold of the training split by members trained on the others.
+        folds: how many for `cross_fitted`; each trains all members once more.
+        strength: nats of log-likelihood that the given weights are believed with, if weights are
+            chosen.
     """
 
     search = {"mean": Choice(("probability", "logit"))}
-    unsearched = {"members": "what is averaged, and so what training costs, is for you to say"}
+    unsearched = {
+        "members": "what is averaged, and so what training costs, is for you to say",
+        "weights": "whether members are trained more often is for you to say",
+        "folds": "it is a cost, too",
+        "strength": "weights that a validation split judges need no other belief",
+    }
 
     members: tuple[Member, ...] = Field(default_factory=_default)
     mean: Literal["probability", "logit"] = "probability"
+    weights: Literal["given", "validation", "cross_fitted"] = "given"
+    folds: int = Field(default=3, ge=2, le=20)
+    strength: float = Field(default=4.0, gt=0)
 
     @field_validator("members", mode="before")
     @classmethod
@@ -63,6 +81,15 @@ class MeanOfConfig(MethodConfig):
                 )
         return members
 
+    @model_validator(mode="after")
+    def _has_something_to_weigh(self) -> MeanOfConfig:
+        if self.weights != "given" and len(self.members) == 1:
+            raise ValueError(
+                f"weights={self.weights} of one member, {self.members[0].called}: name another "
+                "member, or leave weights at given"
+            )
+        return self
+
     def starts(self) -> list[Member]:
         """A member for each start."""
         return [member for member in self.members for _ in range(member.starts)]
@@ -74,6 +101,11 @@ class MeanOfConfig(MethodConfig):
         [0.5, 0.25, 0.25]
         """
         weights = [member.weight / member.starts for member in self.starts()]
+        return [weight / sum(weights) for weight in weights]
+
+    def given(self) -> list[float]:
+        """What each member counts where nothing has chosen; they sum to 1."""
+        weights = [member.weight for member in self.members]
         return [weight / sum(weights) for weight in weights]
 
 
@@ -108,7 +140,7 @@ class MeanOf(FittedMethod[MeanOfConfig]):
         "together: postclick distill makes one network of it."
     )
     Config = MeanOfConfig
-    variants = {"starts": {"members": ("naive*4",)}}
+    variants = {"starts": {"members": ("naive*4",)}, "stacked": {"weights": "cross_fitted"}}
 
     def __init__(
         self,
@@ -125,6 +157,10 @@ class MeanOf(FittedMethod[MeanOfConfig]):
             start.build(network, inputs, rates, dim) for start in config.starts()
         )
         self.shares = config.shares()
+        self.learnt: MemberShares | None = None
+        if config.weights != "given":
+            starts = [member.starts for member in config.members]
+            self.learnt = MemberShares(starts, self.shares)
 
     def build(self, rates: BaseRates) -> None:
         """No network of its own."""
@@ -141,15 +177,17 @@ class MeanOf(FittedMethod[MeanOfConfig]):
         # A mean over exposures is one of corrected probabilities: each member has to take its own.
         within = ctr_shift if self.exposures() else 0.0
         found = [member._predicted(batch, within) for member in self._each()]
-        mean = Prediction(self._mean([f.ctr for f in found]), self._mean([f.cvr for f in found]))
+        mean = Prediction(
+            self._mean([f.ctr for f in found], "ctr"), self._mean([f.cvr for f in found], "cvr")
+        )
         return mean.shifted(ctr_shift - within)
 
-    def _mean(self, logits: Sequence[Tensor]) -> Tensor:
-        """Logit [n] of the mean over members."""
+    def _mean(self, logits: Sequence[Tensor], head: str) -> Tensor:
+        """Logit [n] of the mean over starts, with what each counts in a head."""
         if len(logits) == 1:
             return logits[0]
         z = torch.stack(list(logits), dim=1)
-        shares = z.new_tensor(self.shares)
+        shares = z.new_tensor(self.shares) if self.learnt is None else self.learnt.of(head)
         if self.config.mean == "logit":
             return z @ shares
         yes = torch.logsumexp(F.logsigmoid(z) + shares.log(), dim=1)
@@ -174,8 +212,33 @@ class MeanOf(FittedMethod[MeanOfConfig]):
         return cast(list[Member], config.starts())
 
     def fit(self, fitting: Fitting) -> None:
-        for number, member in enumerate(self._each()):
+        starts = self._each()
+        # As `_predicted` takes the mean of.
+        entire, rows = bool(self.exposures()), Tensors()
+        if self.config.weights == "cross_fitted":
+            device = next(self.parameters()).device
+            rows = cross_fitted(
+                fitting, len(starts), self.config.folds, entire=entire, device=device
+            )
+        for number, member in enumerate(starts):
             member.load_state_dict(fitting.member(number).state_dict())
+        if self.config.weights == "validation":
+            rows = validated(fitting, starts, entire=entire)
+        if self.learnt is not None:
+            # Here, for it loads SciPy, which nothing else of a mean needs.
+            from postclick.methods.learnt_weights import Pool, learn_weights
+
+            config = self.config
+            pool = Pool(self.learnt.starts, config.given(), config.mean, config.strength)
+            self.learnt.take(learn_weights(rows, pool))
+
+    def explain(self, manifest: Manifest) -> MemberWeights | None:
+        """What members count, and how good they are alone, if held-out rows have chosen."""
+        if self.learnt is None:
+            return None
+        config = self.config
+        folds = config.folds if config.weights == "cross_fitted" else None
+        return weights_of(self.learnt, [member.called for member in config.members], folds)
 
     def _each(self) -> list[Any]:
         return list(self.members)
