@@ -20,10 +20,12 @@ from postclick.data.read.log_source import FrameSource
 from postclick.data.schema import LogSchema
 from postclick.data.splits import LogSplits
 from postclick.errors import InputError
-from postclick.methods import Method
+from postclick.methods import MeanOf, Method
 from postclick.methods.held_out import HeldOut
+from postclick.methods.members import Member
 from postclick.runs.run import Run
 from postclick.runs.settings import RunSettings
+from postclick.testing import check_fitted_method
 from postclick.training import members as members_module
 
 MEMBERS = "members=[click_prior,naive*2]"
@@ -62,12 +64,16 @@ def probabilities(methods: list[Method[Any]], log: PreparedLog, split: str, head
     return np.concatenate(p), np.concatenate(y)
 
 
-def most_likely(p: np.ndarray, y: np.ndarray, strength: float = 4.0) -> float:
+def most_likely(
+    p: np.ndarray, y: np.ndarray, strength: float = 4.0, *, logit: bool = False
+) -> float:
     """The weight of click_prior beside the two starts of naive, by SciPy."""
-    first, second = p[:, 0], p[:, 1:].mean(axis=1)
+    each = np.log(p / (1 - p)) if logit else p
+    first, second = each[:, 0], each[:, 1:].mean(axis=1)
 
     def loss(at: np.ndarray) -> float:
-        q = at[0] * first + (1 - at[0]) * second
+        mean = at[0] * first + (1 - at[0]) * second
+        q = 1 / (1 + np.exp(-mean)) if logit else mean
         likelihood = np.where(y == 1, np.log(q), np.log(1 - q)).sum()
         return float(-likelihood - strength / 2 * (np.log(at[0]) + np.log(1 - at[0])))
 
@@ -183,6 +189,15 @@ def test_a_log_with_an_exposure_of_which_negatives_were_left_out(
     made = train(log, stacked("mean=logit", "folds=2", weights=weights), tmp_path / "run")
     found = made.explain()
     assert [sum(one.weight for one in found.of(head)) for head in HEADS] == pytest.approx([1, 1])
+    if weights == "validation":
+        # The mean is one of what is corrected for all impressions, of which this split has all.
+        members = [member.eval() for member in made.load().members]
+        for member in members:
+            member.ctr_shift = np.log(0.5)
+        for head in HEADS:
+            p, y = probabilities(members, log, "valid", head)
+            expected = most_likely(p, y, logit=True)
+            assert found.of(head)[0].weight == pytest.approx(expected, abs=1e-4)
     assert export(made, tmp_path / "bundle").info.parity.largest_difference < 1e-6
 
 
@@ -204,6 +219,25 @@ def test_unclicked_rows_stand_for_what_pctr_is_of(tmp_path: Path) -> None:
     few = HeldOut(log, "train", 500, False).recorded()
     assert len(few["ctr_label"]) == 500
     assert len(few["cvr_label"]) == left.clicks
+
+
+@pytest.mark.parametrize("weights", ["cross_fitted", "validation"])
+def test_it_keeps_what_every_fitted_method_has_to(weights: str, tmp_path: Path) -> None:
+    trained: dict[tuple[str, str, int], Run] = {}
+
+    def train_member(member: Member, log: PreparedLog, seed: int) -> Method[Any]:
+        key = (member.method, f"{log.folder.name} {log.fingerprint}", seed)
+        if key not in trained:
+            sets = FAST if member.method == "naive" else ["threads=1"]
+            settings = RunSettings.make(member.method, overrides=sets, seed=seed)
+            trained[key] = train(log, settings, tmp_path / f"run-{len(trained)}")
+        return trained[key].load()
+
+    options = {"members": ["click_prior/no_factors", "logistic"], "weights": weights, "folds": 2}
+    found = check_fitted_method(MeanOf, options=[options], train_member=train_member)
+    assert found["goes on after a kill"] == (8 if weights == "cross_fitted" else 0)
+    assert found["exposure moves clicks alone"] > 0
+    assert len(trained) == (12 if weights == "cross_fitted" else 4)
 
 
 def one_group(folder: Path, buyers: str) -> PreparedLog:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -41,9 +42,10 @@ class HeldOut:
 
         That of a conversion is given the click, whatever the method serves.
         """
-        click = method.predict if self.entire else method.predict_sampled
+        # Not method.predict: a member knows of no sampling until it is a run of its own.
+        shift = math.log(self.log.manifest.negative_rate) if self.entire else 0.0
         logits: dict[str, Callable[[Batch], Tensor]] = {
-            "ctr": lambda batch: click(batch).ctr,
+            "ctr": lambda batch: method._predicted(batch, shift).ctr,
             "cvr": method.given_click,
         }
         device = next(method.parameters()).device

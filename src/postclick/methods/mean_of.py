@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from postclick.data.batch import Batch
@@ -15,98 +14,17 @@ from postclick.data.manifest import Manifest
 from postclick.data.prepared import BaseRates, InputSpec
 from postclick.methods.cross_fitting import cross_fitted, validated
 from postclick.methods.fitted import FittedMethod, Fitting, Tensors
+from postclick.methods.mean_of_config import MeanOfConfig
 from postclick.methods.member_weights import MemberWeights, weights_of
 from postclick.methods.members import Member
 from postclick.methods.networks.member_shares import MemberShares
-from postclick.methods.options import MethodConfig
 from postclick.methods.outputs import Outputs
 from postclick.methods.phases import Step
 from postclick.methods.prediction import Prediction
 from postclick.nn.config import NetworkConfig
-from postclick.ranges import Choice
 
 # What a network of its own would read: a mean has none.
 NOTHING = InputSpec((), (), 0)
-
-
-def _default() -> tuple[Member, ...]:
-    return Member(method="click_prior"), Member(method="naive", starts=3)
-
-
-class MeanOfConfig(MethodConfig):
-    """Options of `mean_of`.
-
-    Attributes:
-        members: names, variants or places of methods, `naive*3` for one with three starts; or
-            mappings with `method`, `starts`, `weight` (1 by default, all its starts together) and
-            `options`, `network`, `training` of its own.
-        mean: of probabilities, which keeps the level of predictions, or of logits.
-        weights: `given` with the members; or chosen, pCTR's and pCVR's each by itself, as those
-            under which held-out clicks and conversions are most likely: of `validation`, or
-            `cross_fitted`, of each fold of the training split by members trained on the others.
-        folds: how many for `cross_fitted`; each trains all members once more.
-        strength: nats of log-likelihood that the given weights are believed with, if weights are
-            chosen.
-    """
-
-    search = {"mean": Choice(("probability", "logit"))}
-    unsearched = {
-        "members": "what is averaged, and so what training costs, is for you to say",
-        "weights": "whether members are trained more often is for you to say",
-        "folds": "it is a cost, too",
-        "strength": "weights that a validation split judges need no other belief",
-    }
-
-    members: tuple[Member, ...] = Field(default_factory=_default)
-    mean: Literal["probability", "logit"] = "probability"
-    weights: Literal["given", "validation", "cross_fitted"] = "given"
-    folds: int = Field(default=3, ge=2, le=20)
-    strength: float = Field(default=4.0, gt=0)
-
-    @field_validator("members", mode="before")
-    @classmethod
-    def _a_list(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str | dict | Member) else value
-
-    @field_validator("members")
-    @classmethod
-    def _are_methods(cls, members: tuple[Member, ...]) -> tuple[Member, ...]:
-        if not members:
-            raise ValueError("there is none: name methods, e.g. members=[click_prior,naive*3]")
-        for member in members:
-            if issubclass(member.kind, MeanOf):
-                raise ValueError(
-                    f"{member.method} is a mean itself: name its members here, each with a weight "
-                    "if they shall not count alike"
-                )
-        return members
-
-    @model_validator(mode="after")
-    def _has_something_to_weigh(self) -> MeanOfConfig:
-        if self.weights != "given" and len(self.members) == 1:
-            raise ValueError(
-                f"weights={self.weights} of one member, {self.members[0].called}: name another "
-                "member, or leave weights at given"
-            )
-        return self
-
-    def starts(self) -> list[Member]:
-        """A member for each start."""
-        return [member for member in self.members for _ in range(member.starts)]
-
-    def shares(self) -> list[float]:
-        """What each start counts; they sum to 1.
-
-        >>> MeanOfConfig(members=["click_prior", "naive*2"]).shares()
-        [0.5, 0.25, 0.25]
-        """
-        weights = [member.weight / member.starts for member in self.starts()]
-        return [weight / sum(weights) for weight in weights]
-
-    def given(self) -> list[float]:
-        """What each member counts where nothing has chosen; they sum to 1."""
-        weights = [member.weight for member in self.members]
-        return [weight / sum(weights) for weight in weights]
 
 
 class MeanOf(FittedMethod[MeanOfConfig]):
@@ -125,9 +43,19 @@ class MeanOf(FittedMethod[MeanOfConfig]):
     level of the mean of probabilities is the mean of the members' levels; that of the mean of
     logits lies below it wherever members disagree on rare conversions.
 
+    Where `weights` are chosen, those of pCTR and of pCVR minimise
+
+        sum_H c l(m(w); y) - strength sum_j g_j ln w_j    over weights w of members that sum to 1,
+
+    H being held-out impressions with their clicks, or held-out clicks with their conversions, c
+    their weights, m(w) the mean as it is served, g the given weights: stacking, with a Dirichlet
+    prior at g. `strength` nats of log-likelihood count as much as all that is believed before.
+
     Source: Lakshminarayanan, Pritzel and Blundell, Simple and scalable predictive uncertainty
     estimation using deep ensembles, NeurIPS 2017; the linear and the logarithmic opinion pool:
-    Genest and Zidek, Combining probability distributions, Statistical Science 1, 1986.
+    Genest and Zidek, Combining probability distributions, Statistical Science 1, 1986; stacking:
+    Wolpert, Neural Networks 5, 1992, Breiman, Machine Learning 24, 1996; of predictive
+    distributions: Yao, Vehtari, Simpson and Gelman, Bayesian Analysis 13, 2018.
     """
 
     name = "mean_of"
@@ -135,9 +63,10 @@ class MeanOf(FittedMethod[MeanOfConfig]):
     reference = "Lakshminarayanan, Pritzel and Blundell, NeurIPS 2017"
     expect = (
         "better ranking than a single start, and than the best member where others of another kind "
-        "are about as good; a member that is far ahead is drawn back; bias is the members' mean, "
-        "without its spread over starts; training, memory and serving cost as much as all members "
-        "together: postclick distill makes one network of it."
+        "are about as good; a member that is far ahead is drawn back, unless held-out rows choose "
+        "what members count (weights=cross_fitted); bias is the members' mean, without its spread "
+        "over starts; training, memory and serving cost as much as all members together: postclick "
+        "distill makes one network of it."
     )
     Config = MeanOfConfig
     variants = {"starts": {"members": ("naive*4",)}, "stacked": {"weights": "cross_fitted"}}
