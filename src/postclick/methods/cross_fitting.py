@@ -35,9 +35,8 @@ def cross_fitted(
         RunFailedError: without some fold there is no conversion to learn from.
     """
     whole = TrainingFolds(fitting.log, folds, fitting.seed)
-    parts = [whole.without(fold) for fold in range(folds)]
-    for part in parts:
-        if part.split("train").conversions == 0:
+    for fold in range(folds):
+        if whole.without(fold).split("train").conversions == 0:
             raise RunFailedError(
                 f"{fitting.log.folder}: all training conversions are in one of {folds} folds, and "
                 "members would have none to learn from: leave weights at given"
@@ -47,11 +46,13 @@ def cross_fitted(
         return held.predicted(fitting.member(start, part).to(device))
 
     found = []
-    for fold, part in enumerate(parts):
-        if whole.only(fold).split("train").rows == 0:
+    for fold in range(folds):
+        # Rows in memory are those of one fold at a time.
+        part, mine = whole.without(fold), whole.only(fold)
+        if mine.split("train").rows == 0:
             continue  # fewer groups than folds
         fitting.reporter.line(f"fold {fold + 1} of {folds}: members trained on the others")
-        held = HeldOut(whole.only(fold), "train", IMPRESSIONS // folds, entire)
+        held = HeldOut(mine, "train", IMPRESSIONS // folds, entire)
         logits = [
             fitting.stage(f"fold-{fold}-member-{start}", partial(predicted, start, part, held))
             for start in range(starts)

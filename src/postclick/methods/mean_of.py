@@ -141,6 +141,7 @@ class MeanOf(FittedMethod[MeanOfConfig]):
         return cast(list[Member], config.starts())
 
     def fit(self, fitting: Fitting) -> None:
+        self.eval()
         starts = self._each()
         # As `_predicted` takes the mean of.
         entire, rows = bool(self.exposures()), Tensors()
