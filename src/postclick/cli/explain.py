@@ -42,7 +42,7 @@ def explain(run: Annotated[Path, typer.Argument(help="A run folder.")], json: Js
         return print_json(found.as_dict())
     print(found.sentence)
     if isinstance(found, MemberWeights):
-        print_tables([_weights(found)], [WEIGHTS_NOTE])
+        print_tables([_weights(found, head) for head in CARRIED], [WEIGHTS_NOTE])
     else:
         print_tables([_fields(found, head) for head in CARRIED], [SPREAD_NOTE])
     return None
@@ -58,13 +58,13 @@ def _fields(found: Explanation, head: str) -> Table:
     return table
 
 
-def _weights(found: MemberWeights) -> Table:
-    from postclick.reporting.weights_table import weights_table
+def _weights(found: MemberWeights, head: str) -> Table:
+    from postclick.reporting.weights_table import behind_text
 
-    plain = weights_table("mean_of", found)
-    table = Table(title="What members count", title_justify="left")
-    for column in plain.columns:
-        table.add_column(column.title, justify="right" if column.numeric else "left")
-    for row in plain.rows:
-        table.add_row(*(escape(cell.text) for cell in row))
+    table = Table(title=f"What members count in {CARRIED[head]}", title_justify="left")
+    for name in ("member", "weight", "loss", "behind"):
+        table.add_column(name, justify="left" if name == "member" else "right")
+    for one in found.of(head):
+        table.add_row(escape(one.member), f"{one.weight:.3f}", f"{one.loss:.5f}", behind_text(one))
+    table.add_row("their mean", "1", f"{found.loss(head):.5f}", "-")
     return table

@@ -68,6 +68,10 @@ class MemberWeights:
         """The members of a head."""
         return [one for one in self.members if one.head == head]
 
+    def loss(self, head: str) -> float:
+        """Of the mean."""
+        return self.ctr_loss if head == "ctr" else self.cvr_loss
+
     @property
     def noted(self) -> dict[str, Any]:
         """What the history says of it."""
