@@ -1,6 +1,6 @@
 """Methods on fresh draws of simulated worlds, paired by draw: who is better than whom, and by what.
 
-    python benchmarks/answer.py --out FOLDER [--worlds confounded,hidden] [--draws 5]
+    python benchmarks/answer.py --out FOLDER [--worlds confounded,hidden] [--draws 5] [--first 0]
         [--methods naive click_prior,folds=3] [--against naive] [--rows 60000] [--workers 2]
 
 Each draw is a new world of that name, users, items and labels included, with click and conversion
@@ -29,6 +29,11 @@ def draw(world: str, number: int, rows: int) -> Draw:
     return draw_of(world, number, rows=rows, ctr=0.1, cvr=0.1)
 
 
+def numbers(arguments: argparse.Namespace) -> range:
+    """The numbers of the draws."""
+    return range(arguments.first, arguments.first + arguments.draws)
+
+
 def table(
     found: dict[tuple[str, str], Record], arguments: argparse.Namespace
 ) -> Iterator[dict[str, str]]:
@@ -38,7 +43,7 @@ def table(
     for method in arguments.methods:
         rows, p = [], []
         for world in arguments.worlds:
-            keys = [draw(world, n, arguments.rows).key for n in range(arguments.draws)]
+            keys = [draw(world, n, arguments.rows).key for n in numbers(arguments)]
             mine = [found[key, method] for key in keys]
             other = [found[key, arguments.against] for key in keys]
             gain = [a["auc"] - b["auc"] for a, b in zip(mine, other, strict=True)]
@@ -69,12 +74,13 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=["naive", "click_prior"])
     parser.add_argument("--against", default="naive")
     parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--first", type=int, default=0, help="number of the first draw")
     parser.add_argument("--rows", type=int, default=60_000)
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
     if given.against not in given.methods:
         parser.error(f"--against {given.against} is none of --methods")
-    draws = [draw(world, n, given.rows) for world in given.worlds for n in range(given.draws)]
+    draws = [draw(world, n, given.rows) for world in given.worlds for n in numbers(given)]
     found = measured(given.out, draws, given.methods, given.workers)
     print_markdown(list(table(found, given)))
 

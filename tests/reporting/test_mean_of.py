@@ -13,6 +13,7 @@ from postclick.reporting.folder import read_comparison
 
 FITTED = Arm("fitted", "mean_of", ("members=[click_prior]",))
 STARTS = Arm("starts", "mean_of", ("members=[naive*2]",))
+STACKED = Arm("stacked", "mean_of/stacked", ("folds=2", "members=[click_prior,naive*2]"))
 
 
 def test_settings_for_all_reach_members_that_read_them() -> None:
@@ -34,3 +35,16 @@ def test_a_mean_is_compared_tuned_and_reported(small_log: PreparedLog, tmp_path:
     assert "Arm('fitted', 'mean_of', ('options.members=[\"click_prior\"]',))" in again
     assert "Arm('starts', 'mean_of', ('options.members=[\"naive*2\"]',))" in again
     assert "'training.epochs=1'" in again
+
+
+def test_the_report_says_what_members_count(small_log: PreparedLog, tmp_path: Path) -> None:
+    sets = [text for text in FAST if not text.startswith("threads")]
+    compare(small_log, ["naive", STACKED], tmp_path, seeds=1, overrides=sets, workers=1)
+    said = read_comparison(tmp_path).parts[0].runs["stacked"].explanation
+    assert said is not None
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "stacked: what its members count" in page
+    assert said.sentence in page
+    for one in said.members:
+        assert f"{one.weight:.3f}" in page
+        assert f"{one.loss:.5f}" in page

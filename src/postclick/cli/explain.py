@@ -1,7 +1,9 @@
 """`postclick explain`: what a run has found, in numbers that people can read."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -10,14 +12,28 @@ from rich.table import Table
 from postclick.cli.shared import Json, app
 from postclick.console import one_line_errors, print_json, print_tables
 
+if TYPE_CHECKING:
+    from postclick.methods.explanation import Explanation
+    from postclick.methods.member_weights import MemberWeights
+
+CARRIED = {"ctr": "clicks (pCTR)", "cvr": "conversions (pCVR)"}
+SPREAD_NOTE = "spread: standard deviation over the rows of what the field adds to the logit."
+WEIGHTS_NOTE = (
+    "loss: mean logistic loss of held-out rows, of the member alone; behind: how far it is above "
+    "that of the mean, x 1e4, with its 95 % interval."
+)
+
 
 @app.command()
 def explain(run: Annotated[Path, typer.Argument(help="A run folder.")], json: Json = False) -> None:
     """Say which fields carry clicks and conversions, and how clicking and buying hang together.
 
+    Of a mean whose weights were chosen: what each member counts, and how good it is alone.
+
     \b
     Example: postclick explain run
     """
+    from postclick.methods.member_weights import MemberWeights
     from postclick.runs.run import Run
 
     with one_line_errors():
@@ -25,15 +41,30 @@ def explain(run: Annotated[Path, typer.Argument(help="A run folder.")], json: Js
     if json:
         return print_json(found.as_dict())
     print(found.sentence)
-    tables = []
-    for head, of in (("ctr", "clicks (pCTR)"), ("cvr", "conversions (pCVR)")):
-        table = Table(title=f"What carries {of}", title_justify="left")
-        for name in ("field", "spread", "prior variance"):
-            table.add_column(name, justify="left" if name == "field" else "right")
-        for one in found.fields:
-            if one.head == head:
-                table.add_row(escape(one.field), f"{one.spread:.3f}", f"{one.variance:.4f}")
-        tables.append(table)
-    note = "spread: standard deviation over the rows of what the field adds to the logit."
-    print_tables(tables, [note])
+    if isinstance(found, MemberWeights):
+        print_tables([_weights(found, head) for head in CARRIED], [WEIGHTS_NOTE])
+    else:
+        print_tables([_fields(found, head) for head in CARRIED], [SPREAD_NOTE])
     return None
+
+
+def _fields(found: Explanation, head: str) -> Table:
+    table = Table(title=f"What carries {CARRIED[head]}", title_justify="left")
+    for name in ("field", "spread", "prior variance"):
+        table.add_column(name, justify="left" if name == "field" else "right")
+    for one in found.fields:
+        if one.head == head:
+            table.add_row(escape(one.field), f"{one.spread:.3f}", f"{one.variance:.4f}")
+    return table
+
+
+def _weights(found: MemberWeights, head: str) -> Table:
+    from postclick.reporting.weights_table import behind_text
+
+    table = Table(title=f"What members count in {CARRIED[head]}", title_justify="left")
+    for name in ("member", "weight", "loss", "behind"):
+        table.add_column(name, justify="left" if name == "member" else "right")
+    for one in found.of(head):
+        table.add_row(escape(one.member), f"{one.weight:.3f}", f"{one.loss:.5f}", behind_text(one))
+    table.add_row("their mean", "1", f"{found.loss(head):.5f}", "-")
+    return table

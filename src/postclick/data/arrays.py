@@ -38,6 +38,12 @@ class BagArrays:
         positions = torch.repeat_interleave(starts, lengths) + within
         return Bag(self.values[positions].long(), offsets, self.weights[positions])
 
+    def select(self, rows: Tensor) -> "BagArrays":
+        """The bags of `rows` as arrays of their own."""
+        values, offsets, weights = self.take(rows)
+        ends = torch.cat([offsets, offsets.new_tensor([len(values)])])
+        return BagArrays(values.int(), ends, weights)
+
 
 @dataclass(frozen=True)
 class RowArrays:
@@ -82,6 +88,22 @@ class RowArrays:
             self.conversion.index_select(0, rows),
             None if self.weight is None else self.weight.index_select(0, rows) / self.unit,
             None if self.exposure is None else self.exposure.index_select(0, rows).long(),
+        )
+
+    def select(self, rows: Tensor) -> "RowArrays":
+        """These row numbers (int64 [k]) as arrays of their own."""
+        numbers = rows.numpy()
+        return RowArrays(
+            self.ids.index_select(0, rows),
+            self.numeric.index_select(0, rows),
+            tuple(bag.select(rows) for bag in self.bags),
+            self.click.index_select(0, rows),
+            self.conversion.index_select(0, rows),
+            {name: values[numbers] for name, values in self.truth.items()},
+            None if self.group is None else self.group[numbers],
+            None if self.weight is None else self.weight.index_select(0, rows),
+            None if self.exposure is None else self.exposure.index_select(0, rows),
+            self.unit,
         )
 
 

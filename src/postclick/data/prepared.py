@@ -1,5 +1,6 @@
 """`PreparedLog`: a prepared log on disk, opened for training, scoring and judging."""
 
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from torch import Tensor
 from postclick.data.arrays import RowArrays, read_rows
 from postclick.data.batch import Bag, Batch
 from postclick.data.exposure_values import ExposureValues, exposure_values
-from postclick.data.manifest import Manifest, Split
+from postclick.data.manifest import FILE_NAME, Manifest, Split
 from postclick.system.checksums import check_file
 
 # A split larger than this is streamed shard by shard instead of being held in memory.
@@ -122,6 +123,10 @@ class PreparedLog:
             return None
         one = min(1.0, self.split("train").mean_weight)
         return exposure_values(column, self.manifest.negative_rate, self.base_rates.ctr, one)
+
+    def write_manifest(self, folder: Path) -> None:
+        """Write what this log's manifest says to `folder`, to the byte."""
+        shutil.copyfile(self.folder / FILE_NAME, folder / FILE_NAME)
 
     def split(self, name: str) -> Split:
         return self.manifest.split(name)

@@ -6,7 +6,7 @@ import numpy.typing as npt
 Int64s = npt.NDArray[np.int64]
 UInt64s = npt.NDArray[np.uint64]
 # Independent streams of random numbers for one row.
-DRAW, SHUFFLE, SAMPLE, NEGATIVES, GROUPS = 1, 2, 3, 4, 5
+DRAW, SHUFFLE, SAMPLE, NEGATIVES, GROUPS, FOLDS = 1, 2, 3, 4, 5, 6
 _GAMMA = 0x9E3779B97F4A7C15
 _MASK = (1 << 64) - 1
 

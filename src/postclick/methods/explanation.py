@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from postclick.data.manifest import Manifest
+from postclick.methods.member_weights import MemberWeights
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class Explanation:
         return cls(**{**found, "fields": tuple(FieldEffect(**one) for one in found["fields"])})
 
     @property
+    def noted(self) -> dict[str, Any]:
+        """What the history says of it: nothing."""
+        return {}
+
+    @property
     def sentence(self) -> str:
         """What the CTR score's coefficient means."""
         if self.score_effect is None or self.low is None or self.high is None:
@@ -72,6 +78,18 @@ class Explanation:
             f"Coefficient of the CTR score in the CVR logit: {told}: {means}. Products of values "
             f"{products} conversions."
         )
+
+
+AnyExplanation = Explanation | MemberWeights
+
+
+def read_explanation(found: Mapping[str, Any]) -> AnyExplanation:
+    """What `as_dict` of either gave.
+
+    Raises:
+        KeyError, TypeError: it is neither.
+    """
+    return MemberWeights.from_dict(found) if "members" in found else Explanation.from_dict(found)
 
 
 def group_names(manifest: Manifest, *, exposed: bool) -> list[str]:

@@ -5,23 +5,30 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from torch import Tensor
 
+from postclick.data.folds import PartOfTraining
 from postclick.data.manifest import Manifest
 from postclick.data.prepared import InputSpec, PreparedLog
 from postclick.extras import is_installed, require
 from postclick.losses import Term, Terms, cross_entropy, ctr_loss, mean_clicked
 from postclick.methods.base import C, Labels, Method, Outputs
-from postclick.methods.explanation import Explanation
+from postclick.methods.explanation import AnyExplanation
 from postclick.methods.members import Member
 from postclick.progress import Reporter
 
 Tensors = dict[str, Tensor]
 
 
-def _no_member(number: int) -> Method[Any]:
+class TrainedMember(Protocol):
+    """The k-th of a method's `members_of`, trained on the whole training split or a part of it."""
+
+    def __call__(self, number: int, part: PartOfTraining | None = None) -> Method[Any]: ...
+
+
+def _no_member(number: int, part: PartOfTraining | None = None) -> Method[Any]:
     raise LookupError(f"nothing here trains member {number}: fit the method with train")
 
 
@@ -37,8 +44,9 @@ class Fitting:
         threads: how many to compute with.
         seed: of whatever is drawn.
         reporter: shows how far it is.
-        member: `member(k)` is the k-th of the method's `members_of`, trained as a run of its own;
-            where a run that was interrupted has it already, it is read instead.
+        member: `member(k)` is the k-th of the method's `members_of`, trained as a run of its own,
+            `member(k, part)` the same trained on a part of the log; where a run that was
+            interrupted has it already, it is read instead.
     """
 
     log: PreparedLog
@@ -46,7 +54,7 @@ class Fitting:
     threads: int
     seed: int
     reporter: Reporter
-    member: Callable[[int], Method[Any]] = _no_member
+    member: TrainedMember = _no_member
 
 
 def pooled_inputs(inputs: InputSpec) -> InputSpec:
@@ -100,7 +108,7 @@ class FittedMethod(Method[C]):
     def fit(self, fitting: Fitting) -> None:
         """Set all weights, on the CPU; the same log and seed give the same weights."""
 
-    def explain(self, manifest: Manifest) -> Explanation | None:
+    def explain(self, manifest: Manifest) -> AnyExplanation | None:
         """What it has found, in numbers that people can read; None if it has none."""
         return None
 

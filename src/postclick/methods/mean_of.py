@@ -3,78 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, field_validator
 from torch import Tensor, nn
 
 from postclick.data.batch import Batch
+from postclick.data.manifest import Manifest
 from postclick.data.prepared import BaseRates, InputSpec
-from postclick.methods.fitted import FittedMethod, Fitting
+from postclick.methods.cross_fitting import cross_fitted, validated
+from postclick.methods.fitted import FittedMethod, Fitting, Tensors
+from postclick.methods.mean_of_config import MeanOfConfig
+from postclick.methods.member_weights import MemberWeights, weights_of
 from postclick.methods.members import Member
-from postclick.methods.options import MethodConfig
+from postclick.methods.networks.member_shares import MemberShares
 from postclick.methods.outputs import Outputs
 from postclick.methods.phases import Step
 from postclick.methods.prediction import Prediction
 from postclick.nn.config import NetworkConfig
-from postclick.ranges import Choice
 
 # What a network of its own would read: a mean has none.
 NOTHING = InputSpec((), (), 0)
-
-
-def _default() -> tuple[Member, ...]:
-    return Member(method="click_prior"), Member(method="naive", starts=3)
-
-
-class MeanOfConfig(MethodConfig):
-    """Options of `mean_of`.
-
-    Attributes:
-        members: names, variants or places of methods, `naive*3` for one with three starts; or
-            mappings with `method`, `starts`, `weight` (1 by default, all its starts together) and
-            `options`, `network`, `training` of its own.
-        mean: of probabilities, which keeps the level of predictions, or of logits.
-    """
-
-    search = {"mean": Choice(("probability", "logit"))}
-    unsearched = {"members": "what is averaged, and so what training costs, is for you to say"}
-
-    members: tuple[Member, ...] = Field(default_factory=_default)
-    mean: Literal["probability", "logit"] = "probability"
-
-    @field_validator("members", mode="before")
-    @classmethod
-    def _a_list(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str | dict | Member) else value
-
-    @field_validator("members")
-    @classmethod
-    def _are_methods(cls, members: tuple[Member, ...]) -> tuple[Member, ...]:
-        if not members:
-            raise ValueError("there is none: name methods, e.g. members=[click_prior,naive*3]")
-        for member in members:
-            if issubclass(member.kind, MeanOf):
-                raise ValueError(
-                    f"{member.method} is a mean itself: name its members here, each with a weight "
-                    "if they shall not count alike"
-                )
-        return members
-
-    def starts(self) -> list[Member]:
-        """A member for each start."""
-        return [member for member in self.members for _ in range(member.starts)]
-
-    def shares(self) -> list[float]:
-        """What each start counts; they sum to 1.
-
-        >>> MeanOfConfig(members=["click_prior", "naive*2"]).shares()
-        [0.5, 0.25, 0.25]
-        """
-        weights = [member.weight / member.starts for member in self.starts()]
-        return [weight / sum(weights) for weight in weights]
 
 
 class MeanOf(FittedMethod[MeanOfConfig]):
@@ -93,9 +43,19 @@ class MeanOf(FittedMethod[MeanOfConfig]):
     level of the mean of probabilities is the mean of the members' levels; that of the mean of
     logits lies below it wherever members disagree on rare conversions.
 
+    Where `weights` are chosen, those of pCTR and of pCVR minimise
+
+        sum_H c l(m(w); y) - strength sum_j g_j ln w_j    over weights w of members that sum to 1,
+
+    H being held-out impressions with their clicks, or held-out clicks with their conversions, c
+    their weights, m(w) the mean as it is served, g the given weights: stacking, with a Dirichlet
+    prior at g. `strength` nats of log-likelihood count as much as all that is believed before.
+
     Source: Lakshminarayanan, Pritzel and Blundell, Simple and scalable predictive uncertainty
     estimation using deep ensembles, NeurIPS 2017; the linear and the logarithmic opinion pool:
-    Genest and Zidek, Combining probability distributions, Statistical Science 1, 1986.
+    Genest and Zidek, Combining probability distributions, Statistical Science 1, 1986; stacking:
+    Wolpert, Neural Networks 5, 1992, Breiman, Machine Learning 24, 1996; of predictive
+    distributions: Yao, Vehtari, Simpson and Gelman, Bayesian Analysis 13, 2018.
     """
 
     name = "mean_of"
@@ -103,14 +63,16 @@ class MeanOf(FittedMethod[MeanOfConfig]):
     reference = "Lakshminarayanan, Pritzel and Blundell, NeurIPS 2017"
     expect = (
         "better ranking than a single start, and than the best member where others of another kind "
-        "are about as good; a member that is far ahead is drawn back; bias is the members' mean, "
-        "without its spread over starts; training, memory and serving cost as much as all members "
-        "together: postclick distill makes one network of it."
+        "are about as good; a member that is far ahead is drawn back, unless held-out rows choose "
+        "what members count (weights=cross_fitted); bias is the members' mean, without its spread "
+        "over starts; training, memory and serving cost as much as all members together: postclick "
+        "distill makes one network of it."
     )
     Config = MeanOfConfig
     variants = {
         "starts": {"members": ("naive*4",)},
         "anchored": {"members": ("click_prior", "anchor*3")},
+        "stacked": {"weights": "cross_fitted"},
     }
 
     def __init__(
@@ -128,6 +90,10 @@ class MeanOf(FittedMethod[MeanOfConfig]):
             start.build(network, inputs, rates, dim) for start in config.starts()
         )
         self.shares = config.shares()
+        self.learnt: MemberShares | None = None
+        if config.weights != "given":
+            starts = [member.starts for member in config.members]
+            self.learnt = MemberShares(starts, self.shares)
 
     def build(self, rates: BaseRates) -> None:
         """No network of its own."""
@@ -144,15 +110,17 @@ class MeanOf(FittedMethod[MeanOfConfig]):
         # A mean over exposures is one of corrected probabilities: each member has to take its own.
         within = ctr_shift if self.exposures() else 0.0
         found = [member._predicted(batch, within) for member in self._each()]
-        mean = Prediction(self._mean([f.ctr for f in found]), self._mean([f.cvr for f in found]))
+        mean = Prediction(
+            self._mean([f.ctr for f in found], "ctr"), self._mean([f.cvr for f in found], "cvr")
+        )
         return mean.shifted(ctr_shift - within)
 
-    def _mean(self, logits: Sequence[Tensor]) -> Tensor:
-        """Logit [n] of the mean over members."""
+    def _mean(self, logits: Sequence[Tensor], head: str) -> Tensor:
+        """Logit [n] of the mean over starts, with what each counts in a head."""
         if len(logits) == 1:
             return logits[0]
         z = torch.stack(list(logits), dim=1)
-        shares = z.new_tensor(self.shares)
+        shares = z.new_tensor(self.shares) if self.learnt is None else self.learnt.of(head)
         if self.config.mean == "logit":
             return z @ shares
         yes = torch.logsumexp(F.logsigmoid(z) + shares.log(), dim=1)
@@ -177,8 +145,34 @@ class MeanOf(FittedMethod[MeanOfConfig]):
         return cast(list[Member], config.starts())
 
     def fit(self, fitting: Fitting) -> None:
-        for number, member in enumerate(self._each()):
+        self.eval()
+        starts = self._each()
+        # As `_predicted` takes the mean of.
+        entire, rows = bool(self.exposures()), Tensors()
+        if self.config.weights == "cross_fitted":
+            device = next(self.parameters()).device
+            rows = cross_fitted(
+                fitting, len(starts), self.config.folds, entire=entire, device=device
+            )
+        for number, member in enumerate(starts):
             member.load_state_dict(fitting.member(number).state_dict())
+        if self.config.weights == "validation":
+            rows = validated(fitting, starts, entire=entire)
+        if self.learnt is not None:
+            # Here, for it loads SciPy, which nothing else of a mean needs.
+            from postclick.methods.learnt_weights import Pool, learn_weights
+
+            config = self.config
+            pool = Pool(self.learnt.starts, config.given(), config.mean, config.strength)
+            self.learnt.take(learn_weights(rows, pool))
+
+    def explain(self, manifest: Manifest) -> MemberWeights | None:
+        """What members count, and how good they are alone, if held-out rows have chosen."""
+        if self.learnt is None:
+            return None
+        config = self.config
+        folds = config.folds if config.weights == "cross_fitted" else None
+        return weights_of(self.learnt, [member.called for member in config.members], folds)
 
     def _each(self) -> list[Any]:
         return list(self.members)

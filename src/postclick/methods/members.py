@@ -85,8 +85,13 @@ class Member(BaseModel):
     def _shortest(self, plain: SerializerFunctionWrapHandler) -> Any:
         data = {k: v for k, v in plain(self).items() if v != type(self).model_fields[k].default}
         if set(data) <= {"method", "starts"}:
-            return self.method + (f"{TIMES}{self.starts}" if self.starts > 1 else "")
+            return self.called
         return data
+
+    @property
+    def called(self) -> str:
+        """Its method, with the number of its starts if there are several."""
+        return self.method + (f"{TIMES}{self.starts}" if self.starts > 1 else "")
 
     @property
     def kind(self) -> type[Method[Any]]:

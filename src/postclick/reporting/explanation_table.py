@@ -1,12 +1,21 @@
 """What carries clicks and conversions in a run whose method can say it."""
 
-from postclick.methods.explanation import Explanation
+from postclick.methods.explanation import AnyExplanation, Explanation
+from postclick.methods.member_weights import MemberWeights
 from postclick.reporting.tables import Column, Table, Value, words
+from postclick.reporting.weights_table import weights_table
 
 HEADS = {"ctr": "pCTR", "cvr": "pCVR"}
 
 
-def explanation_table(method: str, found: Explanation) -> Table:
+def explanation_table(method: str, found: AnyExplanation) -> Table:
+    """What a method says of itself, as a table."""
+    if isinstance(found, MemberWeights):
+        return weights_table(method, found)
+    return fields_table(method, found)
+
+
+def fields_table(method: str, found: Explanation) -> Table:
     """A row for each field, with its spread and prior variance of each head."""
     columns = [Column("field", numeric=False)]
     for head, name in HEADS.items():

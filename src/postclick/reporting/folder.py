@@ -22,7 +22,7 @@ from postclick.experiments.comparison.summary import (
     RowTest,
     Summary,
 )
-from postclick.methods.explanation import Explanation
+from postclick.methods.explanation import AnyExplanation, read_explanation
 from postclick.metrics.catalogue import figure_named
 from postclick.runs.calibration_study import read_study
 from postclick.runs.folder import CONFIG, EXPLANATION, METRICS, RUN_INFO
@@ -56,10 +56,10 @@ class RunFiles:
         return found
 
     @property
-    def explanation(self) -> Explanation | None:
+    def explanation(self) -> AnyExplanation | None:
         """What the method says of itself; None if it has nothing to say."""
         path = self.folder / EXPLANATION
-        return Explanation.from_dict(read_json(path)) if path.exists() else None
+        return read_explanation(read_json(path)) if path.exists() else None
 
     def propensity(self, split: str) -> dict[str, float]:
         """Held-out means that are 1 for right propensities; empty for methods without."""

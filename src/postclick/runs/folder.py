@@ -85,7 +85,7 @@ def open_partial(
     log.manifest.check_vocabularies(log.folder)
     make_folder(partial)
     write_text(partial / CONFIG, config)
-    shutil.copyfile(log.folder / MANIFEST, partial / MANIFEST)
+    log.write_manifest(partial)
     _link_tree(log.folder / VOCABULARIES, partial / VOCABULARIES)
     info = {
         "data": str(log.folder.resolve()),

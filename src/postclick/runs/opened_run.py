@@ -20,7 +20,7 @@ from postclick.errors import InputError
 from postclick.judging.predictions import read_predictions
 from postclick.methods import find_method
 from postclick.methods.base import Method
-from postclick.methods.explanation import Explanation
+from postclick.methods.explanation import AnyExplanation, read_explanation
 from postclick.nn.backbones import find_backbone
 from postclick.nn.shared_settings import AUTO
 from postclick.runs.build import build_method
@@ -109,8 +109,9 @@ class OpenedRun:
             made = f" (it is {origin['class']} of {origin['package']})" if known else ""
             raise InputError(f"{self.folder}: {error}{made}") from None
 
-    def explain(self) -> Explanation:
-        """Which fields carry clicks and conversions, and how the two hang together.
+    def explain(self) -> AnyExplanation:
+        """What the method says of itself: which fields carry clicks and conversions, and how the
+        two hang together; or what the members of a mean count.
 
         Raises:
             InputError: the method says nothing of the kind.
@@ -118,11 +119,11 @@ class OpenedRun:
         path = self.folder / EXPLANATION
         if not path.exists():
             raise InputError(
-                f"{self.folder}: the method {self.settings.method} has no coefficients to be read; "
-                "train click_prior on the same log"
+                f"{self.folder}: the method {self.settings.method} has found no coefficients or "
+                "weights to be read; train click_prior or mean_of/stacked on the same log"
             )
         try:
-            return Explanation.from_dict(read_json(path))
+            return read_explanation(read_json(path))
         except (TypeError, KeyError) as error:
             raise InputError(f"{path} is damaged ({error}): train again") from None
 

@@ -86,6 +86,7 @@ def fit_method(
             "judged": True,
             "best": True,
             **({"members": member.records} if member.records else {}),
+            **({} if said is None else said.noted),
         }
     )
 

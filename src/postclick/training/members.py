@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from postclick.data.folds import PartOfTraining
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.methods.base import Method
@@ -27,8 +28,8 @@ class MemberTrainer:
         train: trains settings on a log into a folder, and goes on with what it finds there.
 
     Attributes:
-        records: of each member that has been asked for: method, seed, epochs and the validation
-            metrics of the epoch that it kept.
+        records: of each member of the whole log that has been asked for: method, seed, epochs and
+            the validation metrics of the epoch that it kept.
     """
 
     def __init__(
@@ -43,11 +44,16 @@ class MemberTrainer:
         self.settings = member_settings(settings)
         self.records: list[dict[str, Any]] = []
 
-    def __call__(self, number: int) -> Method[Any]:
-        """The trained member, on the CPU."""
+    def __call__(self, number: int, part: PartOfTraining | None = None) -> Method[Any]:
+        """The member, trained on the log or a part of it, on the CPU."""
         settings, folder = self.settings[number], self.folder / f"member-{number}"
         called = f"{settings.method}, seed {settings.seed}"
         place = f"member {number + 1} of {len(self.settings)} ({called})"
+        log = self.log
+        if part is not None:
+            log = part
+            folder = folder.with_name(f"{folder.name}-{part.name}")
+            place = f"{place} {part.name.replace('-', ' ')}"
         if folder.exists():
             self.reporter.line(f"{place} is there from before")
             run = Run(folder)
@@ -55,9 +61,11 @@ class MemberTrainer:
             self.reporter.line(place)
             try:
                 with torch.enable_grad():
-                    run = self.train(self.log, settings, folder, reporter=self.reporter)
+                    run = self.train(log, settings, folder, reporter=self.reporter)
             except InputError as error:
                 raise type(error)(f"{place}: {error}") from None
+        if part is not None:
+            return run.load()
         told = {"epochs": len(run.history), "valid": kept_record(run)["valid"]}
         self.records.append({"method": settings.method, "seed": settings.seed, **told})
         return run.load()
