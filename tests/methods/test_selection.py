@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -249,7 +250,13 @@ def test_explain_tells_of_the_regressions_in_which_nothing_is_hidden(
 ) -> None:
     settings = postclick.RunSettings.make("click_prior/no_factors")
     plain = postclick.train(log, settings, log.folder.parent / "plain")
-    assert run.explain() == plain.explain()
+    found = run.explain()
+    assert replace(found, dependence=None) == plain.explain()
+    assert found.dependence is not None
+    assert found.dependence == run.load().dependence_told
+    assert found.dependence.profile.at[0] <= 0 < found.dependence.profile.at[-1]
+    assert min(found.dependence.profile.loss) < 1e-3
+    assert "Products" not in found.sentence
     served, told = (
         run.load().get_buffer(name)[0] for name in ("score_effect", "plain_score_effect")
     )

@@ -3,41 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.optimize import brentq, minimize_scalar
 
-from postclick.linear.likelihood_ratio import CUT
+from postclick.linear.likelihood_ratio import CUT, Profile
 
 # What has risen so far need not be followed further.
 RISEN = 1.5 * CUT
-
-
-@dataclass(frozen=True)
-class Profile:
-    """A profile of a log-likelihood.
-
-    Attributes:
-        at: values of the parameter, rising.
-        loss: minus the log-likelihood at them, above its least value.
-        best: where it is least.
-        low, high: where it is 1.92 above that; infinite where it nowhere is within `limits`.
-        at_zero: how far above it is at 0.
-    """
-
-    at: tuple[float, ...]
-    loss: tuple[float, ...]
-    best: float
-    low: float
-    high: float
-    at_zero: float
-
-    @property
-    def rejects_zero(self) -> bool:
-        """Whether the likelihood ratio rejects 0 at 5 %."""
-        return self.at_zero > CUT
 
 
 def profile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -9,13 +10,16 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from postclick.data.batch import Batch
+from postclick.data.manifest import Manifest
 from postclick.data.prepared import BaseRates
 from postclick.latent import LatentName, latent
+from postclick.linear.likelihood_ratio import Profile
 from postclick.losses import Term, Terms, cross_entropy, ctr_loss, mean_entire
 from postclick.losses.selection import logit_given_click, marginal_logit
 from postclick.methods.click_prior import ClickPrior, ClickPriorConfig, Stages
 from postclick.methods.contract import Contract
-from postclick.methods.dependence import stated
+from postclick.methods.dependence import Dependence
+from postclick.methods.explanation import Explanation
 from postclick.methods.fitted import Fitting, Tensors
 from postclick.methods.linear import CTR, CVR
 from postclick.methods.linear_columns import Columns
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
     from postclick.methods.selection_fit import DependenceSearch
 
 DEPENDENCE = "dependence"
+# No profile tries more.
+MOST_VALUES = 32
 WITHOUT_EXPOSURE = (
     "warning: the log has no exposure, a column that moves clicks alone such as a position: the "
     "dependence is then told by functional form alone"
@@ -110,6 +116,8 @@ class Selection(ClickPrior):
             self.dependence = nn.Parameter(torch.zeros(1))
             # Estimate, ends of the interval, and how much likelihood s = 0 loses.
             self.register_buffer("dependence_interval", torch.zeros(4))
+            # Values that were tried, and how much likelihood each loses; infinite beyond the last.
+            self.register_buffer("dependence_profile", torch.full((2, MOST_VALUES), torch.inf))
         # That of a CTR score where nothing is hidden; `score_effect` has what is served.
         self.register_buffer("plain_score_effect", torch.zeros(3))
         # ln of the share of unclicked impressions among the rows that it was fitted to.
@@ -184,6 +192,8 @@ class Selection(ClickPrior):
         if self.config.dependence is None:
             self.dependence.fill_(float(found["interval"][0]))
             self.get_buffer("dependence_interval").copy_(found["interval"])
+            tried = found["profile"]
+            self.get_buffer("dependence_profile")[:, : tried.shape[1]] = tried
         fitting.reporter.line(self.statement)
 
     @property
@@ -194,11 +204,23 @@ class Selection(ClickPrior):
         return best, low, high
 
     @property
+    def dependence_told(self) -> Dependence:
+        """The dependence that is served, and what the log says of it."""
+        if self.config.dependence is not None:
+            return Dependence(self.config.dependence, None)
+        tried = self.get_buffer("dependence_profile")
+        at, loss = (tuple(row[row.isfinite()].tolist()) for row in tried)
+        ends = self.get_buffer("dependence_interval").tolist()
+        return Dependence(self.dependence.item(), Profile(at, loss, *ends))
+
+    @property
     def statement(self) -> str:
         """What the log says of the dependence."""
-        if self.config.dependence is not None:
-            return f"dependence s = {self.config.dependence:g}, as set"
-        return stated(*self.get_buffer("dependence_interval").tolist())
+        return self.dependence_told.statement
+
+    def explain(self, manifest: Manifest) -> Explanation:
+        """What `click_prior` says, where nothing is hidden, and the dependence with its profile."""
+        return replace(super().explain(manifest), dependence=self.dependence_told)
 
     @property
     def explained_effect(self) -> Tensor:
@@ -235,14 +257,16 @@ class Selection(ClickPrior):
     def _selection(self, fitting: Fitting, stages: Stages, clicks: Tensors) -> Tensors:
         """The dependence, if it is not fixed, and conversions at it."""
         search = self.search(fitting, stages, clicks)
-        s, interval = self.config.dependence, None
-        if s is None:
-            fitting.reporter.line(f"dependence: likelihood of {self.config.folds} held-out folds")
-            found = search.profile(fitting.reporter)
-            s = found.best
-            interval = torch.tensor([found.best, found.low, found.high, found.at_zero])
-        tensors = {"coefficients": torch.from_numpy(search.mode(s))}
-        return tensors if interval is None else {**tensors, "interval": interval}
+        s = self.config.dependence
+        if s is not None:
+            return {"coefficients": torch.from_numpy(search.mode(s))}
+        fitting.reporter.line(f"dependence: likelihood of {self.config.folds} held-out folds")
+        found = search.profile(fitting.reporter)
+        return {
+            "coefficients": torch.from_numpy(search.mode(found.best)),
+            "interval": torch.tensor([found.best, found.low, found.high, found.at_zero]),
+            "profile": torch.tensor([found.at, found.loss]),
+        }
 
     def search(self, fitting: Fitting, stages: Stages, clicks: Tensors) -> DependenceSearch:
         """Conversions of clicked training rows, with priors from the stages."""
