@@ -173,6 +173,10 @@ class MeanOf(FittedMethod[MeanOfConfig]):
     def members_of(cls, config: Any) -> list[Member]:
         return cast(list[Member], config.starts())
 
+    @classmethod
+    def differs_on_clicks(cls, config: Any) -> bool:
+        return any(member.kind.differs_on_clicks(member.config) for member in config.members)
+
     def fit(self, fitting: Fitting) -> None:
         for number, member in enumerate(self._each()):
             member.load_state_dict(fitting.member(number).state_dict())

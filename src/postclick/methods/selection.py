@@ -110,6 +110,10 @@ class Selection(ClickPrior):
         found = cls.start(config, rates)
         return found if config.dependence is not None else {**found, DEPENDENCE: 0.5}
 
+    @classmethod
+    def differs_on_clicks(cls, config: Any) -> bool:
+        return bool(config.dependence != 0)
+
     def build(self, rates: BaseRates) -> None:
         super().build(rates)
         if self.config.dependence is None:
