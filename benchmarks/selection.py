@@ -1,6 +1,8 @@
 """What `selection` finds where a cause that no feature shows drives both clicks and conversions.
 
     python benchmarks/selection.py bias --conversions 3000 --draws 3
+    python benchmarks/selection.py bias --position-sd 0.25 --draws 10 --methods \
+        selection/no_dependence selection selection:dependence_variance=null
     python benchmarks/selection.py coverage --s 1 --draws 20
     python benchmarks/selection.py coverage --s 0 --draws 20
     python benchmarks/selection.py coverage --drawn-latent gamma --draws 10
@@ -8,7 +10,8 @@
 
 Logs are drawn of the model's own form: additive effects of eight fields on both logits, a position
 that is random and moves clicks alone, and a latent u that does both, click logit + u, conversion
-logit + s u. `bias` is that of pCVR over all impressions, against E_u of the true probability.
+logit + s u. `bias` is that of pCVR over all impressions, against E_u of the true probability. A
+method may have options of its own behind a colon.
 """
 
 import argparse
@@ -121,6 +124,7 @@ class Found:
 
     bias: float
     auc: float
+    served: float
     interval: tuple[float, float, float]
     rejects: bool
     seconds: float
@@ -128,18 +132,23 @@ class Found:
 
 def run(log: PreparedLog, method: str, out: Path, seed: int = 0) -> Found:
     began = time.monotonic()
-    trained = postclick.train(log, method, out, seed=seed)
+    name, _, sets = method.partition(":")
+    overrides = sets.split(",") if sets else []
+    settings = postclick.RunSettings.make(name, overrides=overrides, seed=seed)
+    trained = postclick.train(log, settings, out)
     seconds = time.monotonic() - began
     judged = trained.evaluate(log, "test")
     value = {(m.metric, m.space): m.value for m in judged.metrics}
     fitted = trained.load()
-    interval, rejects = (np.nan, np.nan, np.nan), False
+    served, interval, rejects = np.nan, (np.nan, np.nan, np.nan), False
     if isinstance(fitted, Selection):
-        best, low, high, at_zero = fitted.get_buffer("dependence_interval").tolist()
-        interval, rejects = (best, low, high), at_zero > 1.92
+        served, told = fitted.dependence_told.served, fitted.dependence_told.profile
+        if told is not None:
+            interval, rejects = (told.best, told.low, told.high), told.rejects_zero
     return Found(
         value["cvr_bias", "entire"] / true_cvr(log),
         value["true_cvr_auc", "entire"],
+        served,
         interval,
         rejects,
         seconds,
@@ -176,12 +185,12 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as place:
             log = prepared(replace(plan, seed=seed), Path(place) / "data")
             for method in methods:
-                found = run(log, method, Path(place) / method)
+                found = run(log, method, Path(place) / method.replace("/", "-"))
                 results[method].append(found)
                 best, low, high = found.interval
                 print(
                     f"draw {seed} {method:12} bias {found.bias:+.3f}  AUC {found.auc:.4f}  "
-                    f"s {best:.2f} ({low:.2f} to {high:.2f})  "
+                    f"s {best:.2f} ({low:.2f} to {high:.2f}), served {found.served:.2f}  "
                     f"{'s = 0 rejected' if found.rejects else ''}  {found.seconds:.0f} s",
                     flush=True,
                 )

@@ -18,7 +18,7 @@ class Dependence:
     """How far clicks and conversions share a cause that no feature shows.
 
     Attributes:
-        served: the s that pCVR is of.
+        served: the s that pCVR is of, nearer to 0 than the best one where a prior draws it there.
         profile: held-out likelihood over s; None where s was set.
 
     >>> Dependence(0.5, None).statement
@@ -33,8 +33,9 @@ class Dependence:
         """What the log says of s."""
         if self.profile is None:
             return f"dependence s = {self.served:g}, as set"
-        found = self.profile
-        return stated(found.best, found.low, found.high, found.at_zero)
+        found, served = self.profile, f"{self.served:.2f}"
+        told = stated(found.best, found.low, found.high, found.at_zero)
+        return told if served == f"{found.best:.2f}" else f"{told}; served is s = {served}"
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; ends of the interval that are not known are None."""
