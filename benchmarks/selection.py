@@ -7,6 +7,8 @@
     python benchmarks/selection.py coverage --s 0 --draws 20
     python benchmarks/selection.py coverage --drawn-latent gamma --draws 10
     python benchmarks/selection.py coverage --position-sd 0.5 --draws 10
+    python benchmarks/selection.py bias --conversions 10000 --pairs 0.5 --draws 2 --methods \
+        naive selection selection_network
 
 Logs are drawn of the model's own form: additive effects of eight fields on both logits, a position
 that is random and moves clicks alone, and a latent u that does both, click logit + u, conversion
@@ -32,10 +34,12 @@ from postclick.data.read.log_source import FrameSource
 from postclick.data.schema import LogSchema
 from postclick.data.splits import LogSplits
 from postclick.data.write.prepare import prepare
-from postclick.methods.selection import Selection
+from postclick.methods.latent_cause import LatentCause
 
 SIZES = (3, 5, 8, 12, 20, 40, 100, 300)
 POSITIONS = 8
+# Fields whose values have effects together.
+PAIRS = ((2, 3), (1, 4), (3, 5))
 CTR, CLICKED_CVR = 0.08, 0.14
 LATENTS = ("normal", "two_point", "gamma")
 
@@ -49,6 +53,8 @@ class World:
         s: true dependence.
         position_sd: of the position's effects on the click logit; 0 leaves the exposure out.
         drawn: the latent that is drawn.
+        pairs: share of the effects' variance that is of pairs of values, which nothing additive
+            can fit.
         seed: of effects, rows and labels.
     """
 
@@ -56,6 +62,7 @@ class World:
     s: float = 1.0
     position_sd: float = 1.0
     drawn: str = "normal"
+    pairs: float = 0.0
     seed: int = 0
 
 
@@ -72,6 +79,13 @@ def draw(world: World) -> pl.DataFrame:
         a += each * first[value]
         b += each * (0.3 * first + 0.8 * second)[value]
         data[f"f{k}"] = value
+    if world.pairs:
+        a, b = (np.sqrt(1 - world.pairs) * one for one in (a, b))
+        for first, second in PAIRS:
+            value = data[f"f{first}"] * SIZES[second] + data[f"f{second}"]
+            for logit in (a, b):
+                effect = rng.normal(size=SIZES[first] * SIZES[second])
+                logit += np.sqrt(world.pairs / len(PAIRS)) * effect[value]
     position = rng.integers(0, POSITIONS, n)
     data["position"] = position
     effect = np.linspace(1.0, -1.0, POSITIONS)
@@ -141,7 +155,7 @@ def run(log: PreparedLog, method: str, out: Path, seed: int = 0) -> Found:
     value = {(m.metric, m.space): m.value for m in judged.metrics}
     fitted = trained.load()
     served, interval, rejects = np.nan, (np.nan, np.nan, np.nan), False
-    if isinstance(fitted, Selection):
+    if isinstance(fitted, LatentCause):
         served, told = fitted.dependence_told.served, fitted.dependence_told.profile
         if told is not None:
             interval, rejects = (told.best, told.low, told.high), told.rejects_zero
@@ -175,11 +189,12 @@ def main() -> None:
     parser.add_argument("--s", type=float, default=1.0)
     parser.add_argument("--position-sd", type=float, default=1.0)
     parser.add_argument("--drawn-latent", choices=LATENTS, default="normal")
+    parser.add_argument("--pairs", type=float, default=0.0)
     parser.add_argument("--methods", nargs="+", default=["naive", "click_prior", "selection"])
     given = parser.parse_args()
     methods = given.methods if given.what == "bias" else ["selection"]
     rows = conversions_to_rows(given.conversions)
-    plan = World(rows, given.s, given.position_sd, given.drawn_latent)
+    plan = World(rows, given.s, given.position_sd, given.drawn_latent, given.pairs)
     results: dict[str, list[Found]] = {method: [] for method in methods}
     for seed in range(given.first, given.first + given.draws):
         with tempfile.TemporaryDirectory() as place:

@@ -21,7 +21,7 @@ from postclick.progress import Reporter
 Tensors = dict[str, Tensor]
 
 
-def _no_member(number: int) -> Method[Any]:
+def _no_member(number: int, **options: Any) -> Method[Any]:
     raise LookupError(f"nothing here trains member {number}: fit the method with train")
 
 
@@ -38,7 +38,8 @@ class Fitting:
         seed: of whatever is drawn.
         reporter: shows how far it is.
         member: `member(k)` is the k-th of the method's `members_of`, trained as a run of its own;
-            where a run that was interrupted has it already, it is read instead.
+            where a run that was interrupted has it already, it is read instead. Options given
+            beside the number, which the fit has found, take the place of the member's.
     """
 
     log: PreparedLog
@@ -46,7 +47,7 @@ class Fitting:
     threads: int
     seed: int
     reporter: Reporter
-    member: Callable[[int], Method[Any]] = _no_member
+    member: Callable[..., Method[Any]] = _no_member
 
 
 def pooled_inputs(inputs: InputSpec) -> InputSpec:

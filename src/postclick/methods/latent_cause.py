@@ -62,13 +62,10 @@ class LatentCause(Method[C]):
     def differs_on_clicks(cls, config: Any) -> bool:
         return bool(config.dependence != 0)
 
-    @property
-    def kept_shift(self) -> float | Tensor:
-        """ln of the share of unclicked impressions among the rows that it was fitted to."""
-        return self.ctr_shift
-
-    def build_dependence(self) -> None:
-        """What keeps s and its profile, unless s is fixed."""
+    def build_latent(self) -> None:
+        """What keeps s and its profile, unless s is fixed, and of which rows the weights are."""
+        # ln of the share of unclicked impressions among the rows that it was fitted to.
+        self.register_buffer("log_kept", torch.zeros(1))
         if self.config.dependence is None:
             self.dependence = nn.Parameter(torch.zeros(1))
             # Best by likelihood, ends of the interval, and how much likelihood s = 0 loses.
@@ -130,7 +127,7 @@ class LatentCause(Method[C]):
         outputs = self.serving_outputs(batch)
         found = self.serve(self.config, outputs)
         # It was fitted to the impressions that there were before any were left out.
-        shift = ctr_shift - self.kept_shift
+        shift = ctr_shift - self.get_buffer("log_kept")
         if self.exposure is None:
             return Prediction(found.ctr + shift, found.cvr)
         over = latent(self.config.latent)

@@ -102,18 +102,12 @@ class Selection(LatentCause[SelectionConfig], ClickPrior):
 
     def build(self, rates: BaseRates) -> None:
         super().build(rates)
-        self.build_dependence()
+        self.build_latent()
         # That of a CTR score where nothing is hidden; `score_effect` has what is served.
         self.register_buffer("plain_score_effect", torch.zeros(3))
-        # ln of the share of unclicked impressions among the rows that it was fitted to.
-        self.register_buffer("log_kept", torch.zeros(1))
 
     def heads(self, x: Tensor, *, serving: bool) -> Outputs:
         return self.with_dependence(super().heads(x, serving=serving))
-
-    @property
-    def kept_shift(self) -> Tensor:
-        return self.get_buffer("log_kept")
 
     def fit(self, fitting: Fitting) -> None:
         stages = self.fit_stages(fitting)

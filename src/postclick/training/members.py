@@ -43,9 +43,12 @@ class MemberTrainer:
         self.settings = member_settings(settings)
         self.records: list[dict[str, Any]] = []
 
-    def __call__(self, number: int) -> Method[Any]:
-        """The trained member, on the CPU."""
+    def __call__(self, number: int, **options: Any) -> Method[Any]:
+        """The trained member, on the CPU; with `options` in place of some of its own."""
         settings, folder = self.settings[number], self.folder / f"member-{number}"
+        if options:
+            changed = {"options": {**settings.options, **options}}
+            settings = settings.model_copy(update=changed)
         called = f"{settings.method}, seed {settings.seed}"
         place = f"member {number + 1} of {len(self.settings)} ({called})"
         if folder.exists():
