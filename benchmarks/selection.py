@@ -9,6 +9,8 @@
     python benchmarks/selection.py coverage --position-sd 0.5 --draws 10
     python benchmarks/selection.py bias --conversions 10000 --pairs 0.5 --draws 2 --methods \
         naive selection selection_network
+    python benchmarks/selection.py bias --conversions 3000 --draws 1 --starts 2 --methods \
+        selection_at selection_at:dependence=1
 
 Logs are drawn of the model's own form: additive effects of eight fields on both logits, a position
 that is random and moves clicks alone, and a latent u that does both, click logit + u, conversion
@@ -20,11 +22,13 @@ import argparse
 import tempfile
 import time
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+import torch
 from scipy.optimize import brentq
 from scipy.special import expit
 
@@ -34,6 +38,8 @@ from postclick.data.read.log_source import FrameSource
 from postclick.data.schema import LogSchema
 from postclick.data.splits import LogSplits
 from postclick.data.write.prepare import prepare
+from postclick.losses import cross_entropy
+from postclick.methods.base import Method
 from postclick.methods.latent_cause import LatentCause
 
 SIZES = (3, 5, 8, 12, 20, 40, 100, 300)
@@ -134,10 +140,17 @@ def prepared(world: World, folder: Path) -> PreparedLog:
 
 @dataclass(frozen=True)
 class Found:
-    """One run: relative bias and AUC over all test impressions, the dependence, seconds."""
+    """One run.
+
+    Attributes:
+        bias, auc: relative bias and AUC over all test impressions.
+        valid: minus the log-likelihood of conversions of clicked validation rows.
+        served, interval, rejects: the dependence, where the method knows of one.
+    """
 
     bias: float
     auc: float
+    valid: float
     served: float
     interval: tuple[float, float, float]
     rejects: bool
@@ -162,11 +175,22 @@ def run(log: PreparedLog, method: str, out: Path, seed: int = 0) -> Found:
     return Found(
         value["cvr_bias", "entire"] / true_cvr(log),
         value["true_cvr_auc", "entire"],
+        valid_loss(fitted, log),
         served,
         interval,
         rejects,
         seconds,
     )
+
+
+@torch.no_grad()
+def valid_loss(method: Method[Any], log: PreparedLog) -> float:
+    """Minus the log-likelihood of conversions given a click, of the validation split."""
+    total = 0.0
+    for batch, _, _ in log.sequential("valid", 65_536):
+        loss = cross_entropy(method.given_click(batch).double(), batch.conversion.double())
+        total += float(loss[batch.click == 1].sum())
+    return total
 
 
 def true_cvr(log: PreparedLog) -> float:
@@ -185,6 +209,7 @@ def main() -> None:
     parser.add_argument("what", choices=("bias", "coverage"))
     parser.add_argument("--conversions", type=int, default=1000)
     parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--starts", type=int, default=1)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--s", type=float, default=1.0)
     parser.add_argument("--position-sd", type=float, default=1.0)
@@ -199,12 +224,14 @@ def main() -> None:
     for seed in range(given.first, given.first + given.draws):
         with tempfile.TemporaryDirectory() as place:
             log = prepared(replace(plan, seed=seed), Path(place) / "data")
-            for method in methods:
-                found = run(log, method, Path(place) / method.replace("/", "-"))
+            for method, start in product(methods, range(given.starts)):
+                out = Path(place) / f"{method}-{start}".replace("/", "-")
+                found = run(log, method, out, seed=start)
                 results[method].append(found)
                 best, low, high = found.interval
                 print(
                     f"draw {seed} {method:12} bias {found.bias:+.3f}  AUC {found.auc:.4f}  "
+                    f"valid {found.valid:.1f}  "
                     f"s {best:.2f} ({low:.2f} to {high:.2f}), served {found.served:.2f}  "
                     f"{'s = 0 rejected' if found.rejects else ''}  {found.seconds:.0f} s",
                     flush=True,

@@ -45,10 +45,10 @@ class SelectionNetwork(LatentCause[SelectionNetworkConfig], FittedMethod[Selecti
     summary = "selection with networks: the dependence from linear predictors, pCVR from naive's"
     reference = "Heckman, Econometrica 47, 1979; van de Ven, van Praag, J. Econometrics 17, 1981"
     expect = (
-        "what selection is for, where conversions are many or hang on combinations of values; with "
-        "few, selection itself is ahead. What is said of the dependence is what selection says: "
-        "whatever of the features is not additive is left to chance there. Do not calibrate it on "
-        "clicks."
+        "the correction of selection, and about the ranking of naive: behind selection on all logs "
+        "that were tried, also where half of the effects are of pairs of values; for logs where "
+        "naive ranks better than click_prior. What is said of the dependence is what selection "
+        "says. Do not calibrate it on clicks."
     )
     Config: ClassVar[type[MethodConfig]] = SelectionNetworkConfig
     config: SelectionNetworkConfig
