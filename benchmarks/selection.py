@@ -1,25 +1,34 @@
 """What `selection` finds where a cause that no feature shows drives both clicks and conversions.
 
     python benchmarks/selection.py bias --conversions 3000 --draws 3
+    python benchmarks/selection.py bias --position-sd 0.25 --draws 10 --methods \
+        selection/no_dependence selection selection:dependence_variance=null
     python benchmarks/selection.py coverage --s 1 --draws 20
     python benchmarks/selection.py coverage --s 0 --draws 20
     python benchmarks/selection.py coverage --drawn-latent gamma --draws 10
     python benchmarks/selection.py coverage --position-sd 0.5 --draws 10
+    python benchmarks/selection.py bias --conversions 10000 --pairs 0.5 --draws 2 --methods \
+        naive selection selection_network
+    python benchmarks/selection.py bias --conversions 3000 --draws 1 --starts 2 --methods \
+        selection_at selection_at:dependence=1
 
 Logs are drawn of the model's own form: additive effects of eight fields on both logits, a position
 that is random and moves clicks alone, and a latent u that does both, click logit + u, conversion
-logit + s u. `bias` is that of pCVR over all impressions, against E_u of the true probability.
+logit + s u. `bias` is that of pCVR over all impressions, against E_u of the true probability. A
+method may have options of its own behind a colon.
 """
 
 import argparse
 import tempfile
 import time
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+import torch
 from scipy.optimize import brentq
 from scipy.special import expit
 
@@ -29,10 +38,14 @@ from postclick.data.read.log_source import FrameSource
 from postclick.data.schema import LogSchema
 from postclick.data.splits import LogSplits
 from postclick.data.write.prepare import prepare
-from postclick.methods.selection import Selection
+from postclick.losses import cross_entropy
+from postclick.methods.base import Method
+from postclick.methods.latent_cause import LatentCause
 
 SIZES = (3, 5, 8, 12, 20, 40, 100, 300)
 POSITIONS = 8
+# Fields whose values have effects together.
+PAIRS = ((2, 3), (1, 4), (3, 5))
 CTR, CLICKED_CVR = 0.08, 0.14
 LATENTS = ("normal", "two_point", "gamma")
 
@@ -46,6 +59,8 @@ class World:
         s: true dependence.
         position_sd: of the position's effects on the click logit; 0 leaves the exposure out.
         drawn: the latent that is drawn.
+        pairs: share of the effects' variance that is of pairs of values, which nothing additive
+            can fit.
         seed: of effects, rows and labels.
     """
 
@@ -53,6 +68,7 @@ class World:
     s: float = 1.0
     position_sd: float = 1.0
     drawn: str = "normal"
+    pairs: float = 0.0
     seed: int = 0
 
 
@@ -69,6 +85,13 @@ def draw(world: World) -> pl.DataFrame:
         a += each * first[value]
         b += each * (0.3 * first + 0.8 * second)[value]
         data[f"f{k}"] = value
+    if world.pairs:
+        a, b = (np.sqrt(1 - world.pairs) * one for one in (a, b))
+        for first, second in PAIRS:
+            value = data[f"f{first}"] * SIZES[second] + data[f"f{second}"]
+            for logit in (a, b):
+                effect = rng.normal(size=SIZES[first] * SIZES[second])
+                logit += np.sqrt(world.pairs / len(PAIRS)) * effect[value]
     position = rng.integers(0, POSITIONS, n)
     data["position"] = position
     effect = np.linspace(1.0, -1.0, POSITIONS)
@@ -117,10 +140,18 @@ def prepared(world: World, folder: Path) -> PreparedLog:
 
 @dataclass(frozen=True)
 class Found:
-    """One run: relative bias and AUC over all test impressions, the dependence, seconds."""
+    """One run.
+
+    Attributes:
+        bias, auc: relative bias and AUC over all test impressions.
+        valid: minus the log-likelihood of conversions of clicked validation rows.
+        served, interval, rejects: the dependence, where the method knows of one.
+    """
 
     bias: float
     auc: float
+    valid: float
+    served: float
     interval: tuple[float, float, float]
     rejects: bool
     seconds: float
@@ -128,22 +159,38 @@ class Found:
 
 def run(log: PreparedLog, method: str, out: Path, seed: int = 0) -> Found:
     began = time.monotonic()
-    trained = postclick.train(log, method, out, seed=seed)
+    name, _, sets = method.partition(":")
+    overrides = sets.split(",") if sets else []
+    settings = postclick.RunSettings.make(name, overrides=overrides, seed=seed)
+    trained = postclick.train(log, settings, out)
     seconds = time.monotonic() - began
     judged = trained.evaluate(log, "test")
     value = {(m.metric, m.space): m.value for m in judged.metrics}
     fitted = trained.load()
-    interval, rejects = (np.nan, np.nan, np.nan), False
-    if isinstance(fitted, Selection):
-        best, low, high, at_zero = fitted.get_buffer("dependence_interval").tolist()
-        interval, rejects = (best, low, high), at_zero > 1.92
+    served, interval, rejects = np.nan, (np.nan, np.nan, np.nan), False
+    if isinstance(fitted, LatentCause):
+        served, told = fitted.dependence_told.served, fitted.dependence_told.profile
+        if told is not None:
+            interval, rejects = (told.best, told.low, told.high), told.rejects_zero
     return Found(
         value["cvr_bias", "entire"] / true_cvr(log),
         value["true_cvr_auc", "entire"],
+        valid_loss(fitted, log),
+        served,
         interval,
         rejects,
         seconds,
     )
+
+
+@torch.no_grad()
+def valid_loss(method: Method[Any], log: PreparedLog) -> float:
+    """Minus the log-likelihood of conversions given a click, of the validation split."""
+    total = 0.0
+    for batch, _, _ in log.sequential("valid", 65_536):
+        loss = cross_entropy(method.given_click(batch).double(), batch.conversion.double())
+        total += float(loss[batch.click == 1].sum())
+    return total
 
 
 def true_cvr(log: PreparedLog) -> float:
@@ -162,26 +209,30 @@ def main() -> None:
     parser.add_argument("what", choices=("bias", "coverage"))
     parser.add_argument("--conversions", type=int, default=1000)
     parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--starts", type=int, default=1)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--s", type=float, default=1.0)
     parser.add_argument("--position-sd", type=float, default=1.0)
     parser.add_argument("--drawn-latent", choices=LATENTS, default="normal")
+    parser.add_argument("--pairs", type=float, default=0.0)
     parser.add_argument("--methods", nargs="+", default=["naive", "click_prior", "selection"])
     given = parser.parse_args()
     methods = given.methods if given.what == "bias" else ["selection"]
     rows = conversions_to_rows(given.conversions)
-    plan = World(rows, given.s, given.position_sd, given.drawn_latent)
+    plan = World(rows, given.s, given.position_sd, given.drawn_latent, given.pairs)
     results: dict[str, list[Found]] = {method: [] for method in methods}
     for seed in range(given.first, given.first + given.draws):
         with tempfile.TemporaryDirectory() as place:
             log = prepared(replace(plan, seed=seed), Path(place) / "data")
-            for method in methods:
-                found = run(log, method, Path(place) / method)
+            for method, start in product(methods, range(given.starts)):
+                out = Path(place) / f"{method}-{start}".replace("/", "-")
+                found = run(log, method, out, seed=start)
                 results[method].append(found)
                 best, low, high = found.interval
                 print(
                     f"draw {seed} {method:12} bias {found.bias:+.3f}  AUC {found.auc:.4f}  "
-                    f"s {best:.2f} ({low:.2f} to {high:.2f})  "
+                    f"valid {found.valid:.1f}  "
+                    f"s {best:.2f} ({low:.2f} to {high:.2f}), served {found.served:.2f}  "
                     f"{'s = 0 rejected' if found.rejects else ''}  {found.seconds:.0f} s",
                     flush=True,
                 )

@@ -14,7 +14,7 @@ from postclick.linear.groups import Prior
 from postclick.linear.likelihood_ratio import CUT
 from postclick.linear.mode import mode
 from postclick.linear.posterior import fit_mode
-from postclick.linear.profile import profile
+from postclick.linear.profile import profile, shrunk
 from postclick.linear.rows import Block
 from postclick.linear.selection import (
     SelectionRows,
@@ -181,6 +181,28 @@ def test_a_profile_that_is_no_parabola() -> None:
     for end in (found.low, found.high):
         assert loss(end) - least == pytest.approx(CUT, abs=0.02)
     assert found.at_zero == pytest.approx(loss(0.0) - least, abs=0.01)
+
+
+def test_a_prior_draws_to_0_by_how_little_the_likelihood_says() -> None:
+    for curved in (0.1, 2.0, 30.0):
+        found = profile(lambda s, c=curved: c * (s - 0.9) ** 2, step=0.5, limits=(-3.0, 4.0))  # type: ignore[misc]
+        for variance in (0.1, 1.0, 10.0):
+            by_hand = 0.9 * 2 * curved / (2 * curved + 1 / variance)
+            assert shrunk(found, variance) == pytest.approx(by_hand, abs=1e-3)
+
+
+def test_of_two_modes_the_prior_takes_the_likelier() -> None:
+    """The likelihood's best one is far off; the other is near 0, and hardly worse."""
+
+    def loss(s: float) -> float:
+        return 0.3 * float((s + 1) ** 2 * (s - 3) ** 2) / 4 - 0.2 * s
+
+    found = profile(loss, step=0.25, limits=(-3.0, 4.0))
+    assert found.best == pytest.approx(3.0, abs=0.1)
+    grid = np.linspace(-3, 4, 70_001)
+    best = grid[np.argmin([loss(s) + s * s / 2 for s in grid])]
+    assert best < 0
+    assert shrunk(found, 1.0) == pytest.approx(best, abs=0.01)
 
 
 def test_a_profile_without_end_has_no_end() -> None:

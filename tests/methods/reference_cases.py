@@ -12,6 +12,7 @@ from reference import (
     disentangled,
     distillation,
     doubly_robust,
+    latent_cause,
     propensity_learning,
     pseudo_labels,
     shrinkage,
@@ -39,6 +40,7 @@ REFERENCE: dict[str, Callable[..., Terms]] = {
         propensity_learning: ("mrdr_gpl", "ips_v2", "dr_v2"),
         pseudo_labels: ("dcmt", "ddpo", "nise"),
         distillation: ("ukd",),
+        latent_cause: ("selection_at",),
     }.items()
     for name in names
 }
@@ -60,6 +62,7 @@ HEADS: dict[str, tuple[str, ...]] = {
     "ukd": ("teacher", "domain", *SERVED, "cvr_second"),
     "ddpo": (*SERVED, "conversion"),
     "nise": SERVED,
+    "selection_at": SERVED,
 }
 
 
@@ -181,11 +184,13 @@ GRIDS: dict[str, list[dict[str, Any]]] = {
         *grid(pseudo=("self_attached",), fixed_weight=(0.3,), unclicked=BOTH),
         *grid(ctr_task=(False,), unclicked=BOTH),
     ],
+    "selection_at": grid(dependence=(0.0, 1.0, -1.3), latent=("normal", "two_point", "skewed")),
 }
 EVI_CLIP = (1e-7, 1 - 1e-7)
 OVER_ALL = {"normalise_over_all": True, "counterfactual_label": "recorded"}
 ABSOLUTE: dict[str, Any] = {"clip": EVI_CLIP, "absolute": True}
 VARIANTS = [
+    Run("selection_at", variant="one", meaning={"dependence": 1.0}),
     Run("aitm", variant="cvr_head", meaning={"head": "cvr"}),
     Run("aitm", variant="evi_repo", meaning={"head": "cvr", "constraint_reduction": "mean"}),
     Run(

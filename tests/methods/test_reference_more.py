@@ -30,6 +30,7 @@ DEVIATIONS: dict[str, dict[str, float]] = {}
 WEIGHTS: dict[str, dict[str, float]] = {
     "mmoe": {"ctr": 1, "cvr": 1},
     "anchor": {"ctr": 1, "cvr": 1},
+    "selection_at": {"ctr": 1, "cvr": 1},
     "aitm": {"ctr": 1, "ctcvr": 1, "constraint": 0.6},
     "aitm/cvr_head": {"ctr": 1, "cvr": 1, "constraint": 0},
     "aitm/evi_repo": {"ctr": 1, "cvr": 1, "constraint": 0.6},

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from scipy.interpolate import CubicSpline
 from scipy.special import expit
 
 import postclick
@@ -96,11 +98,33 @@ def test_it_finds_the_dependence_and_the_level(log: PreparedLog, run: Run) -> No
     assert low < S < high
     assert abs(best - S) < 0.5
     assert at_zero > 10
-    assert found.statement.endswith("s = 0 rejected")
+    assert "s = 0 rejected; served is s = " in found.statement
     fixed = postclick.RunSettings.make("selection/no_dependence")
     without = postclick.train(log, fixed, log.folder.parent / "without")
     assert bias(without, log) > 0.25
     assert abs(bias(run, log)) < 0.5 * bias(without, log)
+
+
+def test_a_prior_draws_what_is_served_towards_0(log: PreparedLog, run: Run, tmp_path: Path) -> None:
+    """The mode of likelihood and prior, against brute force on a spline through the profile."""
+    served = [run.explain().dependence.served]
+    for variance in ("0.05", "null"):
+        sets = [f"dependence_variance={variance}"]
+        settings = postclick.RunSettings.make("selection", overrides=sets)
+        one = postclick.train(log, settings, tmp_path / variance)
+        assert one.explain().dependence.profile == run.explain().dependence.profile
+        served.append(one.explain().dependence.served)
+    found = run.explain().dependence.profile
+    assert served[2] == pytest.approx(found.best)
+    assert 0 < served[1] < served[0] < served[2]
+    grid = np.linspace(0, found.best, 2001)
+    curve = CubicSpline(found.at, found.loss)
+    for s, variance in zip(served, (0.5, 0.05), strict=False):
+        brute = grid[np.argmin(curve(grid) + grid**2 / (2 * variance))]
+        assert s == pytest.approx(brute, abs=2e-3)
+    # b is the mode at what is served, not at the best s.
+    b = [one.load().state_dict()["embedding.table"][:, 1] for one in (run, one)]
+    assert not torch.equal(*b)
 
 
 def test_there_is_no_alarm_where_nothing_is_hidden(tmp_path: Path) -> None:
@@ -133,7 +157,12 @@ def test_a_run_states_what_the_likelihood_says(interval: tuple[float, ...], word
     method = make_method(Selection)
     assert isinstance(method, Selection)
     method.get_buffer("dependence_interval").copy_(torch.tensor(interval))
+    with torch.no_grad():
+        method.dependence.fill_(interval[0])
     assert method.statement == words
+    with torch.no_grad():
+        method.dependence.fill_(0.25)
+    assert method.statement == f"{words}; served is s = 0.25"
     fixed = make_method(Selection, {"dependence": 0.5})
     assert isinstance(fixed, Selection)
     assert fixed.statement == "dependence s = 0.5, as set"
@@ -249,7 +278,13 @@ def test_explain_tells_of_the_regressions_in_which_nothing_is_hidden(
 ) -> None:
     settings = postclick.RunSettings.make("click_prior/no_factors")
     plain = postclick.train(log, settings, log.folder.parent / "plain")
-    assert run.explain() == plain.explain()
+    found = run.explain()
+    assert replace(found, dependence=None) == plain.explain()
+    assert found.dependence is not None
+    assert found.dependence == run.load().dependence_told
+    assert found.dependence.profile.at[0] <= 0 < found.dependence.profile.at[-1]
+    assert min(found.dependence.profile.loss) < 1e-3
+    assert "Products" not in found.sentence
     served, told = (
         run.load().get_buffer(name)[0] for name in ("score_effect", "plain_score_effect")
     )

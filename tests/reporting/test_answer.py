@@ -199,6 +199,11 @@ def test_calibration_is_told_with_its_mend() -> None:
         "PCOC of esmm on clicked impressions is 1.04 (0.90 to 1.20): nothing to correct that these "
         "rows could show."
     )
+    # No command: pCVR is not meant to be that of clicks.
+    assert calibration(Recommendation(**made, pcoc=low, calibrate=None)) == (
+        "PCOC of esmm on clicked impressions is 0.86 (0.80 to 0.93): it is meant to be that of "
+        "all, had they been clicked, so do not calibrate it on clicks."
+    )
     assert "these rows cannot tell" in calibration(
         Recommendation(**made, pcoc=None, calibrate=None)
     )

@@ -39,6 +39,10 @@ def calibrate(
     ] = [],  # noqa: B006
     reads: Reads = [],  # noqa: B006
     on_bad_rows: BadRowsOption = "error",
+    anyway: Annotated[
+        bool,
+        typer.Option("--anyway", help="Also where it undoes a correction, as of selection."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Calibrate a run's pCVR on clicks it has not seen and write RUN/calibration.json.
@@ -65,6 +69,7 @@ def calibrate(
             judge_log=judge_log or None,
             read=reads,
             on_bad_rows=on_bad_rows,
+            anyway=anyway,
         )
     if json:
         judged = None

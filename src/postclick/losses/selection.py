@@ -21,8 +21,8 @@ def marginal_logit(logit: Tensor, scale: float | Tensor = 1.0, over: Latent = NO
     """
     nodes, log_weights = _nodes(logit, over)
     each = logit.unsqueeze(-1) + _column(scale) * nodes
-    yes = torch.logsumexp(log_weights + F.logsigmoid(each), dim=-1)
-    no = torch.logsumexp(log_weights + F.logsigmoid(-each), dim=-1)
+    yes = torch.logsumexp(log_weights + _log_sigmoid(each), dim=-1)
+    no = torch.logsumexp(log_weights + _log_sigmoid(-each), dim=-1)
     return yes - no
 
 
@@ -62,11 +62,16 @@ def logit_without_click(
 def _given(a: Tensor, b: Tensor, s: float | Tensor, over: Latent, *, clicked: bool) -> Tensor:
     nodes, log_weights = _nodes(a, over)
     click = a.unsqueeze(-1) + nodes
-    share = log_weights + F.logsigmoid(click if clicked else -click)
+    share = log_weights + _log_sigmoid(click if clicked else -click)
     each = b.unsqueeze(-1) + _column(s) * nodes
-    yes = torch.logsumexp(share + F.logsigmoid(each), dim=-1)
-    no = torch.logsumexp(share + F.logsigmoid(-each), dim=-1)
+    yes = torch.logsumexp(share + _log_sigmoid(each), dim=-1)
+    no = torch.logsumexp(share + _log_sigmoid(-each), dim=-1)
     return yes - no
+
+
+def _log_sigmoid(logit: Tensor) -> Tensor:
+    """Finite for any logit in a bundle, too, whose own ln sigma is the logarithm of a 0 there."""
+    return -F.softplus(-logit)
 
 
 def _nodes(like: Tensor, over: Latent) -> tuple[Tensor, Tensor]:

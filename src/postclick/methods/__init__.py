@@ -43,6 +43,8 @@ from postclick.methods.multi import MultiDr, MultiIpw
 from postclick.methods.naive import Naive
 from postclick.methods.nise import Nise
 from postclick.methods.selection import Selection
+from postclick.methods.selection_at import SelectionAt
+from postclick.methods.selection_network import SelectionNetwork
 from postclick.methods.snips import Snips
 from postclick.methods.stable_dr import StableDr
 from postclick.methods.tempered_ips import TemperedIps
@@ -80,6 +82,8 @@ _OURS: tuple[type[Method[Any]], ...] = (
     ChorusCvr,
     ClickPrior,
     Selection,
+    SelectionAt,
+    SelectionNetwork,
     Logistic,
     Gbdt,
     MeanOf,
@@ -131,6 +135,8 @@ __all__ = [
     "Phase",
     "Prediction",
     "Selection",
+    "SelectionAt",
+    "SelectionNetwork",
     "Snips",
     "StableDr",
     "Step",

@@ -50,6 +50,14 @@ class Declaration(ABC):
     rate_by_exposure: ClassVar[bool] = False
     contract: ClassVar[Contract] = Contract()
 
+    @classmethod
+    def differs_on_clicks(cls, config: Any) -> bool:
+        """Whether pCVR is meant to be another rate than that of conversions on clicks.
+
+        Where it is, `calibrate` refuses to fit the one to the other.
+        """
+        return False
+
     @staticmethod
     def start(config: Any, rates: BaseRates) -> dict[str, float]:
         """The heads on the shared backbone, each with the probability where its output starts."""

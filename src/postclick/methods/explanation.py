@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from postclick.data.manifest import Manifest
+from postclick.methods.dependence import Dependence
 from postclick.methods.member_weights import MemberWeights
 
 
@@ -39,6 +40,8 @@ class Explanation:
             if it lies above 0, and less readily if it lies below.
         factor_variance: of the factors whose products are in the CVR logit; 0 where
             cross-validation has found that products of values do not help.
+        dependence: how far clicks and conversions share a cause that no feature shows, of methods
+            that know of one; all else is then of the regressions in which nothing is hidden.
     """
 
     fields: tuple[FieldEffect, ...]
@@ -46,15 +49,20 @@ class Explanation:
     low: float | None
     high: float | None
     factor_variance: float = 0.0
+    dependence: Dependence | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """As plain data."""
-        return asdict(self)
+        of_cause = None if self.dependence is None else self.dependence.as_dict()
+        return {**asdict(self), "dependence": of_cause}
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> Explanation:
         """From what `as_dict` gave."""
-        return cls(**{**found, "fields": tuple(FieldEffect(**one) for one in found["fields"])})
+        fields = tuple(FieldEffect(**one) for one in found["fields"])
+        told = found.get("dependence")
+        dependence = None if told is None else Dependence.from_dict(told)
+        return cls(**{**found, "fields": fields, "dependence": dependence})
 
     @property
     def noted(self) -> dict[str, Any]:
@@ -63,7 +71,14 @@ class Explanation:
 
     @property
     def sentence(self) -> str:
-        """What the CTR score's coefficient means."""
+        """What the CTR score's coefficient means, after what is said of a hidden cause."""
+        if self.dependence is None:
+            return self._of_score
+        told = self.dependence.statement
+        return f"{told[0].upper()}{told[1:]}. With nothing hidden: {self._of_score}"
+
+    @property
+    def _of_score(self) -> str:
         if self.score_effect is None or self.low is None or self.high is None:
             return "The CTR score has no part in pCVR."
         told = f"{self.score_effect:+.2f} ({self.low:+.2f} to {self.high:+.2f})"
@@ -73,11 +88,11 @@ class Explanation:
             means = "who clicks more readily buys less readily"
         else:
             means = "whether who clicks more readily buys more readily cannot be told"
+        of_score = f"Coefficient of the CTR score in the CVR logit: {told}: {means}."
+        if self.dependence is not None:
+            return of_score  # products have no part in it
         products = "have a part in" if self.factor_variance else "did not help to predict"
-        return (
-            f"Coefficient of the CTR score in the CVR logit: {told}: {means}. Products of values "
-            f"{products} conversions."
-        )
+        return f"{of_score} Products of values {products} conversions."
 
 
 AnyExplanation = Explanation | MemberWeights

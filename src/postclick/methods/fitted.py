@@ -23,12 +23,17 @@ Tensors = dict[str, Tensor]
 
 
 class TrainedMember(Protocol):
-    """The k-th of a method's `members_of`, trained on the whole training split or a part of it."""
+    """The k-th of a method's `members_of`, trained on the whole training split or a part of it.
 
-    def __call__(self, number: int, part: PartOfTraining | None = None) -> Method[Any]: ...
+    Options given beside them, which the fit has found, take the place of the member's.
+    """
+
+    def __call__(
+        self, number: int, part: PartOfTraining | None = None, **options: Any
+    ) -> Method[Any]: ...
 
 
-def _no_member(number: int, part: PartOfTraining | None = None) -> Method[Any]:
+def _no_member(number: int, part: PartOfTraining | None = None, **options: Any) -> Method[Any]:
     raise LookupError(f"nothing here trains member {number}: fit the method with train")
 
 
@@ -46,7 +51,8 @@ class Fitting:
         reporter: shows how far it is.
         member: `member(k)` is the k-th of the method's `members_of`, trained as a run of its own,
             `member(k, part)` the same trained on a part of the log; where a run that was
-            interrupted has it already, it is read instead.
+            interrupted has it already, it is read instead. Options given beside the number, which
+            the fit has found, take the place of the member's.
     """
 
     log: PreparedLog

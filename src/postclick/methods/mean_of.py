@@ -144,6 +144,10 @@ class MeanOf(FittedMethod[MeanOfConfig]):
     def members_of(cls, config: Any) -> list[Member]:
         return cast(list[Member], config.starts())
 
+    @classmethod
+    def differs_on_clicks(cls, config: Any) -> bool:
+        return any(member.kind.differs_on_clicks(member.config) for member in config.members)
+
     def fit(self, fitting: Fitting) -> None:
         self.eval()
         starts = self._each()

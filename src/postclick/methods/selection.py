@@ -2,57 +2,59 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
-from postclick.data.batch import Batch
+from postclick.data.manifest import Manifest
 from postclick.data.prepared import BaseRates
-from postclick.latent import LatentName, latent
-from postclick.losses import Term, Terms, cross_entropy, ctr_loss, mean_entire
-from postclick.losses.selection import logit_given_click, marginal_logit
+from postclick.latent import latent
 from postclick.methods.click_prior import ClickPrior, ClickPriorConfig, Stages
 from postclick.methods.contract import Contract
-from postclick.methods.dependence import stated
+from postclick.methods.explanation import Explanation
 from postclick.methods.fitted import Fitting, Tensors
+from postclick.methods.latent_cause import LatentCause, LatentConfig
 from postclick.methods.linear import CTR, CVR
 from postclick.methods.linear_columns import Columns
-from postclick.methods.outputs import Labels, Outputs
-from postclick.methods.prediction import Prediction
+from postclick.methods.outputs import Outputs
 from postclick.ranges import READING
 
 if TYPE_CHECKING:
     from postclick.methods.selection_fit import DependenceSearch
 
-DEPENDENCE = "dependence"
 WITHOUT_EXPOSURE = (
     "warning: the log has no exposure, a column that moves clicks alone such as a position: the "
     "dependence is then told by functional form alone"
 )
 
 
-class SelectionConfig(ClickPriorConfig):
+class SelectionConfig(LatentConfig, ClickPriorConfig):
     """Options of `selection`.
 
     Attributes:
-        dependence: s, how much of what no feature shows and moves clicks also moves conversions;
-            None profiles it.
-        latent: the distribution of what no feature shows; two-point and skewed ones are checks.
+        dependence, latent: s and u of the model; None profiles s.
+        dependence_variance: prior variance of s. What is served is the posterior's mode, the
+            interval is of the likelihood alone; None serves the best s by likelihood.
         folds, score_variance, variance: as of `click_prior`; the folds hold out rows for s, too.
         factors: 0, for products of values have no part in this model.
     """
 
     search = {name: space for name, space in ClickPriorConfig.search.items() if name != "factors"}
-    unsearched = {"dependence": READING, "latent": READING, "factors": READING}
+    unsearched = {
+        "dependence": READING,
+        "dependence_variance": READING,
+        "latent": READING,
+        "factors": READING,
+    }
 
     factors: Literal[0] = 0
-    dependence: float | None = Field(default=None, ge=-5, le=5)
-    latent: LatentName = "normal"
+    dependence_variance: float | None = Field(default=0.5, gt=0)
 
 
-class Selection(ClickPrior):
+class Selection(LatentCause[SelectionConfig], ClickPrior):
     r"""Clicks and conversions share a latent cause, whose strength is estimated with an interval.
 
     Of an impression, u ~ N(0, 1) is in no feature. With a and b linear in its features,
@@ -75,7 +77,8 @@ class Selection(ClickPrior):
     3. Given that a, conversions for each s: the mode on all folds but one is judged on that one.
        Where the sum is greatest is the estimate; the interval is a likelihood ratio's. The part of
        a that is of features is a covariate of b, so that it is the exposure which tells s.
-    4. b at that s on all clicked impressions.
+    4. With the prior s ~ N(0, `dependence_variance`), the mode of s; b at it on all clicked
+       impressions. A log that says little of s leaves it near 0, one that says much where it is.
 
     `Outputs` has a as `ctr`, b as `cvr`, and s as `dependence`, unless it is fixed.
 
@@ -93,77 +96,18 @@ class Selection(ClickPrior):
         "where s > 0: do not calibrate it on clicks."
     )
     Config = SelectionConfig
-    shared_heads = (DEPENDENCE,)
-    rate_by_exposure = True
     variants = {"no_dependence": {"dependence": 0.0}}
     contract = Contract(drops={"no_dependence": ()})
     config: SelectionConfig
 
-    @classmethod
-    def all_heads(cls, config: Any, rates: BaseRates) -> dict[str, float]:
-        found = cls.start(config, rates)
-        return found if config.dependence is not None else {**found, DEPENDENCE: 0.5}
-
     def build(self, rates: BaseRates) -> None:
         super().build(rates)
-        if self.config.dependence is None:
-            self.dependence = nn.Parameter(torch.zeros(1))
-            # Estimate, ends of the interval, and how much likelihood s = 0 loses.
-            self.register_buffer("dependence_interval", torch.zeros(4))
+        self.build_latent()
         # That of a CTR score where nothing is hidden; `score_effect` has what is served.
         self.register_buffer("plain_score_effect", torch.zeros(3))
-        # ln of the share of unclicked impressions among the rows that it was fitted to.
-        self.register_buffer("log_kept", torch.zeros(1))
 
     def heads(self, x: Tensor, *, serving: bool) -> Outputs:
-        logits = dict(super().heads(x, serving=serving).logits)
-        if self.config.dependence is None:
-            logits[DEPENDENCE] = self.dependence + torch.zeros_like(logits["ctr"])
-        return Outputs(logits)
-
-    @staticmethod
-    def terms(config: Any, outputs: Outputs, labels: Labels) -> Terms:
-        """The likelihood of all impressions in two parts: clicks, and conversions given a click."""
-        click, conversion = labels
-        a, b, over = outputs.logits["ctr"], outputs.logits["cvr"], latent(config.latent)
-        given = logit_given_click(a, b, _dependence(config, outputs), over)
-        return {
-            "ctr": Term(ctr_loss(marginal_logit(a, over=over), click), 1.0, "entire"),
-            "cvr": Term(mean_entire(click * cross_entropy(given, conversion)), 1.0, "clicked"),
-        }
-
-    @staticmethod
-    def serve(config: Any, outputs: Outputs) -> Prediction:
-        over, s = latent(config.latent), _dependence(config, outputs)
-        return Prediction(
-            marginal_logit(outputs.logits["ctr"], over=over),
-            marginal_logit(outputs.logits["cvr"], s, over),
-        )
-
-    def _predicted(self, batch: Batch, ctr_shift: float) -> Prediction:
-        outputs = self.serving_outputs(batch)
-        found = self.serve(self.config, outputs)
-        # It was fitted to the impressions that there were before any were left out.
-        shift = ctr_shift - self.get_buffer("log_kept")
-        if self.exposure is None:
-            return Prediction(found.ctr + shift, found.cvr)
-        over = latent(self.config.latent)
-
-        def link(logit: Tensor) -> Tensor:
-            return marginal_logit(logit, over=over) + shift
-
-        return Prediction(
-            self.exposure("ctr", outputs.logits["ctr"], batch.exposure, link), found.cvr
-        )
-
-    def given_click(self, batch: Batch) -> Tensor:
-        outputs = self(batch)
-        return logit_given_click(
-            outputs.logits["ctr"],
-            outputs.logits["cvr"],
-            _dependence(self.config, outputs),
-            latent(self.config.latent),
-        )
+        return self.with_dependence(super().heads(x, serving=serving))
 
     def fit(self, fitting: Fitting) -> None:
         stages = self.fit_stages(fitting)
@@ -181,24 +125,17 @@ class Selection(ClickPrior):
             effect[1] = 0.0  # its error is not known
             effect[2] = clicks["centre"][0]
         self.get_buffer("log_kept").fill_(self.ctr_shift)
-        if self.config.dependence is None:
-            self.dependence.fill_(float(found["interval"][0]))
-            self.get_buffer("dependence_interval").copy_(found["interval"])
+        self.take_dependence(found)
         fitting.reporter.line(self.statement)
-
-    @property
-    def dependence_found(self) -> tuple[float, float, float] | None:
-        if self.config.dependence is not None:
-            return None
-        best, low, high, _ = self.get_buffer("dependence_interval").tolist()
-        return best, low, high
 
     @property
     def statement(self) -> str:
         """What the log says of the dependence."""
-        if self.config.dependence is not None:
-            return f"dependence s = {self.config.dependence:g}, as set"
-        return stated(*self.get_buffer("dependence_interval").tolist())
+        return self.dependence_told.statement
+
+    def explain(self, manifest: Manifest) -> Explanation:
+        """What `click_prior` says, where nothing is hidden, and the dependence with its profile."""
+        return replace(super().explain(manifest), dependence=self.dependence_told)
 
     @property
     def explained_effect(self) -> Tensor:
@@ -234,15 +171,22 @@ class Selection(ClickPrior):
 
     def _selection(self, fitting: Fitting, stages: Stages, clicks: Tensors) -> Tensors:
         """The dependence, if it is not fixed, and conversions at it."""
+        from postclick.linear.profile import shrunk
+
         search = self.search(fitting, stages, clicks)
-        s, interval = self.config.dependence, None
-        if s is None:
-            fitting.reporter.line(f"dependence: likelihood of {self.config.folds} held-out folds")
-            found = search.profile(fitting.reporter)
-            s = found.best
-            interval = torch.tensor([found.best, found.low, found.high, found.at_zero])
-        tensors = {"coefficients": torch.from_numpy(search.mode(s))}
-        return tensors if interval is None else {**tensors, "interval": interval}
+        s = self.config.dependence
+        if s is not None:
+            return {"coefficients": torch.from_numpy(search.mode(s))}
+        fitting.reporter.line(f"dependence: likelihood of {self.config.folds} held-out folds")
+        found = search.profile(fitting.reporter)
+        variance = self.config.dependence_variance
+        served = found.best if variance is None else shrunk(found, variance)
+        return {
+            "coefficients": torch.from_numpy(search.mode(served)),
+            "served": torch.tensor([served]),
+            "interval": torch.tensor([found.best, found.low, found.high, found.at_zero]),
+            "profile": torch.tensor([found.at, found.loss]),
+        }
 
     def search(self, fitting: Fitting, stages: Stages, clicks: Tensors) -> DependenceSearch:
         """Conversions of clicked training rows, with priors from the stages."""
@@ -262,8 +206,3 @@ class Selection(ClickPrior):
             config.folds,
             fitting.threads,
         )
-
-
-def _dependence(config: Any, outputs: Outputs) -> float | Tensor:
-    fixed: float | None = config.dependence
-    return outputs.logits[DEPENDENCE] if fixed is None else fixed

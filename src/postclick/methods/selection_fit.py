@@ -16,8 +16,9 @@ from torch import Tensor
 from postclick.data.prepared import PreparedLog
 from postclick.latent import Latent
 from postclick.linear.groups import Groups, Prior
+from postclick.linear.likelihood_ratio import Profile
 from postclick.linear.mode import mode
-from postclick.linear.profile import Profile, profile
+from postclick.linear.profile import profile
 from postclick.linear.rows import Block, Floats
 from postclick.linear.selection import (
     SelectionRows,

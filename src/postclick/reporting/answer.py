@@ -1,6 +1,6 @@
 """What stands below the answer: who leads, by how much, how sure that is, and calibration."""
 
-from postclick.experiments.comparison.recommendation import Recommendation, off
+from postclick.experiments.comparison.recommendation import MEANT, Recommendation, off
 from postclick.reporting.folder import Part
 from postclick.reporting.ranking import Ranking, Rival, rank
 
@@ -61,8 +61,10 @@ def calibration(found: Recommendation) -> str:
         return f"Whether the pCVR of {found.ship} is right on average, these rows cannot tell."
     ends = "{value:.2f} ({low:.2f} to {high:.2f})".format(**found.pcoc)
     told = f"PCOC of {found.ship} on clicked impressions is {ends}"
-    if found.calibrate is None:
+    if found.pcoc["low"] <= 1 <= found.pcoc["high"]:
         return f"{told}: nothing to correct that these rows could show."
+    if found.calibrate is None:
+        return f"{told}: {MEANT}."
     return f"{told}: pCVR is {off(found.pcoc['value'])}. Calibrate it: {found.calibrate}"
 
 

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+from postclick.methods.explanation import Explanation
 from postclick.reporting.calibration import (
     calibration_notes,
     calibration_plots,
     calibration_table,
 )
+from postclick.reporting.dependence import dependence_plots, dependence_table
 from postclick.reporting.explanation_table import explanation_table
 from postclick.reporting.figure import Plot
 from postclick.reporting.folder import ComparisonFolder, Part
@@ -36,11 +38,11 @@ class Results:
 
 @dataclass(frozen=True)
 class Group:
-    """Figures under one heading, with the table that belongs to them."""
+    """Figures under one heading, with the tables that belong to them."""
 
     title: str
     plots: list[Plot]
-    table: Table | None = None
+    tables: tuple[Table, ...] = ()
     note: str = ""
 
 
@@ -91,13 +93,21 @@ def _method(comparison: ComparisonFolder, part: Part, name: str) -> Group:
     plots = method_plots(comparison, part, name)
     if said is None:
         return Group(name, plots)
-    return Group(name, plots, explanation_table(name, said), said.sentence)
+    tables = [explanation_table(name, said)]
+    if isinstance(said, Explanation) and said.dependence is not None:
+        plots = [*dependence_plots(said.dependence), *plots]
+        tables += _some(dependence_table(name, said.dependence))
+    return Group(name, plots, tuple(tables), said.sentence)
+
+
+def _some(table: Table | None) -> tuple[Table, ...]:
+    return () if table is None else (table,)
 
 
 def figures_of(comparison: ComparisonFolder, part: Part) -> Figures:
     groups = [
         Group("Ranking and calibration on recorded labels", curve_plots(comparison, part)),
-        Group("Against known truth", truth_plots(comparison, part), gain_table(part)),
+        Group("Against known truth", truth_plots(comparison, part), _some(gain_table(part))),
         Group("Validation by epoch", validation_plots(part)),
     ]
     methods = [_method(comparison, part, name) for name in part.curves]

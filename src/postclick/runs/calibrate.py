@@ -67,6 +67,7 @@ def calibrate(
     judge_log: LogLike | None = None,
     read: Sequence[str] = (),
     on_bad_rows: BadRows = "error",
+    anyway: bool = False,
 ) -> Calibrated:
     """Fit a calibrator to recorded conversions of clicked rows; RUN/calibration.json.
 
@@ -88,10 +89,12 @@ def calibrate(
             rows is flattered.
         judge_log: another raw log on which to judge, instead of `judge`.
         read, on_bad_rows: of raw logs, as in `evaluate`.
+        anyway: calibrate also a run whose pCVR is meant to be another rate than that on clicks, as
+            of `selection`; it is then one of clicked rows, and the correction is undone.
 
     Raises:
-        InputError: there is no such run, kind or split, a log is another one or lacks a column, or
-            its clicks do not allow a fit.
+        InputError: there is no such run, kind or split, a log is another one or lacks a column,
+            its clicks do not allow a fit, or pCVR is not meant to be right on them.
 
     >>> calibrate("no/run", "no/data")
     Traceback (most recent call last):
@@ -122,6 +125,8 @@ def calibrate(
         )
     _require_logs(data, judge, log, judge_log)
     trained = run if isinstance(run, Run) else Run(run)
+    if kind != "none" and not anyway:
+        _require_right_on_clicks(trained)
     raw, judged_raw = (
         None
         if given is None
@@ -190,6 +195,17 @@ def _require_logs(data: object, judge: str | None, log: object, judge_log: objec
         raise InputError(
             f"{option('judge')} is a split of the prepared log: give {option('judge_log')} alone "
             "to judge on a raw one"
+        )
+
+
+def _require_right_on_clicks(run: Run) -> None:
+    """Raise `InputError` where a fit on clicked rows would undo what the method is for."""
+    if run.settings.differs_on_clicks:
+        raise InputError(
+            f"{run.folder} predicts the rate if everybody clicked, which is meant to differ from "
+            "that on clicks, and a calibrator fitted on clicks would undo it: leave the run as it "
+            "is, or calibrate one of naive or click_prior to predict clicked impressions alone; "
+            f"{option('anyway', True)} insists"
         )
 
 

@@ -93,6 +93,13 @@ class RunSettings(BaseModel):
         return method.Config.parse(self.method, self.options)
 
     @property
+    def differs_on_clicks(self) -> bool:
+        """Whether pCVR is meant to be another rate than that of conversions on clicks."""
+        method, _ = find_method(self.method)
+        taught = self.teacher is not None and self.teacher.differs_on_clicks
+        return taught or method.differs_on_clicks(self.method_config)
+
+    @property
     def fits_itself(self) -> bool:
         """Whether the method is one that is not trained by batches."""
         return issubclass(find_method(self.method)[0], FittedMethod)

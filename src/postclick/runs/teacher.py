@@ -10,6 +10,7 @@ class Teacher(BaseModel):
         run: its folder.
         method: what it is.
         sha256: of its weights, so that nobody goes on with another teacher.
+        differs_on_clicks: whether its pCVR is meant to be another rate than that on clicks.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -17,3 +18,4 @@ class Teacher(BaseModel):
     run: str
     method: str
     sha256: str
+    differs_on_clicks: bool = False

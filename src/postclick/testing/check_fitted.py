@@ -163,9 +163,13 @@ class _Checked:
         made.fit(fitting)
         return made.eval()
 
-    def _member(self, config: Any, number: int, part: PartOfTraining | None = None) -> Method[Any]:
+    def _member(
+        self, config: Any, number: int, part: PartOfTraining | None = None, **options: Any
+    ) -> Method[Any]:
         assert self.train_member is not None
         member = self.method.members_of(config)[number]
+        if options:
+            member = member.model_copy(update={"options": {**member.options, **options}})
         with torch.enable_grad():
             return self.train_member(member, self.log if part is None else part, number)
 

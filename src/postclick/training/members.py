@@ -44,9 +44,18 @@ class MemberTrainer:
         self.settings = member_settings(settings)
         self.records: list[dict[str, Any]] = []
 
-    def __call__(self, number: int, part: PartOfTraining | None = None) -> Method[Any]:
-        """The member, trained on the log or a part of it, on the CPU."""
+    def __call__(
+        self, number: int, part: PartOfTraining | None = None, **options: Any
+    ) -> Method[Any]:
+        """The member, trained on the log or a part of it, on the CPU.
+
+        Args:
+            options: take the place of some of its own.
+        """
         settings, folder = self.settings[number], self.folder / f"member-{number}"
+        if options:
+            changed = {"options": {**settings.options, **options}}
+            settings = settings.model_copy(update=changed)
         called = f"{settings.method}, seed {settings.seed}"
         place = f"member {number + 1} of {len(self.settings)} ({called})"
         log = self.log

@@ -33,6 +33,7 @@ def recommended(
     pcoc: tuple[float, float, float] | None = (1.02, 0.9, 1.1),
     conversions: int = 83,
     undefined: str | None = None,
+    apart: tuple[str, ...] = (),
 ) -> Recommendation:
     seeds = len(next(iter(values.values())))
     summary = summary_of({AUC: values}, log, seeds)
@@ -49,7 +50,8 @@ def recommended(
         "conversions": conversions,
         "protocols": {"fixed": protocol},
     }
-    command = {name: f"postclick calibrate results/runs/{name}/seed-0 data" for name in values}
+    calibrated = [name for name in values if name not in apart]
+    command = {name: f"postclick calibrate results/runs/{name}/seed-0 data" for name in calibrated}
     return recommend(summary, results({AUC: values}), diagnostics, "fixed", command)
 
 
@@ -69,6 +71,22 @@ def test_nobody_is_better(small_log: PreparedLog) -> None:
     assert (found.ship, found.simplest, found.better, found.gain) == ("naive", "naive", (), None)
     assert found.detectable == pytest.approx(detectable_difference(0.0111))
     assert found.calibrate == "postclick calibrate results/runs/naive/seed-0 data"
+
+
+def test_a_rate_of_all_impressions_is_not_to_be_calibrated(small_log: PreparedLog) -> None:
+    found = recommended(
+        small_log,
+        {"naive": [*NAIVE], "selection": better(0.012)},
+        {"selection": row_test(0.012, 0.003, 6e-5)},
+        (0.7, 0.6, 0.8),
+        apart=("selection",),
+    )
+    assert found.ship == "selection"
+    assert found.calibrate is None
+    assert found.sentence.endswith(
+        "Its pCVR is 30 % too low on clicked impressions: it is meant to be that of all, had they "
+        "been clicked, so do not calibrate it on clicks."
+    )
 
 
 def test_one_is_better_in_both_tests(small_log: PreparedLog) -> None:

@@ -17,6 +17,7 @@ METRIC, SPACE = "cvr_auc", "clicked"
 # Who has to be beaten: the first of these that was compared, else the method named first.
 SIMPLEST = ("naive", "esmm")
 ALPHA, POWER = 0.05, 0.8
+MEANT = "it is meant to be that of all, had they been clicked, so do not calibrate it on clicks"
 Entry = Mapping[str, Any]
 
 
@@ -34,7 +35,8 @@ class Recommendation:
         detectable: the least difference to the simplest, of the best of the others, that the test
             over rows finds with a power of 80 %; None where there is none to test.
         pcoc: of `ship` on clicked rows, `value`, `low`, `high`; None where it is undefined.
-        calibrate: a command that calibrates its first run; None where the interval of PCOC has 1.
+        calibrate: a command that calibrates its first run; None where the interval of PCOC has 1,
+            or pCVR is meant to be another rate than that on clicks.
     """
 
     sentence: str
@@ -77,7 +79,8 @@ def recommend(
     Args:
         results: the tidy results that `summary` was made of.
         diagnostics: as in diagnostics.json.
-        command: how to calibrate a run of each method.
+        command: how to calibrate a run of each method; none of those whose pCVR is meant to be
+            another rate than that on clicks.
     """
     simplest = simplest_of(summary.methods)
     of_protocol = diagnostics["protocols"][protocol]
@@ -108,7 +111,8 @@ def recommend(
     if len(summary.methods) == 1:
         told = f"Only {ship} was trained, judged {on}: there is nothing to choose."
     if wrong and pcoc is not None:
-        told += f" Its pCVR is {off(pcoc['value'])} on clicked impressions: calibrate."
+        mend = "calibrate" if ship in command else MEANT
+        told += f" Its pCVR is {off(pcoc['value'])} on clicked impressions: {mend}."
     return Recommendation(
         sentence=told,
         ship=ship,
@@ -118,7 +122,7 @@ def recommend(
         conversions=conversions,
         detectable=detectable,
         pcoc=pcoc,
-        calibrate=command[ship] if wrong else None,
+        calibrate=command.get(ship) if wrong else None,
     )
 
 

@@ -119,11 +119,13 @@ def answered(
 ) -> Comparison:
     """The comparison with its answer, from the table that the report rests on."""
     name = "fixed" if found.tuned is None else "tuned"
+    apart = {job.arm for job in plan.jobs if job.settings.differs_on_clicks}
     command = {
         label: shlex.join(
             ["postclick", "calibrate", str(found.folder / places[0]), str(log.folder)]
         )
         for label, places in protocols[name].run_folders(plan).items()
+        if label not in apart
     }
     mine = found.results.filter(pl.col("protocol") == name)
     answer = recommend(found.tuned or found.summary, mine, diagnostics, name, command)

@@ -104,5 +104,6 @@ def _settings(teacher: Run, overrides: Sequence[str], seed: int) -> RunSettings:
         run=str(teacher.folder.resolve()),
         method=teacher.settings.method,
         sha256=file_digest(teacher.folder / MODEL),
+        differs_on_clicks=teacher.settings.differs_on_clicks,
     )
     return settings.model_copy(update={"teacher": taught_by})
