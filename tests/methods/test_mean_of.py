@@ -128,6 +128,7 @@ def test_it_reads_what_some_member_reads() -> None:
         (["naiv"], r"no method 'naiv' \(did you mean 'naive'\?\)", ["naive"]),
         (["naive", "mean_of"], "mean_of is a mean itself: name its members here", ["naive*2"]),
         (["mean_of/starts"], "mean_of/starts is a mean itself", ["naive*4"]),
+        (["selection_network"], "selection_network trains networks of its own", ["selection"]),
         (["naive*x"], r"a number of starts, e.g. naive\*3", ["naive*3"]),
         (["naive*0"], "greater than or equal to 1", ["naive*1"]),
         (

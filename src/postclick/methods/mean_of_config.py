@@ -58,6 +58,11 @@ class MeanOfConfig(MethodConfig):
             raise ValueError("there is none: name methods, e.g. members=[click_prior,naive*3]")
         for member in members:
             if issubclass(member.kind, FittedMethod) and member.kind.members_of(member.config):
+                if "members" not in member.kind.Config.model_fields:
+                    raise ValueError(
+                        f"{member.method} trains networks of its own, which a member cannot: "
+                        "leave it out, or train it alone"
+                    )
                 raise ValueError(
                     f"{member.method} is a mean itself: name its members here, each with a weight "
                     "if they shall not count alike"
