@@ -12,13 +12,13 @@ from scipy.special import expit
 
 import postclick
 from helpers import commands
+from helpers.kills import killed
 from helpers.runs import identical, saved_weights
 from postclick.data.prepared import PreparedLog
 from postclick.errors import InputError
 from postclick.methods import SelectionAt, SelectionNetwork
 from postclick.runs.run import Run
 from postclick.testing import make_method
-from postclick.training.loop import TrainingLoop
 from reference.latent_cause import quadrature
 
 from .helpers import make_batch
@@ -127,20 +127,9 @@ def test_left_out_impressions_change_no_level(tmp_path: Path) -> None:
 def test_a_killed_run_goes_on_from_its_profile_and_its_checkpoint(
     log: PreparedLog, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Killed(BaseException):
-        pass
-
-    real, saves = TrainingLoop._save, []
-
-    def save(loop: TrainingLoop) -> None:
-        real(loop)
-        saves.append(loop.position.step)
-        raise Killed
-
     frequent = [*SETS, "checkpoint_minutes=0.000001"]
     settings = postclick.RunSettings.make("selection_network", overrides=frequent)
-    with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(TrainingLoop, "_save", save)
+    with killed(monkeypatch, lambda loop, saved: True):
         postclick.train(log, settings, tmp_path / "run")
     stages = {path.name for path in (tmp_path / "run.partial" / "stages").iterdir()}
     assert {"selection.safetensors", "member-0.partial"} <= stages

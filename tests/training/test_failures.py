@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import postclick
+from helpers.kills import killed
 from helpers.runs import identical, saved_weights, small_settings
 from postclick.data import manifest as m
 from postclick.data.prepared import PreparedLog
@@ -22,22 +23,6 @@ from postclick.training import checkpoint as checkpoint_module
 from postclick.training.divergence import likely_cause
 from postclick.training.loop import TrainingLoop
 from postclick.training.train import train
-
-
-class Killed(BaseException):
-    """Stands for a kill within the process."""
-
-
-def stop_after_epoch(monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:
-    """Leave the loop after the checkpoint of that epoch."""
-    real = TrainingLoop._save
-
-    def save(loop: TrainingLoop) -> None:
-        real(loop)
-        if loop.position.epoch == epochs:
-            raise Killed
-
-    monkeypatch.setattr(TrainingLoop, "_save", save)
 
 
 def small_frame(rows: int = 1_500, **columns: Any) -> LogSplits:
@@ -186,8 +171,7 @@ def test_a_damaged_checkpoint_is_named_and_not_removed(
     small_log: PreparedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = small_settings("naive")
-    with monkeypatch.context() as patched, pytest.raises(Killed):
-        stop_after_epoch(patched, 1)
+    with killed(monkeypatch, lambda loop, saved: loop.position.epoch == 1):
         train(small_log, settings, tmp_path / "run")
     path = tmp_path / "run.partial" / "checkpoint.safetensors"
     path.write_bytes(path.read_bytes()[:100])
@@ -199,8 +183,7 @@ def test_a_damaged_checkpoint_is_named_and_not_removed(
 def test_an_unfinished_run_with_other_settings_is_refused(
     small_log: PreparedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patched, pytest.raises(Killed):
-        stop_after_epoch(patched, 1)
+    with killed(monkeypatch, lambda loop, saved: loop.position.epoch == 1):
         train(small_log, small_settings("naive"), tmp_path / "run")
     for other in (
         small_settings("naive", "lr=0.02"),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from helpers.exposed_log import exposed_log
+from helpers.kills import killed
 from helpers.runs import FAST, identical, saved_weights
 from postclick import calibrate, evaluate, export, train
 from postclick.data.prepared import PreparedLog
@@ -63,21 +64,9 @@ def test_members_are_the_runs_that_they_are_alone(
 def test_a_killed_mean_goes_on_from_members_and_checkpoints(
     run: Run, small_log: PreparedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Killed(BaseException):
-        pass
-
-    real, saves = TrainingLoop._save, []
-
-    def save(loop: TrainingLoop) -> None:
-        real(loop)
-        saves.append(loop.position.step)
-        if len(saves) == 4:  # within the second of two networks
-            raise Killed
-
     frequent = mean("checkpoint_minutes=0.000001", "patience=null", seed=1)
     whole = train(small_log, frequent, tmp_path / "whole")
-    with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(TrainingLoop, "_save", save)
+    with killed(monkeypatch, lambda loop, saved: saved == 4):  # within the second of two networks
         train(small_log, frequent, tmp_path / "run")
     stages = tmp_path / "run.partial" / "stages"
     there = sorted(path.name for path in stages.iterdir() if path.is_dir())

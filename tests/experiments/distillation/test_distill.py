@@ -11,6 +11,7 @@ import yaml
 
 from helpers.commands import run, succeed
 from helpers.exposed_log import exposed_log
+from helpers.kills import killed
 from helpers.runs import FAST, identical, saved_weights, small_settings
 from postclick import distill, evaluate, export, train
 from postclick.data.prepared import PreparedLog
@@ -21,7 +22,6 @@ from postclick.methods import Naive
 from postclick.metrics.auc import auc, weighted_auc
 from postclick.runs.run import Run
 from postclick.runs.settings import RunSettings, load_config
-from postclick.training.loop import TrainingLoop
 
 # Enough steps on a log of some thousand rows to come near.
 SETS = [*FAST[:3], "batch_size=64", "epochs=5", "threads=1", "lr=0.01"]
@@ -101,21 +101,10 @@ def test_it_is_a_run_like_any_and_says_by_whom_it_was_taught(
 def test_a_killed_one_goes_on_with_the_same_teacher_alone(
     teacher: Run, small_log: PreparedLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Killed(BaseException):
-        pass
-
     own = shutil.copytree(teacher.folder, tmp_path / "teacher")
     sets = [*SETS, "epochs=3"]
     whole = distill(own, small_log, tmp_path / "whole", overrides=sets)
-    real = TrainingLoop._save
-
-    def save(loop: TrainingLoop) -> None:
-        real(loop)
-        if loop.position.epoch == 2:
-            raise Killed
-
-    with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(TrainingLoop, "_save", save)
+    with killed(monkeypatch, lambda loop, saved: loop.position.epoch == 2):
         distill(own, small_log, tmp_path / "run", overrides=sets)
     other = train(small_log, small_settings("naive"), tmp_path / "other")
     kept = own.rename(tmp_path / "kept")
