@@ -20,7 +20,7 @@ ROOT = Path(postclick.__file__).parent
 # nothing beside itself on its own line. A new package gets its place here first.
 LAYERS = (
     ("errors", "spelling", "suggest", "version"),
-    ("extras", "latent", "logits", "ranges", "progress", "registry", "system"),
+    ("extras", "latent", "logits", "mean_logit", "ranges", "progress", "registry", "system"),
     ("linear", "losses", "metrics", "nn", "optim"),
     ("stats",),
     ("data",),

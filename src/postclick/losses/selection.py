@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from postclick.latent import Latent, latent
+from postclick.mean_logit import log_sigmoid, mean_logit
 
 NORMAL = latent("normal")
 
@@ -21,9 +21,7 @@ def marginal_logit(logit: Tensor, scale: float | Tensor = 1.0, over: Latent = NO
     """
     nodes, log_weights = _nodes(logit, over)
     each = logit.unsqueeze(-1) + _column(scale) * nodes
-    yes = torch.logsumexp(log_weights + _log_sigmoid(each), dim=-1)
-    no = torch.logsumexp(log_weights + _log_sigmoid(-each), dim=-1)
-    return yes - no
+    return mean_logit(each, log_weights)
 
 
 def logit_given_click(
@@ -62,16 +60,9 @@ def logit_without_click(
 def _given(a: Tensor, b: Tensor, s: float | Tensor, over: Latent, *, clicked: bool) -> Tensor:
     nodes, log_weights = _nodes(a, over)
     click = a.unsqueeze(-1) + nodes
-    share = log_weights + _log_sigmoid(click if clicked else -click)
+    share = log_weights + log_sigmoid(click if clicked else -click)
     each = b.unsqueeze(-1) + _column(s) * nodes
-    yes = torch.logsumexp(share + _log_sigmoid(each), dim=-1)
-    no = torch.logsumexp(share + _log_sigmoid(-each), dim=-1)
-    return yes - no
-
-
-def _log_sigmoid(logit: Tensor) -> Tensor:
-    """Finite for any logit in a bundle, too, whose own ln sigma is the logarithm of a 0 there."""
-    return -F.softplus(-logit)
+    return mean_logit(each, share)
 
 
 def _nodes(like: Tensor, over: Latent) -> tuple[Tensor, Tensor]:

@@ -10,9 +10,9 @@ import torch
 
 from postclick.data.folds import PartOfTraining, TrainingFolds
 from postclick.errors import RunFailedError
-from postclick.methods.base import Method
+from postclick.methods.base import SERVING_HEADS, Method
 from postclick.methods.fitted import Fitting, Tensors
-from postclick.methods.held_out import HEADS, HeldOut
+from postclick.methods.held_out import HeldOut
 
 # Held-out impressions that choose weights of pCTR: far more than so few numbers need.
 IMPRESSIONS = 1_000_000
@@ -78,4 +78,4 @@ def validated(fitting: Fitting, starts: Sequence[Method[Any]], *, entire: bool) 
 
 
 def _side_by_side(logits: Sequence[Tensors]) -> Tensors:
-    return {head: torch.stack([one[head] for one in logits], dim=1) for head in HEADS}
+    return {head: torch.stack([one[head] for one in logits], dim=1) for head in SERVING_HEADS}

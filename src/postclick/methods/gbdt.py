@@ -9,6 +9,7 @@ from torch import Tensor
 
 from postclick.data.batch import Batch
 from postclick.data.prepared import BaseRates, InputSpec
+from postclick.methods.base import SERVING_HEADS
 from postclick.methods.fitted import FittedMethod, Fitting, Tensors, pooled_inputs
 from postclick.methods.networks.boosted_trees import BoostedTrees
 from postclick.methods.options import MethodConfig
@@ -17,8 +18,6 @@ from postclick.methods.tree_codes import flags_of, value_codes
 from postclick.nn.config import NetworkConfig
 from postclick.nn.exposure import GAIN
 from postclick.ranges import Between, Choice
-
-HEADS = ("ctr", "cvr")
 
 
 class GbdtConfig(MethodConfig):
@@ -102,7 +101,7 @@ class Gbdt(FittedMethod[GbdtConfig]):
         self.trees = torch.nn.ModuleDict(
             {
                 head: BoostedTrees(config.trees, config.leaves, config.depth, fields)
-                for head in HEADS
+                for head in SERVING_HEADS
             }
         )
         if self.embedding.table.is_meta:
@@ -131,7 +130,7 @@ class Gbdt(FittedMethod[GbdtConfig]):
         return Outputs(
             {
                 head: self.intercepts[number] + self.trees_of(head)(features)
-                for number, head in enumerate(HEADS)
+                for number, head in enumerate(SERVING_HEADS)
             }
         )
 
@@ -157,7 +156,7 @@ class Gbdt(FittedMethod[GbdtConfig]):
             fitting.reporter,
         )
         start = float(self.intercepts[1])
-        for head, what in zip(HEADS, ("clicks", "conversions"), strict=True):
+        for head, what in zip(SERVING_HEADS, ("clicks", "conversions"), strict=True):
             fitting.reporter.line(f"trees of {what}")
             trees = self.trees_of(head)
             trees.take(fitting.stage(what, partial(fit.boosted, head, start, trees)))

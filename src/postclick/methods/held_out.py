@@ -13,11 +13,10 @@ from torch import Tensor
 from postclick.data.arrays import RowArrays
 from postclick.data.batch import Batch
 from postclick.data.prepared import PreparedLog
-from postclick.methods.base import Method
+from postclick.methods.base import SERVING_HEADS, Method
 from postclick.methods.fitted import Tensors
 
 BATCH_ROWS = 1 << 16
-HEADS = ("ctr", "cvr")
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class HeldOut:
         device = next(method.parameters()).device
         return {
             head: torch.cat([logits[head](batch.to(device)).cpu() for batch, _ in self._of(head)])
-            for head in HEADS
+            for head in SERVING_HEADS
         }
 
     def recorded(self) -> Tensors:
@@ -61,7 +60,7 @@ class HeldOut:
         row that has none.
         """
         found: Tensors = {}
-        for head in HEADS:
+        for head in SERVING_HEADS:
             batches, groups = zip(*self._of(head), strict=True)
             click = torch.cat([batch.click for batch in batches])
             weight = torch.cat(

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from postclick.linear.rows import Floats
-from postclick.linear.stacking import LARGEST_LOGIT, Mean, losses_of_mean, stacked_weights
-from postclick.logits import sigmoid
+from postclick.linear.stacking import Mean, losses_of_mean, stacked_weights
+from postclick.mean_logit import mean_logit
+from postclick.methods.base import SERVING_HEADS
 from postclick.methods.fitted import Tensors
-from postclick.methods.held_out import HEADS
 from postclick.stats.resampling import Units
 
 
@@ -42,9 +42,7 @@ class Pool:
     def _mean(self, logits: Floats) -> Floats:
         if self.mean == "logit" or logits.shape[1] == 1:
             return np.asarray(logits.mean(axis=1))
-        known = np.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT)
-        yes, no = sigmoid(known).mean(axis=1), sigmoid(-known).mean(axis=1)
-        return np.asarray(np.log(yes) - np.log(no))
+        return np.asarray(mean_logit(torch.from_numpy(logits)).numpy())
 
 
 def learn_weights(rows: Tensors, pool: Pool) -> Tensors:
@@ -58,7 +56,7 @@ def learn_weights(rows: Tensors, pool: Pool) -> Tensors:
         the standard errors are by groups.
     """
     found: dict[str, list[Floats]] = {}
-    for head in HEADS:
+    for head in SERVING_HEADS:
         label, weight = (rows[f"{head}_{of}"].numpy().astype(float) for of in ("label", "weight"))
         logits = pool.members(rows[head].numpy().astype(float))
         prior = pool.strength * np.array(pool.given)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from postclick.data.batch import Batch
 from postclick.data.manifest import Manifest
 from postclick.data.prepared import BaseRates, InputSpec
+from postclick.mean_logit import mean_logit
 from postclick.methods.cross_fitting import cross_fitted, validated
 from postclick.methods.fitted import FittedMethod, Fitting, Tensors
 from postclick.methods.mean_of_config import MeanOfConfig
@@ -123,9 +123,7 @@ class MeanOf(FittedMethod[MeanOfConfig]):
         shares = z.new_tensor(self.shares) if self.learnt is None else self.learnt.of(head)
         if self.config.mean == "logit":
             return z @ shares
-        yes = torch.logsumexp(F.logsigmoid(z) + shares.log(), dim=1)
-        no = torch.logsumexp(F.logsigmoid(-z) + shares.log(), dim=1)
-        return yes - no
+        return mean_logit(z, shares.log())
 
     def require_a_loss(self, batch: Batch) -> None:
         for member in self._each():

@@ -19,6 +19,7 @@ from postclick.losses import (
     mean_unclicked,
     pseudo_label,
 )
+from postclick.mean_logit import mean_logit
 from postclick.methods.base import (
     Contract,
     Labels,
@@ -180,9 +181,8 @@ class Ukd(Method[UkdConfig]):
     def serve(config: UkdConfig, outputs: Outputs) -> Prediction:
         """pCVR is the mean of both students' probabilities."""
         first, second = outputs.logits["cvr"], outputs.logits["cvr_second"]
-        yes = torch.logaddexp(F.logsigmoid(first), F.logsigmoid(second))
-        no = torch.logaddexp(F.logsigmoid(-first), F.logsigmoid(-second))
-        return Prediction(outputs.logits["ctr"], yes - no)
+        both = torch.stack([first, second], dim=-1)
+        return Prediction(outputs.logits["ctr"], mean_logit(both))
 
     @staticmethod
     def soft_label(config: UkdConfig, outputs: Outputs) -> Tensor | None:

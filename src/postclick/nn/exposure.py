@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from postclick.mean_logit import mean_logit
+
 # How far a step of Adam moves what is added, in learning rates. A logit of a tower moves with all
 # its weights at once; a single number would be left behind, and the tower would learn for it
 # whatever the features know of the exposure.
@@ -90,9 +92,7 @@ class ExposureEffect(nn.Module):
         added = GAIN * self.tables[head][self._seen, 0]
         share = self.get_buffer("shares")[self._seen].log()
         each = link(logit.unsqueeze(1) + added)
-        yes = torch.logsumexp(share + F.logsigmoid(each), dim=1)
-        no = torch.logsumexp(share + F.logsigmoid(-each), dim=1)
-        return yes - no
+        return mean_logit(each, share)
 
 
 def _same(logit: Tensor) -> Tensor:

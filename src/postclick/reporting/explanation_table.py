@@ -1,11 +1,9 @@
 """What carries clicks and conversions in a run whose method can say it."""
 
 from postclick.methods.explanation import AnyExplanation, Explanation
-from postclick.methods.member_weights import MemberWeights
+from postclick.methods.member_weights import HEADS, MemberWeights
 from postclick.reporting.tables import Column, Table, Value, words
 from postclick.reporting.weights_table import weights_table
-
-HEADS = {"ctr": "pCTR", "cvr": "pCVR"}
 
 
 def explanation_table(method: str, found: AnyExplanation) -> Table:

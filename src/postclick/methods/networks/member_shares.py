@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-HEADS = ("ctr", "cvr")
+from postclick.methods.base import SERVING_HEADS
 
 
 class MemberShares(nn.Module):
@@ -35,11 +35,11 @@ class MemberShares(nn.Module):
         super().__init__()
         self.starts = list(starts)
         members = len(self.starts)
-        for head in HEADS:
+        for head in SERVING_HEADS:
             self.register_buffer(f"{head}_shares", torch.tensor(list(shares)))
         sizes = {"losses": members + 1, "behind": members, "behind_error": members, "counts": 2}
         for name, size in sizes.items():
-            self.register_buffer(name, torch.zeros(len(HEADS), size, dtype=torch.float64))
+            self.register_buffer(name, torch.zeros(len(SERVING_HEADS), size, dtype=torch.float64))
 
     def of(self, head: str) -> Tensor:
         """Shares of the starts, [starts]."""
@@ -53,7 +53,7 @@ class MemberShares(nn.Module):
     def take(self, found: dict[str, Tensor]) -> None:
         """What `postclick.methods.learnt_weights.learn_weights` has found."""
         starts = torch.tensor(self.starts)
-        for head, weights in zip(HEADS, found["weights"], strict=True):
+        for head, weights in zip(SERVING_HEADS, found["weights"], strict=True):
             self.of(head).copy_((weights / starts).repeat_interleave(starts))
         for name in ("losses", "behind", "behind_error", "counts"):
             self.get_buffer(name).copy_(found[name])
