@@ -11,40 +11,41 @@ relative bias of pCVR, means over methods, worlds and draws. Finished runs are k
 
 import argparse
 import itertools
-import json
-import multiprocessing
 import shutil
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from fresh_draws import Record, print_markdown, with_error
+from fresh_draws import (
+    Record,
+    apart,
+    draw_of,
+    drawn_log,
+    in_parallel,
+    kept_records,
+    print_markdown,
+    with_error,
+)
 
-# Far from the seeds of the tables.
-FIRST_SEED = 9000
+# Far from those of the tables.
+FIRST_DRAW = 8900
 
 
 def judged(
-    folder: Path, world: str, draw: int, rows: int, ways: list[tuple[str, str]], seeds: int
+    folder: Path, world: str, draw: int, rows: int, method: str, settings: list[str], seeds: int
 ) -> list[Record]:
-    """Every method with every setting on one draw; the runs go, the figures stay."""
+    """A method with every setting on one draw; the runs go, the figures stay."""
     from postclick import train
-    from postclick.data.write.prepare import prepare
-    from postclick.datasets.opening import open_splits
-    from postclick.datasets.simulated import write_simulated
     from postclick.runs.settings import RunSettings
 
-    shutil.rmtree(folder, ignore_errors=True)
-    raw = folder / "log"
-    write_simulated(raw, world, seed=FIRST_SEED + draw, rows=rows, ctr=0.1, cvr=0.1)
-    splits = open_splits(raw / "schema.yaml", raw / "train.parquet", raw / "test.parquet")
-    log = prepare(splits, folder / "data")
+    log = drawn_log(folder, draw_of(world, FIRST_DRAW + draw, rows=rows, ctr=0.1, cvr=0.1))
     found = []
-    for (method, setting), seed in itertools.product(ways, range(seeds)):
-        overrides = ["threads=1", "keep=last", "patience=null", *setting.split(",")]
-        settings = RunSettings.make(method, overrides=[o for o in overrides if o], seed=seed)
-        run = train(log, settings, folder / "run")
+    for setting, seed in itertools.product(settings, range(seeds)):
+        first, more = apart(setting)
+        overrides = ["threads=1", "keep=last", "patience=null", *([first] if first else []), *more]
+        made = RunSettings.make(method, overrides=overrides, seed=seed)
+        run = train(log, made, folder / "run")
         figures = run.evaluate(log, split="valid")
         shutil.rmtree(folder / "run")
         found.append(
@@ -115,33 +116,24 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
-    given.out.mkdir(parents=True, exist_ok=True)
-    path = given.out / "results.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else []
-    found = {_key(record): record for record in map(json.loads, lines)}
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(given.workers, mp_context=context) as pool:
-        waiting = []
-        for cell in itertools.product(given.worlds, range(given.draws), given.methods):
-            world, draw, method = cell
-            left = [
-                setting
-                for setting in given.settings
-                if any(
-                    (world, draw, given.rows, method, setting, seed) not in found
-                    for seed in range(given.seeds)
-                )
-            ]
-            if left:
-                folder = given.out / f"{world}-{draw}-{given.rows}-{method}"
-                ways = [(method, setting) for setting in left]
-                waiting.append(
-                    pool.submit(judged, folder, world, draw, given.rows, ways, given.seeds)
-                )
-        for one in as_completed(waiting):
-            with path.open("a") as file:
-                file.writelines(json.dumps(record) + "\n" for record in one.result())
-            found |= {_key(record): record for record in one.result()}
+    found = {_key(record): record for record in kept_records(given.out)}
+    calls = []
+    for world, draw, method in itertools.product(given.worlds, range(given.draws), given.methods):
+        left = [
+            setting
+            for setting in given.settings
+            if any(
+                (world, draw, given.rows, method, setting, seed) not in found
+                for seed in range(given.seeds)
+            )
+        ]
+        if left:
+            folder = given.out / f"{world}-{draw}-{given.rows}-{method}"
+            calls.append(
+                partial(judged, folder, world, draw, given.rows, method, left, given.seeds)
+            )
+    for records in in_parallel(given.out, calls, given.workers):
+        found |= {_key(record): record for record in records}
     print_markdown(table(found, given))
 
 

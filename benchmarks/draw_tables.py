@@ -57,7 +57,7 @@ def ranked(found: Mapping[str, Sequence[Record]], methods: Sequence[str]) -> lis
 def against_the_best(
     worlds: Mapping[str, Mapping[str, Sequence[Record]]],
     ours: Sequence[str],
-    papers: Sequence[str] = PAPERS,
+    papers: Sequence[str],
 ) -> list[str]:
     """Ours against the best of the papers' methods, world by world, paired by draw.
 

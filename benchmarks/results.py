@@ -16,7 +16,7 @@ from typing import Any
 
 import postclick
 from draw_tables import PAPERS, against_the_best, of_draws, ranked
-from fresh_draws import COMMA, Draw, Record, draw_of, kept_records, measured
+from fresh_draws import Draw, Record, apart, by_draw, draw_of, kept_records, measured
 from postclick.data.prepared import PreparedLog
 from postclick.experiments.comparison.plan import Arm, Plan
 from postclick.experiments.comparison.results import fixed_runs, gather_results, tuned_runs
@@ -26,17 +26,17 @@ from postclick.progress import PlainReporter
 from postclick.reporting.compare import compare
 from results_tables import across, defaults_against_tuned, minutes, table
 
+# Of our own, whatever is asked to beat the papers' methods; four starts of `naive` as a control.
+OURS = ("mean_of/starts", "click_prior", "mean_of", "mean_of/anchored", "mean_of/stacked")
 # What is not a method of the papers that all others compare with.
 OTHERS = (
     *("anchor", "tempered_ips", "dros", "stable_dr", "dt_dr", "logistic", "gbdt"),
-    *("mean_of/starts", "click_prior", "mean_of", "mean_of/anchored"),
+    *OURS,
 )
 METHODS = (*PAPERS, *OTHERS)
 # The same for all, so that losses are what differs; mmoe has its own, or would be naive.
 COMMON = ("network.backbone=share_bottom", "training.patience=null", "training.keep=last")
-# Of our own, whatever is asked to beat the papers' methods; four starts of `naive` as a control.
-OURS = ("mean_of/starts", "click_prior", "mean_of", "mean_of/anchored")
-SELECTED = ("selection",)
+SELECTED = ("selection", "selection_network")
 # Every method is tuned with this many trials in the second table, on the logs marked so.
 TRIALS, TUNED_METHODS = 3, "naive,esmm,escm2_ipw,choruscvr"
 REPEATS = 5
@@ -96,7 +96,7 @@ class DataSet:
     tuned: bool = False
 
 
-def arms(test: str) -> DataSet:
+def hillstrom(test: str) -> DataSet:
     options = ("train_arms=Mens E-Mail", f"test_arms={test}")
     return DataSet(f"hillstrom, men's mail to {test}", "hillstrom", options)
 
@@ -105,8 +105,8 @@ DATA_SETS = (
     DataSet("hillstrom", "hillstrom", tuned=True),
     DataSet("coat", "coat", tuned=True),
     DataSet("movielens, 100 items", "movielens", ("items=100",), tuned=True),
-    arms("Womens E-Mail"),
-    arms("No E-Mail"),
+    hillstrom("Womens E-Mail"),
+    hillstrom("No E-Mail"),
 )
 
 
@@ -123,23 +123,17 @@ def prepared(log: DataSet, folder: Path, sources: dict[str, Path | None]) -> Pre
     return postclick.prepare(postclick.get_dataset(log.dataset).load(source, options), data)
 
 
-def arms_of() -> list[Arm]:
-    """A line for each method, `mmoe` with its own backbone."""
+def arms() -> list[Arm]:
+    """A line for each method, called as in the tables of worlds."""
     return [
-        Arm(title.split(",")[0], *_apart(title)) if "," in title else Arm.of(title)
-        for title in METHODS
+        Arm(title, name, tuple(options)) for title in METHODS for name, options in [apart(title)]
     ]
-
-
-def _apart(title: str) -> tuple[str, tuple[str, ...]]:
-    method, *overrides = COMMA.split(title)
-    return method, tuple(overrides)
 
 
 def measure(log: DataSet, folder: Path, data: PreparedLog) -> None:
     quiet = PlainReporter()
     out = folder / "results"
-    compare(data, arms_of(), out, seeds=REPEATS, trials=0, reporter=quiet)
+    compare(data, arms(), out, seeds=REPEATS, trials=0, reporter=quiet)
     if log.tuned:
         tuned = TUNED_METHODS.split(",")
         compare(data, tuned, out, seeds=REPEATS, trials=TRIALS, reporter=quiet)
@@ -148,7 +142,7 @@ def measure(log: DataSet, folder: Path, data: PreparedLog) -> None:
 def collect(log: DataSet, folder: Path) -> tuple[Summary, Summary | None]:
     """Both tables, from the runs, which all are there."""
     data, out = PreparedLog(folder / "data"), folder / "results"
-    plan = Plan.make(arms_of(), REPEATS)
+    plan = Plan.make(arms(), REPEATS)
     fixed = gather_results(data, plan, {"fixed": fixed_runs(plan)}, out, "test").summary
     if not log.tuned:
         return fixed, None
@@ -238,7 +232,7 @@ Holm-corrected over methods, 5 %; on data sets over test rows too). Columns are 
 
 def write(given: argparse.Namespace) -> str:
     """The page, of what there is."""
-    found = kept_records(given.out / "worlds")
+    found = by_draw(kept_records(given.out / "worlds"))
     fixed: dict[str, Summary] = {}
     pairs: dict[str, tuple[Summary, Summary]] = {}
     far: dict[str, dict[str, list[Record]]] = {}
