@@ -39,9 +39,8 @@ def test_a_graph_says_the_same(tmp_path: Path) -> None:
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     rows = torch.tensor(LOGITS)
-    program = torch.onnx.export(
-        Mean().eval(), (rows,), dynamo=True, input_names=["z"], verbose=False
-    )
+    mean = Mean().eval()
+    program = torch.onnx.export(mean, (rows,), dynamo=True, input_names=["z"], verbose=False)
     program.save(tmp_path / "mean.onnx")
     (found,) = runtime.InferenceSession(tmp_path / "mean.onnx").run(None, {"z": rows.numpy()})
     np.testing.assert_allclose(found, mean(rows), rtol=1e-5)
